@@ -1,0 +1,290 @@
+"""Write the bundled sample data: `python sample_data/generate.py [folder]`.
+
+All texts are invented: they are drawn from the small grammars in `grammar/`, with fixed seeds, so
+that each run writes the same bytes. `names/` is a typed list of facts; here it is only sorted.
+
+A grammar file holds rules. `== rule` is followed by one alternative a line (`3* text` counts it
+three times); `rule := a | b` is the same in one line, dealt like cards, so that an alternative
+comes back only when all others were used; `rule ~= a | b` draws the first ones most often. In a
+text, `[a|b|]` is a choice, `{rule}` an expansion, `#` a digit and `§` a digit from 1 to 9.
+`{x=rule}` also keeps what was drawn (` ~ ` divides it into fields): `{x}` and `{x.1}` repeat it,
+`{!x=rule}` keeps it silently, and `{^x}` starts it with a capital.
+"""
+
+import random
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SPAM_MIX = {
+    "ham_chat": 734,
+    "ham_tempting": 190,
+    "ham_service": 100,
+    "spam_offer": 76,
+    "spam_phish": 72,
+    "spam_job": 18,
+    "spam_friend": 10,
+}
+TEXT_SPEAK = {
+    "you": "u",
+    "your": "ur",
+    "are": "r",
+    "to": "2",
+    "for": "4",
+    "please": "pls",
+    "tomorrow": "tmrw",
+    "tonight": "2nite",
+    "see": "c",
+    "be": "b",
+    "and": "n",
+    "thanks": "thx",
+    "because": "cos",
+    "love": "luv",
+    "later": "l8r",
+    "great": "gr8",
+    "something": "sumthin",
+    "what": "wot",
+    "have": "av",
+    "with": "wiv",
+    "people": "ppl",
+    "about": "abt",
+    "message": "msg",
+    "before": "b4",
+}
+VOWEL_SOUND = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])(?!(?:one|once|uni|use|usu|eu)\w*)")
+
+
+class Grammar:
+    """Rules read from one file, and the random draws from them."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the rules, and seed the draws with the file's name."""
+        self.random = random.Random(path.stem)
+        self.rules: dict[str, list[str]] = {}
+        self.falling: set[str] = set()
+        self.decks: dict[str, list[str]] = {}
+        rule = ""
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if not line or line.startswith("//"):
+                continue
+            if head := re.match(r"== (\w+)$|(\w+) ([:~])= (.*)$", line):
+                rule = head[1] or head[2]
+                if rule in self.rules:
+                    raise ValueError(f"{path.name}: {rule} is there twice")
+                self.rules[rule] = head[4].split(" | ") if head[4] else []
+                if head[3] == "~":
+                    self.falling.add(rule)
+            elif weighted := re.match(r"(\d+)\* (.*)$", line):
+                self.rules[rule] += [weighted[2]] * int(weighted[1])
+            else:
+                self.rules[rule].append(line)
+
+    def draw(self, rule: str) -> str:
+        """One alternative of `rule`, not yet expanded."""
+        options = self.rules[rule]
+        if rule in self.falling:
+            weights = [1 / (rank + 2) ** 0.8 for rank in range(len(options))]
+            return self.random.choices(options, weights)[0]
+        if not self.decks.get(rule):
+            self.decks[rule] = self.random.sample(options, len(options))
+        return self.decks[rule].pop()
+
+    def expand(self, rule: str, kept: dict[str, str] | None = None) -> str:
+        """One text of `rule`, with its spaces tidied."""
+        text = self._fill(self.draw(rule), {} if kept is None else kept)
+        return re.sub(r" +([,.;:!?])(?=\s|$)", r"\1", re.sub(r" {2,}", " ", text)).strip()
+
+    def _fill(self, text: str, kept: dict[str, str]) -> str:
+        while choice := re.search(r"\[([^][]*)\]", text):
+            picked = self.random.choice(choice[1].split("|"))
+            text = text[: choice.start()] + picked + text[choice.end() :]
+        text = re.sub("#", lambda _: str(self.random.randint(0, 9)), text)
+        text = re.sub("§", lambda _: str(self.random.randint(1, 9)), text)
+        return re.sub(r"\{([!^]?)(?:(\w+)=)?([\w.]+)\}", lambda slot: self._slot(slot, kept), text)
+
+    def _slot(self, slot: re.Match[str], kept: dict[str, str]) -> str:
+        mark, name, rule = slot.groups()
+        if name is None and rule in kept:
+            text = kept[rule]
+        else:
+            fields = self._fill(self.draw(rule), kept).split(" ~ ")
+            text = fields[0]
+            if name:
+                kept.update({f"{name}.{index}": field for index, field in enumerate(fields)})
+                kept[name] = text
+        return {"!": "", "^": text[:1].upper() + text[1:]}.get(mark, text)
+
+
+def articles(text: str) -> str:
+    """`a` becomes `an` before a vowel."""
+    return VOWEL_SOUND.sub(r"\1n ", text)
+
+
+def sentence_case(text: str) -> str:
+    """A capital at the start of each sentence."""
+    return re.sub(r"(^|[.!?] +|\.\" +|>)(\"?)([a-z])", lambda m: m[1] + m[2] + m[3].upper(), text)
+
+
+# --------------------------------------------------------------------------- text messages
+def map_words(text: str, change: Callable[[str], str]) -> str:
+    """Change the plain words of a message; leave web addresses and numbers alone."""
+    parts = re.split(r"(\s+)", text)
+    plain = re.compile(r"[A-Za-z']+")
+    return "".join(
+        part if re.search(r"\d|\.\w|/", part) else plain.sub(lambda m: change(m[0]), part)
+        for part in parts
+    )
+
+
+def texted(text: str, rng: random.Random) -> str:
+    """Shorten some words as in text messages."""
+
+    def change(word: str) -> str:
+        return TEXT_SPEAK.get(word.lower(), word) if rng.random() < 0.7 else word
+
+    return map_words(text, change)
+
+
+def mistyped(text: str, rng: random.Random) -> str:
+    """Drop, double or swap a letter in some of the longer words."""
+
+    def change(word: str) -> str:
+        if len(word) < 4 or not word.isalpha() or rng.random() > 0.12:
+            return word
+        at = rng.randrange(1, len(word) - 1)
+        swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+        return rng.choice([word[:at] + word[at + 1 :], word[: at + 1] + word[at:], swapped])
+
+    return map_words(text, change)
+
+
+def restyle(text: str, group: str, rng: random.Random) -> str:
+    """Case, spelling and punctuation habits: chat is careless, offers shout more often."""
+    loud = {"spam_offer": 0.10, "spam_phish": 0.03}.get(group, 0.035)
+    loose = {"ham_chat": 1.0, "ham_tempting": 0.8, "spam_friend": 0.8, "spam_offer": 0.5}
+    careless = loose.get(group, 0.2)
+    if rng.random() < 0.22 * careless:
+        text = texted(text, rng)
+    if rng.random() < 0.18 * careless + 0.02:
+        text = mistyped(text, rng)
+    if rng.random() < 0.25 * careless:
+        text = map_words(text, str.lower)
+    if rng.random() < 0.2 * careless:
+        text = re.sub(r"[,'](?=\D)", "", text).rstrip(".")
+    if rng.random() < 0.12 * careless:
+        text = re.sub(r"[.!](?= )", rng.choice(["..", "...", " -", ","]), text)
+    return map_words(text, str.upper) if rng.random() < loud else text
+
+
+def is_twin(words: set[str], others: Iterable[set[str]]) -> bool:
+    """Whether a message of five words or more shares over three quarters of them with another."""
+    shared = ((words & other, words | other) for other in others)
+    return len(words) > 4 and any(len(both) > 0.75 * len(either) for both, either in shared)
+
+
+def spam_rows() -> list[str]:
+    """`label<TAB>text` rows in random order, no text twice."""
+    grammar = Grammar(HERE / "grammar" / "spam.txt")
+    rows: dict[str, str] = {}
+    seen: list[set[str]] = []
+    for group, count in SPAM_MIX.items():
+        goal = len(rows) + count
+        while len(rows) < goal:
+            text = restyle(grammar.expand(group), group, grammar.random)
+            words = set(re.findall(r"[a-z']+", text.casefold()))
+            if not is_twin(words, seen):
+                seen.append(words)
+                rows.setdefault(text.casefold(), f"{group.partition('_')[0]}\t{text}")
+    return grammar.random.sample(list(rows.values()), len(rows))
+
+
+# --------------------------------------------------------------------------- film reviews
+def review(grammar: Grammar, label: str) -> str:
+    """Opinions on a film's parts: most of one kind, some of the other, and a verdict."""
+    other = {"pos": "neg", "neg": "pos"}[label]
+    rng = grammar.random
+    main = rng.choice([1, 2, 2, 3, 3])
+    kinds = [label] * main + [other] * rng.choice([0, 0, 1, 1, main // 2])
+    rng.shuffle(kinds)
+    kept: dict[str, str] = {}
+    parts = [grammar.expand("opening", kept)]
+    for before, kind in zip([kinds[0], *kinds], kinds, strict=False):
+        turn = "" if before == kind else grammar.expand("turning") + " "
+        parts.append(turn + grammar.expand(kind, kept))
+    if rng.random() < 0.45:
+        parts.insert(rng.randrange(1, len(parts) + 1), grammar.expand("plot", kept))
+    if rng.random() < 0.55:
+        parts.append(grammar.expand(f"concession_{label}", kept))
+    if rng.random() < 0.75 or main == 1:
+        parts.append(grammar.expand(f"verdict_{label}", kept))
+    gaps = rng.choices([" ", "<br /><br />", "<br />"], [12, 2, 1], k=len(parts))
+    text = "".join(part + gap for part, gap in zip(parts, gaps, strict=True))
+    return sentence_case(articles(re.sub(r"(<br />| )+$", "", text)))
+
+
+def review_rows(count: int = 600) -> list[str]:
+    """Half positive, half negative, in random order, 20 to 120 words each."""
+    grammar = Grammar(HERE / "grammar" / "reviews.txt")
+    rows: dict[str, str] = {}
+    while len(rows) < count:
+        label = ("pos", "neg")[len(rows) % 2]
+        text = review(grammar, label)
+        if 20 <= len(text.replace("<br />", " ").split()) <= 120:
+            rows.setdefault(text, f"{label}\t{text}")
+    return grammar.random.sample(list(rows.values()), len(rows))
+
+
+# --------------------------------------------------------------------------- words and tale
+def word_splits(sizes: dict[str, int], least: int = 10) -> Iterator[tuple[str, list[str]]]:
+    """Sentences story by story; words seen fewer than `least` times in train become `<unk>`."""
+    grammar = Grammar(HERE / "grammar" / "words.txt")
+    splits: dict[str, list[str]] = {}
+    for split, size in sizes.items():
+        lines: list[str] = []
+        while len(lines) < size:
+            story = articles(grammar.expand("story")).split(" / ")
+            lines += [line.strip() for line in story if line.strip()]
+        splits[split] = lines[:size]
+    seen = Counter(word for line in splits["train"] for word in line.split())
+    for split, lines in splits.items():
+        rare = ([word if seen[word] >= least else "<unk>" for word in x.split()] for x in lines)
+        yield split, [" ".join(words) for words in rare]
+
+
+def tale_lines(chapters: int = 24) -> list[str]:
+    """Chapters of paragraphs, divided by empty lines."""
+    grammar = Grammar(HERE / "grammar" / "tale.txt")
+    lines: list[str] = []
+    for number in range(1, chapters + 1):
+        text = sentence_case(articles(grammar.expand("chapter", {"number": str(number)})))
+        for paragraph in re.split(r"\s*/\s*", text):
+            lines += [paragraph, ""]
+    return lines[:-1]
+
+
+# --------------------------------------------------------------------------- files
+def write(path: Path, lines: Iterable[str]) -> None:
+    """Write lines as UTF-8 with LF ends, and say how many."""
+    rows = list(lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
+    print(f"{path.name}: {len(rows)} lines, {path.stat().st_size} bytes")
+
+
+def main(folder: Path) -> None:
+    """Write every data set below `folder`."""
+    write(folder / "spam.tsv", spam_rows())
+    write(folder / "reviews.tsv", review_rows())
+    for split, lines in word_splits({"train": 6000, "valid": 600, "test": 600}):
+        write(folder / "words" / f"words.{split}.txt", lines)
+    write(folder / "tale.txt", tale_lines())
+    for path in sorted((HERE / "names").glob("*.txt")):
+        names = set(path.read_text(encoding="utf-8").split("\n")) - {""}
+        write(folder / "names" / path.name, sorted(names))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)

@@ -1,0 +1,132 @@
+"""Batches: texts of like length together, padded; language-model windows over parallel columns.
+
+What is in batch i of epoch e follows from (seed, e, i) alone, so a run can go on at any batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seqcli.sequences import Sequences
+
+ROUND = 8  # padded lengths are multiples of this: oneDNN keeps code and buffers for every shape
+EVALUATION_TOKENS = 1 << 15  # of a batch that is only read: bounded memory whatever the lengths
+
+
+Bags = tuple[Tensor, Tensor, Tensor]  # what nn.wide.Wide takes
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Padded texts, and the features beside them."""
+
+    ids: Tensor  # (B, T) int32, zero past a row's length
+    lengths: Tensor | None  # (B,) int64; None: every row is T long
+    labels: Tensor  # (B,) int64
+    features: Bags | None = None
+
+    def to(self, device: torch.device) -> TextBatch:
+        """The batch on `device`."""
+        if device.type == "cpu":
+            return self
+        features = self.features
+        return TextBatch(
+            self.ids.to(device, non_blocking=True),
+            None if self.lengths is None else self.lengths.to(device, non_blocking=True),
+            self.labels.to(device, non_blocking=True),
+            None if features is None else _moved(features, device),
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Real tokens in the batch."""
+        return self.ids.numel() if self.lengths is None else int(self.lengths.sum())
+
+
+def _moved(features: Bags, device: torch.device) -> Bags:
+    buckets, starts, weights = (part.to(device, non_blocking=True) for part in features)
+    return buckets, starts, weights
+
+
+def padded(texts: Sequences) -> tuple[Tensor, Tensor | None]:
+    """Rows of different length -> ids (B, T) with T rounded up, lengths (B,) or None if all T."""
+    lengths = texts.lengths
+    longest = int(lengths.max(initial=1))
+    if len(lengths) and int(lengths.min()) == longest:
+        ids = texts.ids.reshape(len(lengths), longest)
+        return torch.from_numpy(ids.astype(np.int32)), None
+    time = -(-longest // ROUND) * ROUND
+    ids = np.zeros((len(lengths), time), np.int32)
+    ids[np.arange(time) < lengths[:, None]] = texts.ids
+    return torch.from_numpy(ids), torch.from_numpy(lengths.astype(np.int64))
+
+
+def bags(rows: Sequences, weights: NDArray[np.float32]) -> Bags:
+    """Rows of buckets and a weight for each -> buckets (N,), starts (B,), weights (N,)."""
+    starts = rows.offsets[:-1] - rows.offsets[0]
+    ids = np.ascontiguousarray(rows.ids, np.int64)
+    return (
+        torch.from_numpy(ids),
+        torch.from_numpy(starts.astype(np.int64)),
+        torch.from_numpy(weights),
+    )
+
+
+def generator(seed: int, epoch: int) -> np.random.Generator:
+    """The private stream that orders one epoch."""
+    return np.random.default_rng([seed, epoch])
+
+
+def bucketed_order(
+    lengths: NDArray[np.int64], batch_size: int, pool: int, random: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Row numbers of each batch: shuffled, then sorted by length within `pool` batches.
+
+    `pool` 1 is a plain shuffle. Every row occurs once; the last batch may be smaller.
+    """
+    order = random.permutation(len(lengths))
+    span = batch_size * pool
+    if pool > 1:
+        pools = [order[at : at + span] for at in range(0, len(order), span)]
+        order = np.concatenate(
+            [rows[np.argsort(lengths[rows], kind="stable")] for rows in pools] or [order]
+        )
+    batches = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
+    if pool > 1:
+        batches = [batches[i] for i in random.permutation(len(batches))]
+    return batches
+
+
+def label_order(
+    labels: NDArray[np.int64], batch_size: int, random: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """As many draws as there are rows: a label uniformly, then one of its rows."""
+    present, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    grouped = np.argsort(inverse, kind="stable")
+    starts = np.cumsum(counts) - counts
+    drawn = random.integers(len(present), size=len(labels))
+    rows = grouped[starts[drawn] + (random.random(len(labels)) * counts[drawn]).astype(np.int64)]
+    return [rows[at : at + batch_size] for at in range(0, len(rows), batch_size)]
+
+
+def reading_order(lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Row numbers of batches for evaluation: by length, each of a bounded number of tokens."""
+    order = np.argsort(lengths, kind="stable")
+    batches, at = [], 0
+    while at < len(order):
+        # Lengths rise: as many rows as fit if all were as long as the longest of them.
+        size = 1
+        while at + size < len(order) and size < 1024:
+            wider = min(size * 2, len(order) - at, 1024)
+            longest = max(int(lengths[order[at + wider - 1]]), 1)
+            if longest * wider > EVALUATION_TOKENS:
+                break
+            size = wider
+        batches.append(order[at : at + size])
+        at += size
+    return batches

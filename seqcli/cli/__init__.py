@@ -1,0 +1,1 @@
+"""The commands: thin over the plain functions below, and the only floor that prints."""

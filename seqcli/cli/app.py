@@ -1,0 +1,130 @@
+"""The program: its commands, and the one place where errors become words and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from seqcli import __version__
+from seqcli.cli.classify import classify
+from seqcli.cli.console import say
+from seqcli.cli.eval import evaluate
+from seqcli.cli.params import params
+from seqcli.cli.sample import sample
+from seqcli.cli.train import train
+from seqcli.errors import SeqcliError
+from seqcli.interrupts import Interrupted, interrupts
+
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+
+
+class Boundary(TyperGroup):
+    """Runs a command and turns whatever it raises into `error:` and `hint:` lines."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Exit 0 done, 1 data, model or run-time error, 2 usage, 130 Ctrl-C, 143 SIGTERM."""
+        given = list(sys.argv[1:] if args is None else args)
+        given, debug = _without_debug(given)
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(given or ["--help"], *rest, **extra)
+            sys.stdout.flush()
+        except Interrupted as stop:
+            code = stop.exit_code
+        except BrokenPipeError:
+            # The reader has had enough. Python would complain again when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        except (Exception, KeyboardInterrupt) as error:
+            code = _report(error, debug)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _without_debug(args: list[str]) -> tuple[list[str], bool]:
+    """`--debug` counts wherever it stands, up to a `--`."""
+    end = args.index("--") if "--" in args else len(args)
+    debug = "--debug" in args[:end] or os.environ.get("SEQCLI_DEBUG", "") not in ("", "0")
+    return [arg for arg in args[:end] if arg != "--debug"] + args[end:], debug
+
+
+def _report(error: BaseException, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "seqcli"
+        _print_error(error.format_message(), f"{command} --help lists the options")
+        return getattr(error, "exit_code", 2)
+    if isinstance(error, SeqcliError):
+        _print_error(error.message, error.hint)
+        return error.exit_code
+    if isinstance(error, MemoryError) or any(mark in str(error) for mark in OUT_OF_MEMORY):
+        _print_error("out of memory", "a smaller --batch-size or --hidden needs less")
+        return 1
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    _print_error(f"internal: {reason}", "a bug in seqcli: --debug shows where; please report it")
+    return 1
+
+
+def _print_error(message: str, hint: str) -> None:
+    say(f"error: {message}")
+    if hint:
+        say(f"hint: {hint}")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"seqcli {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    name="seqcli",
+    cls=Boundary,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def seqcli(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (or SEQCLI_DEBUG=1).")
+    ] = False,
+) -> None:
+    """Train, evaluate, sample from and classify with RNN, LSTM and GRU models.
+
+    \b
+    Examples:
+      seqcli train --task spam
+      seqcli classify --model spam.pt "WIN a prize now" "see you at 6"
+    """
+
+
+app.command("train")(train)
+app.command("eval")(evaluate)
+app.command("sample")(sample)
+app.command("classify")(classify)
+app.command("params")(params)
+
+
+def main() -> None:
+    """Entry point of the `seqcli` command."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")  # else memory grows by shape
+    interrupts.install()
+    app()

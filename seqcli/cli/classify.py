@@ -1,0 +1,2 @@
+def classify() -> None:
+    """Being written."""

@@ -1,0 +1,130 @@
+"""What a person sees while a model trains: a bar on a terminal, else a line an epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from seqcli.cli.console import err, safe, say
+from seqcli.cli.report import duration, figures_text, finish_lines, start_lines
+from seqcli.run import Finished, Job, RunEvent, Started
+from seqcli.training import Evaluated, Stepped, running
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+REFRESH = 0.1  # seconds between two looks at the running figures
+PLAIN_SECONDS = 10.0  # without a terminal, a long epoch is told at its tenths, not oftener
+
+
+class Display:
+    """Shows the events of one run on stderr; leaving the context clears the bar."""
+
+    def __init__(self, job: Job, quiet: bool) -> None:
+        self.job, self.quiet = job, quiet
+        self.epochs = job.task.config.train.epochs
+        self.bar: Progress | None = None
+        self.shown = self.told = 0.0
+        self.tenth = 0
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def show(self, event: RunEvent) -> None:
+        """One event of the run."""
+        if self.quiet:
+            return
+        if isinstance(event, Started):
+            self._start(event)
+        elif isinstance(event, Stepped):
+            now = time.monotonic()
+            if now - self.shown >= REFRESH:
+                self.shown = now
+                self._step(event, now)
+        elif isinstance(event, Evaluated):
+            self._line(self._epoch(event))
+        elif isinstance(event, Finished):
+            self.stop()
+            for line in finish_lines(event):
+                say(line)
+
+    def _start(self, event: Started) -> None:
+        for line in start_lines(self.job, event):
+            say(line)
+        self.state, self.kind = event.state, event.prepared.kind
+        self.begun = self.told = time.monotonic()
+        self.units = self.state.units
+        self.progress: float | None = None
+        if sys.stderr.isatty():
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self.bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=None),
+                console=err(),
+                transient=True,
+                auto_refresh=False,
+                expand=True,
+            )
+            self.row = self.bar.add_task("starting", total=1.0)
+            self.bar.start()
+            self.bar.refresh()
+
+    def _step(self, event: Stepped, now: float) -> None:
+        if self.progress is None:
+            self.progress = event.progress
+        if self.bar is not None:
+            self.bar.update(self.row, description=self._text(event, now), completed=event.progress)
+            self.bar.refresh()
+            return
+        tenth = int(event.share * 10)
+        if now - self.told >= PLAIN_SECONDS and tenth != self.tenth:
+            self.tenth = tenth
+            self._line(f"{self._text(event, now)}  rate {event.rate:.3g}")
+
+    def _text(self, event: Stepped, now: float) -> str:
+        rest = (1 - event.progress) / max(event.progress - (self.progress or 0.0), 1e-9)
+        parts = [
+            f"epoch {self.state.epoch + 1}/{self.epochs} {event.share:4.0%}",
+            figures_text(running(self.kind, self.state)),
+            self._speed(now),
+            f"{duration((now - self.begun) * rest)} left",
+        ]
+        return "  ".join(parts)
+
+    def _speed(self, now: float) -> str:
+        done = self.state.units - self.units
+        return f"{done / max(now - self.begun, 1e-9):,.0f} {self.kind.unit}/s"
+
+    def _epoch(self, event: Evaluated) -> str:
+        self.tenth = 0
+        parts = [f"epoch {self.state.epoch}/{self.epochs}", f"train {figures_text(event.train)}"]
+        if event.valid is not None:
+            parts.append(f"valid {figures_text(event.valid)}")
+        parts.append(self._speed(time.monotonic()))
+        if event.best:
+            parts.append("best")
+        return "  ".join(parts)
+
+    def _line(self, text: str) -> None:
+        self.told = time.monotonic()
+        if self.bar is not None:
+            self.bar.console.print(safe(text), soft_wrap=True)
+        else:
+            say(text)

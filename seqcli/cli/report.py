@@ -1,0 +1,118 @@
+"""Words and tables about models and figures; used by `train` and `eval` alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from seqcli.cli.console import safe
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from seqcli.run import Finished, Job, Started
+
+MOST_LABELS = 20  # a confusion matrix with more does not fit a terminal
+SHORT = {"loss": "{:.4f}", "perplexity": "{:.2f}", "bits_per_character": "{:.4f} bpc"}
+
+
+def figures_text(figures: Mapping[str, Any]) -> str:
+    """The figures that belong on one line."""
+    parts = []
+    for name, form in SHORT.items():
+        if figures.get(name) is not None:
+            label = "" if name == "bits_per_character" else f"{name} "
+            parts.append(label + form.format(figures[name]))
+    if figures.get("accuracy") is not None:
+        parts.append(f"accuracy {figures['accuracy']:.2%}")
+    return " ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """4.2 s, 3:05, 2:10:00."""
+    if not seconds < 360000:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def start_lines(job: Job, event: Started) -> list[str]:
+    """What will be trained: data, splits, model, device."""
+    task, prepared, train = job.task, event.prepared, job.task.config.train
+    name = f"{task.name}, preset {task.preset}" if task.preset else task.name
+    lines = [f"task {name}: {task.about.title}" if task.about.title else f"task {name}"]
+    if job.sample:
+        lines.append(f"data: bundled synthetic sample, {task.about.sample_note};")
+        lines.append("      --data PATH for your own")
+        if task.about.source:
+            lines.append(f"      the real data: {task.about.source}")
+    else:
+        lines.append(f"data: {job.data}")
+    sizes = ", ".join(f"{name} {size:,}" for name, size in prepared.sizes.items())
+    lines.append(f"splits: {sizes} {prepared.unit}")
+    lines += prepared.notes
+    width = max(len(row.name) for row in event.table.rows)
+    lines.append("model:")
+    lines += [
+        f"  {row.name:<{width}}  {row.parameters:>12,}  {row.formula}" for row in event.table.rows
+    ]
+    frozen = event.table.total - event.table.trainable
+    note = f" ({frozen:,} frozen)" if frozen else ""
+    lines.append(f"  {'total':<{width}}  {event.table.total:>12,}  parameters{note}")
+    runtime = event.runtime
+    threads = f", {runtime.threads} threads" if runtime.device.type == "cpu" else ""
+    lines.append(f"device: {runtime.device}{threads}, {runtime.precision}, seed {train.seed}")
+    return lines + list(event.notes)
+
+
+def finish_lines(event: Finished) -> list[str]:
+    """The best epoch, where the files are, what to type next."""
+    if event.already:
+        return ["nothing to do: this run is complete"]
+    result, best = event.result, event.result["best"]
+    lines = [
+        f"done in {duration(result['seconds'])}: best epoch {best['epoch']} of {result['epochs']}"
+        f" by {best['metric']}"
+    ]
+    scored = [name for name in ("valid", "test") if result[name]]
+    lines += [f"{name}: {figures_text(result[name])}" for name in scored]
+    lines.append(f"model: {result['model']}")
+    lines.append(f"run:   {result['run']} (log, settings, pictures)")
+    lines.append(f"next:  seqcli {event.next_command}")
+    return lines
+
+
+def label_table(figures: Mapping[str, Any]) -> Table:
+    """Precision, recall, F1 and support per label."""
+    from rich.table import Table
+
+    table = Table("label", box=None, pad_edge=False)
+    for column in ("precision", "recall", "f1", "support"):
+        table.add_column(column, justify="right")
+    for label, row in figures["per_label"].items():
+        shares = (share(row[name]) for name in ("precision", "recall", "f1"))
+        table.add_row(safe(label), *shares, f"{row['support']:,}")
+    return table
+
+
+def confusion_table(figures: Mapping[str, Any]) -> Table | None:
+    """Rows true, columns predicted; None where there are too many labels to show."""
+    from rich.table import Table
+
+    labels = figures["labels"]
+    if figures["confusion"] is None or len(labels) > MOST_LABELS:
+        return None
+    table = Table("true \\ predicted", box=None, pad_edge=False)
+    for label in labels:
+        table.add_column(safe(label), justify="right", overflow="fold")
+    for label, row in zip(labels, figures["confusion"], strict=True):
+        table.add_row(safe(label), *(f"{count:,}" for count in row))
+    return table
+
+
+def share(value: float | None) -> str:
+    """A share with four digits; "-" where it is not defined."""
+    return "-" if value is None or value != value else f"{value:.4f}"

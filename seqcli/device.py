@@ -1,0 +1,94 @@
+"""Where and how precisely the products are computed: chosen once, and said aloud."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqcli.errors import ConfigError, TrainingError
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Device, precision of the matrix products ("fp32" or "bf16"), threads on the CPU."""
+
+    device: torch.device
+    precision: str
+    threads: int
+
+    @contextlib.contextmanager
+    def products(self) -> Iterator[None]:
+        """Matrix products inside run in the chosen precision; weights stay float32."""
+        if self.precision == "fp32":
+            yield
+            return
+        with torch.autocast(self.device.type, torch.bfloat16):
+            yield
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto", "cpu", "cuda", "cuda:N" or "mps" -> a device that is there."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", name):
+        raise ConfigError(f"unknown device {name!r}", "one of: auto, cpu, cuda, cuda:N, mps")
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    found = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }[device.type]
+    if (device.index or 0) >= found:
+        raise TrainingError(
+            f"no {name} device on this machine", "--device auto takes what there is"
+        )
+    return device
+
+
+def set_threads(threads: int | None) -> int:
+    """Threads for the CPU's products: as asked for, else one a core this process may use."""
+    count = threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(count)
+    return count
+
+
+def choose_precision(asked: str, device: torch.device, helps: bool) -> str:
+    """ "auto" -> "bf16" where it `helps` this model and a probe of the device succeeds."""
+    if asked == "fp32" or (asked == "auto" and not helps):
+        return "fp32"
+    if asked == "auto" and device.type == "cpu" and not _fast_bfloat16():
+        return "fp32"
+    if _probe(device):
+        return "bf16"
+    if asked == "bf16":
+        raise TrainingError(f"{device} cannot train in bf16", "--precision auto falls back to fp32")
+    return "fp32"
+
+
+def _fast_bfloat16() -> bool:
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return supported
+
+
+def _probe(device: torch.device) -> bool:
+    """A tiny LSTM forward and backward: some builds know bfloat16 and still refuse it."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            layer = torch.nn.LSTM(8, 8, batch_first=True).to(device)
+            x: Tensor = torch.zeros(2, 3, 8, device=device, requires_grad=True)
+            with torch.autocast(device.type, torch.bfloat16):
+                y, _ = layer(x)
+            y.float().sum().backward()
+    except RuntimeError:
+        return False
+    return True

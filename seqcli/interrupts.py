@@ -1,0 +1,60 @@
+"""Ctrl-C and SIGTERM: at once where nothing is at stake, at the next safe point where it is.
+
+Outside `deferred` a signal raises Interrupted where the program stands. Inside, it only sets
+`requested`, which the loop polls between two updates, saves, and leaves. A second signal ends the
+program there and then.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(BaseException):
+    """Raised by a signal; not an Exception, so that no handler swallows it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+class Interrupts:
+    """The signals seen so far; one instance, `interrupts`, serves the process."""
+
+    def __init__(self) -> None:
+        self.requested = 0
+        self._deferring = 0
+
+    def install(self) -> None:
+        """Take over SIGINT and SIGTERM (main thread only)."""
+        self.requested = 0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def poll(self) -> None:
+        """Raise what a signal asked for while it was deferred."""
+        if self.requested:
+            raise Interrupted(self.requested)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Signals wait for the next `poll` (or for the caller to look at `requested`)."""
+        self._deferring += 1
+        try:
+            yield
+        finally:
+            self._deferring -= 1
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            os._exit(128 + number)
+        self.requested = number
+        if not self._deferring:
+            raise Interrupted(number)
+
+
+interrupts = Interrupts()

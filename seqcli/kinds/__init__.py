@@ -1,0 +1,8 @@
+"""What a model is for. A new kind is a file here and a line in KINDS."""
+
+from __future__ import annotations
+
+from seqcli.kinds.classifier import Classifier
+from seqcli.kinds.contract import Kind
+
+KINDS: dict[str, type[Kind]] = {"classifier": Classifier}

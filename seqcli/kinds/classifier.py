@@ -1,0 +1,261 @@
+"""Text classification: a sequence in, one label out (N -> 1)."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from seqcli import batching, metrics
+from seqcli.batching import TextBatch
+from seqcli.config import Config
+from seqcli.device import Runtime
+from seqcli.errors import ConfigError
+from seqcli.kinds import networks
+from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
+from seqcli.labeled import Examples, LabeledData, encode_texts, load, load_whole
+from seqcli.ngrams import Ngrams
+from seqcli.readers import discover
+from seqcli.sequences import Sequences
+from seqcli.tokens import tokenizer
+from seqcli.vectors import find
+from seqcli.vocab import Vocab
+
+MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A text classifier's settings, vocabulary and labels; see `Kind` for the contract."""
+
+    config: Config
+    vocab: Vocab
+    labels: tuple[str, ...]
+    label_counts: tuple[int, ...]  # in the training split
+    vectors: NDArray[np.float32] | None = None  # (V, E) the embedding starts from
+
+    name = "classifier"
+    unit = "examples"
+    metric = "accuracy"
+
+    @classmethod
+    def prepare(cls, config: Config, path: Path, poll: Poll) -> Prepared:
+        """See `Kind.prepare`. Errors: DataError, ConfigError."""
+        source = discover(path, config.data)
+        data = load(
+            source,
+            config.data,
+            seed=config.split_seed,
+            features=_features(config),
+            poll=poll,
+        )
+        if config.model.head == "sigmoid" and len(data.labels) != 2:
+            raise ConfigError(
+                f'model.head = "sigmoid" needs two labels, the data has {len(data.labels)}',
+                "--set model.head=softmax",
+            )
+        counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
+        notes = _notes(data)
+        vectors = None
+        if config.model.vectors:
+            vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
+            notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
+        kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors)
+        sizes = {name: len(split.labels) for name, split in data.splits.items()}
+        return Prepared(kind, dict(data.splits), sizes, "examples", notes, data.fingerprint)
+
+    @classmethod
+    def restore(cls, config: Config, description: dict[str, Any]) -> Classifier:
+        """See `Kind.restore`."""
+        return cls(
+            config,
+            Vocab(description["vocabulary"]),
+            tuple(description["labels"]),
+            tuple(description["label_counts"]),
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """See `Kind.describe`."""
+        return {
+            "vocabulary": self.vocab.to_list(),
+            "labels": list(self.labels),
+            "label_counts": list(self.label_counts),
+        }
+
+    def next_command(self, model: Path) -> str:
+        """See `Kind.next_command`."""
+        return f'classify --model {shlex.quote(str(model))} "your text"'
+
+    def fingerprint(self, path: Path) -> str:
+        """See `Kind.fingerprint`."""
+        return discover(path, self.config.data).fingerprint()
+
+    def load_split(self, path: Path, split: str, poll: Poll) -> Examples:
+        """See `Kind.load_split`."""
+        source, data = discover(path, self.config.data), self.config.data
+        known: dict[str, Any] = {
+            "features": _features(self.config),
+            "vocab": self.vocab,
+            "labels": self.labels,
+            "poll": poll,
+        }
+        if split == "all":
+            return load_whole(source, data, **known).splits["all"]
+        return load(source, data, seed=self.config.split_seed, **known).splits[split]
+
+    def build(self, generator: Generator | None) -> nn.Module:
+        """See `Kind.build`."""
+        network = networks.text_classifier(
+            self.config.model, len(self.vocab), len(self.labels), generator
+        )
+        if generator is not None and self.vectors is not None:
+            with torch.no_grad():
+                network.embedding.weight.copy_(torch.from_numpy(self.vectors))
+        return network
+
+    def batches(self, split: Examples, epoch: int) -> Epoch:
+        """See `Kind.batches`."""
+        train = self.config.train
+        random = batching.generator(train.seed, epoch)
+        if train.draw == "label":
+            order = batching.label_order(split.labels, train.batch_size, random)
+        else:
+            order = batching.bucketed_order(
+                split.tokens.lengths, train.batch_size, train.buckets, random
+            )
+        return Epoch(split, order, ngrams(self.config))
+
+    def loss(self, model: nn.Module, batch: TextBatch, state: Any) -> Loss:
+        """Cross-entropy; the objective is the (weighted) mean, with label smoothing."""
+        train = self.config.train
+        predicted: Tensor = model(batch.ids, batch.lengths, batch.features)
+        each = F.nll_loss(predicted, batch.labels, reduction="none")
+        objective = each
+        if train.label_smoothing:
+            rest = -predicted.mean(1)
+            objective = (1 - train.label_smoothing) * each + train.label_smoothing * rest
+        if train.class_weight == "balanced":
+            weights = self._weights(predicted)[batch.labels]
+            mean = (objective * weights).sum() / weights.sum()
+        else:
+            mean = objective.mean()
+        correct = (predicted.detach().argmax(1) == batch.labels).sum()
+        return Loss(mean, each.detach().sum(), len(each), correct)
+
+    def running(self, total: float, count: int, correct: float) -> Figures:
+        """See `Kind.running`."""
+        count = max(count, 1)
+        return {"loss": total / count, "accuracy": correct / count}
+
+    def figures(self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll) -> Figures:
+        """See `Kind.figures`."""
+        predicted = self.predict(model, split, runtime, poll)
+        return self.score(predicted, split.labels)
+
+    def score(self, predicted: NDArray[np.float32], labels: NDArray[np.int64]) -> Figures:
+        """Figures from log-probabilities (R, C) and true labels (R,)."""
+        matrix = metrics.confusion(labels, predicted.argmax(1), len(self.labels))
+        picked = predicted[np.arange(len(labels)), labels]
+        few = len(self.labels) <= MOST_LABELS_SHOWN
+        return {
+            "kind": self.name,
+            "count": len(labels),
+            "loss": float(-picked.mean(dtype=np.float64)) if len(labels) else float("nan"),
+            "accuracy": metrics.accuracy(matrix),
+            "macro_f1": metrics.macro_f1(matrix),
+            "mcc": metrics.mcc(matrix),
+            "majority": metrics.majority(matrix),
+            "labels": list(self.labels),
+            "per_label": {
+                label: asdict(figures)
+                for label, figures in zip(self.labels, metrics.per_label(matrix), strict=True)
+            },
+            "confusion": matrix.tolist() if few else None,
+        }
+
+    def predict(
+        self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
+    ) -> NDArray[np.float32]:
+        """Log-probabilities (R, C) in the order of the rows; the model is in eval mode."""
+        grams = ngrams(self.config)
+        result = np.empty((len(split.labels), len(self.labels)), np.float32)
+        for rows in batching.reading_order(split.tokens.lengths):
+            poll()
+            batch = gather(split, rows, grams).to(runtime.device)
+            result[rows] = model(batch.ids, batch.lengths, batch.features).cpu().numpy()
+        return result
+
+    def encode(self, texts: list[str]) -> Examples:
+        """Texts without labels as examples (all labeled 0), for `predict`."""
+        data = self.config.data
+        grams = ngrams(self.config)
+        return Examples(
+            encode_texts(texts, tokenizer(data), self.vocab, data),
+            np.zeros(len(texts), np.int64),
+            None if grams is None else Sequences.from_rows(grams.row(text) for text in texts),
+            np.arange(len(texts)),
+        )
+
+    def _weights(self, like: Tensor) -> Tensor:
+        """Balanced class weights N / (C * n_c), (C,); a label without examples gets 0."""
+        counts = np.array(self.label_counts, np.float64)
+        weights = np.where(counts > 0, counts.sum() / (len(counts) * np.maximum(counts, 1)), 0)
+        return torch.as_tensor(weights, dtype=like.dtype, device=like.device)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's batches over a split."""
+
+    split: Examples
+    order: list[NDArray[np.int64]]
+    grams: Ngrams | None
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return len(self.order)
+
+    def __getitem__(self, index: int) -> TextBatch:
+        """Batch `index`."""
+        return gather(self.split, self.order[index], self.grams)
+
+
+def gather(split: Examples, rows: NDArray[np.int64], grams: Ngrams | None) -> TextBatch:
+    """The examples `rows` as one padded batch."""
+    ids, lengths = batching.padded(split.tokens.take(rows))
+    labels = torch.from_numpy(split.labels[rows])
+    features = None
+    if grams is not None and split.features is not None:
+        picked = split.features.take(rows)
+        features = batching.bags(picked, grams.weights(picked))
+    return TextBatch(ids, lengths, labels, features)
+
+
+def ngrams(config: Config) -> Ngrams | None:
+    """The n-grams that the wide part reads, if there is one."""
+    model = config.model
+    if not model.wide:
+        return None
+    return Ngrams(model.wide_words, model.wide_characters, model.wide_buckets)
+
+
+def _features(config: Config) -> Callable[[str], NDArray[np.int32]] | None:
+    grams = ngrams(config)
+    return None if grams is None else grams.row
+
+
+def _notes(data: LabeledData) -> list[str]:
+    """What a person should know of the data before it is trained on."""
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in data.unknown_share.items())
+    notes = [f"vocabulary {len(data.vocab):,} (unknown: {shares})"]
+    if data.dropped:
+        notes.append(f"{data.dropped:,} repeated texts dropped")
+    return notes

@@ -1,0 +1,85 @@
+"""From settings to modules: the one place where a ModelConfig meets `nn/`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, nn
+
+from seqcli.config import ModelConfig
+from seqcli.nn.heads import Dense, OneHot, ReadOut
+from seqcli.nn.init import start_cells, start_linear, start_normal
+from seqcli.nn.models import TextClassifier
+from seqcli.nn.recurrent import Recurrent
+from seqcli.nn.wide import Wide
+
+
+def recurrent(model: ModelConfig, inputs: int) -> Recurrent:
+    """The stack of recurrent layers on `inputs` numbers a step."""
+    return Recurrent(
+        inputs,
+        model.sizes,
+        cell=model.cell,
+        bidirectional=model.bidirectional,
+        merge=model.merge,
+        backwards=model.backwards,
+        bias=model.bias,
+        activation=model.activation,
+        recurrent_activation=model.recurrent_activation,
+        reset_after=model.reset_after,
+        dropout=model.dropout,
+        output_dropout=model.output_dropout,
+        recurrent_dropout=model.recurrent_dropout,
+        locked=model.dropout_mask == "sequence",
+    )
+
+
+def text_classifier(
+    model: ModelConfig, vocabulary: int, labels: int, generator: Generator | None
+) -> TextClassifier:
+    """A classifier with its first weights, for `vocabulary` rows and `labels` labels."""
+    outputs = 1 if model.head == "sigmoid" else labels
+    embedding = embed(model, vocabulary)
+    stack = recurrent(model, model.embed or vocabulary)
+    read_out = ReadOut(model.read_out, stack.width)
+    dense = Dense(read_out.width, model.dense, outputs, model.dense_dropout)
+    wide = Wide(model.wide_buckets, outputs) if model.wide else None
+    network = TextClassifier(
+        embedding,
+        stack,
+        read_out,
+        dense,
+        head=model.head,
+        wide=wide,
+        word_dropout=model.word_dropout,
+    )
+    if generator is not None:
+        start(network, model, dense.output, generator)
+    return network
+
+
+def embed(model: ModelConfig, vocabulary: int) -> nn.Embedding | OneHot:
+    """Rows to look up, or one-hot tokens where `embed` is 0."""
+    if model.embed == 0:
+        return OneHot(vocabulary)
+    # _weight: the constructor's own random draw would take time and be thrown away
+    embedding = nn.Embedding(vocabulary, model.embed, _weight=torch.empty(vocabulary, model.embed))
+    embedding.weight.requires_grad_(not model.freeze_vectors)
+    return embedding
+
+
+def start(network: nn.Module, model: ModelConfig, output: nn.Linear, generator: Generator) -> None:
+    """First weights, drawn in the order of the modules: the same seed gives the same model."""
+    scale = model.init_scale if model.init == "uniform" else model.embed_scale
+    start_cells(network, model.init, model.init_scale, model.unit_forget_bias, generator)
+    for module in network.modules():
+        if isinstance(module, nn.Embedding):
+            nn.init.uniform_(module.weight, -scale, scale, generator=generator)
+        elif isinstance(module, nn.Linear):
+            start_linear(module, model.init, model.init_scale, generator)
+        elif isinstance(module, ReadOut) and "attention" in module.names:
+            bound = 1 / module.query.numel() ** 0.5
+            nn.init.uniform_(module.query, -bound, bound, generator=generator)
+    if model.output_scale is not None:
+        start_normal(output, model.output_scale, generator)
+    if model.output_bias:
+        nn.init.constant_(output.bias, model.output_bias)

@@ -1,0 +1,118 @@
+"""A saved model ready for use: its kind, its network, and the data it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqcli import config as configs
+from seqcli import filecheck, modelfile
+from seqcli.device import Runtime, choose_device, set_threads
+from seqcli.errors import DataError, SeqcliError
+from seqcli.evaluation import evaluate
+from seqcli.interrupts import interrupts
+from seqcli.kinds import KINDS
+from seqcli.kinds.contract import Figures, Kind
+from seqcli.taskfile import check
+
+FALLBACK = {"test": "valid", "valid": "train"}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be scored: the split's name, its data, and lines for the person."""
+
+    split: str
+    data: Any
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model file's network on its device, in eval mode."""
+
+    path: Path
+    description: dict[str, Any]
+    kind: Kind
+    model: nn.Module
+    runtime: Runtime
+
+    def evaluate(self, chosen: Chosen) -> Figures:
+        """Figures of the chosen data, in float32."""
+        return evaluate(self.kind, self.model, chosen.data, self.runtime, interrupts.poll)
+
+    def choose_data(self, path: Path | None, split: str | None) -> Chosen:
+        """Decide what to score, as docs/cli.md says, and read it.
+
+        Without `path`: the data of the training and its recorded split. A path to the same bytes:
+        likewise. A folder: its test part; another file: all of it. Errors: DataError, SeqcliError.
+        """
+        recorded = self.description["data"]
+        notes = []
+        if path is None:
+            path = Path(recorded["path"])
+            same = self._unchanged(path, recorded["sha256"])
+        else:
+            same = self.kind.fingerprint(path) == recorded["sha256"]
+            if same:
+                notes.append(f"{path} is the training data: the recorded split is used")
+        if split is None:
+            split = "test" if same or path.is_dir() else "all"
+        elif not same and path.is_file() and split != "all":
+            raise SeqcliError(
+                f"{path} is not the data this model was trained on, so it has no {split} split",
+                "leave out --split to score all of it",
+            )
+        data = self._read(path, split)
+        while data is None and split in FALLBACK:
+            notes.append(f"no {split} split here: {FALLBACK[split]} is scored instead")
+            split = FALLBACK[split]
+            data = self._read(path, split)
+        return Chosen(split, data, tuple(notes))
+
+    def _read(self, path: Path, split: str) -> Any:
+        try:
+            return self.kind.load_split(path, split, interrupts.poll)
+        except KeyError:
+            return None
+
+    def _unchanged(self, path: Path, sha256: str) -> bool:
+        hint = "--data PATH names the data to score"
+        if not path.exists():
+            raise DataError(path, 0, "the data this model was trained on is not there", hint)
+        if self.kind.fingerprint(path) != sha256:
+            raise DataError(path, 0, "changed since this model was trained on it", hint)
+        return True
+
+
+def load_model(
+    path: Path,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    reading: Mapping[str, str | None] | None = None,
+) -> Loaded:
+    """Open a model file; `reading` replaces settings of [data] that are not None.
+
+    Errors: ModelFileError for whatever is not a whole model file of ours.
+    """
+    file = modelfile.load(path)
+    try:
+        table = file.description["config"]
+        changed = {name: value for name, value in (reading or {}).items() if value is not None}
+        config = check(configs.from_dict({**table, "data": {**table["data"], **changed}}))
+        kind = KINDS[config.kind].restore(config, file.description)
+        with torch.device("meta"):  # sizes come from the file: compare before taking memory
+            skeleton = kind.build(None)
+    except (SeqcliError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise filecheck.broken(path, "its settings make no sense") from error
+    modelfile.fits(skeleton, file.tensors, path)
+    runtime = Runtime(choose_device(device), "fp32", set_threads(threads))
+    model = kind.build(None)
+    model.load_state_dict(file.tensors)
+    return Loaded(path, file.description, kind, model.to(runtime.device).eval(), runtime)

@@ -1,0 +1,122 @@
+"""Figures of merit from plain arrays and numbers: classification and prediction of the next token.
+
+Where nothing was counted a figure is NaN, which JSON shows as null. Otherwise every figure is
+defined: a division of nothing by nothing, as the precision of a label never predicted, is 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Counts = npt.NDArray[np.int64]  # (C, C): rows true, columns predicted
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """How well one label is found; `support` is how many examples truly have it."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+def confusion(true: npt.ArrayLike, predicted: npt.ArrayLike, labels: int) -> Counts:
+    """Counts (labels, labels) of label ids `true` (N,) that were `predicted` (N,) as another.
+
+    Errors: ValueError for unequal lengths or an id outside [0, labels).
+    """
+    truth = np.asarray(true, dtype=np.int64)
+    guess = np.asarray(predicted, dtype=np.int64)
+    if truth.shape != guess.shape or truth.ndim != 1:
+        raise ValueError(f"two rows of equal length expected, {truth.shape} and {guess.shape}")
+    for ids in (truth, guess):
+        if ids.size and (ids.min() < 0 or ids.max() >= labels):
+            raise ValueError(f"label ids in [0, {labels}) expected")
+    cells = np.bincount(truth * labels + guess, minlength=labels * labels)
+    return cells.astype(np.int64, copy=False).reshape(labels, labels)
+
+
+def per_label(matrix: Counts) -> list[LabelFigures]:
+    """Precision, recall, F1 and support of each label, in the order of `matrix` (C, C)."""
+    found = np.diagonal(matrix).tolist()
+    support = matrix.sum(axis=1).tolist()
+    predicted = matrix.sum(axis=0).tolist()
+    if not sum(support):
+        return [LabelFigures(math.nan, math.nan, math.nan, 0) for _ in found]
+    return [
+        LabelFigures(_share(hit, said), _share(hit, real), _share(2 * hit, said + real), real)
+        for hit, said, real in zip(found, predicted, support, strict=True)
+    ]
+
+
+def accuracy(matrix: Counts) -> float:
+    """Share of the examples whose label was found."""
+    count = int(matrix.sum())
+    return int(np.trace(matrix)) / count if count else math.nan
+
+
+def macro_f1(matrix: Counts) -> float:
+    """Mean F1 over the labels that occur, as truth or as prediction, each with the same weight.
+
+    A label that a small split happens not to hold says nothing of the model and is left out, as
+    scikit-learn does unless told a list of labels.
+    """
+    occurs = (matrix.sum(axis=0) + matrix.sum(axis=1)).tolist()
+    figures = [label.f1 for label, times in zip(per_label(matrix), occurs, strict=True) if times]
+    return math.fsum(figures) / len(figures) if figures else math.nan
+
+
+def mcc(matrix: Counts) -> float:
+    """Matthews' correlation coefficient for any number of labels (Gorodkin 2004), in [-1, 1].
+
+    0 where it is undefined: all examples have one label, or one label is all that is predicted.
+    """
+    # Python's integers: squares of counts pass 2**53, where floats begin to lose ones.
+    real = matrix.sum(axis=1).tolist()
+    said = matrix.sum(axis=0).tolist()
+    count = sum(real)
+    if not count:
+        return math.nan
+    chance = sum(r * s for r, s in zip(real, said, strict=True))
+    covariance = int(np.trace(matrix)) * count - chance
+    spread_real = count * count - sum(r * r for r in real)
+    spread_said = count * count - sum(s * s for s in said)
+    if not spread_real or not spread_said:
+        return 0.0
+    return float(covariance / (math.sqrt(spread_real) * math.sqrt(spread_said)))
+
+
+def majority(matrix: Counts) -> float:
+    """Accuracy of always answering the most frequent true label: the baseline to beat."""
+    support = matrix.sum(axis=1)
+    count = int(support.sum())
+    return int(support.max()) / count if count else math.nan
+
+
+def perplexity(total_nats: float, tokens: int) -> float:
+    """exp(total negative log-likelihood / predicted tokens); inf where that overflows."""
+    if not tokens:
+        return math.nan
+    try:
+        return math.exp(total_nats / tokens)
+    except OverflowError:
+        return math.inf
+
+
+def bits_per_token(total_nats: float, tokens: int) -> float:
+    """Mean negative log-likelihood in bits for each predicted token."""
+    return total_nats / tokens / math.log(2) if tokens else math.nan
+
+
+def bits_per_character(total_nats: float, characters: int) -> float:
+    """The same spread over the characters that the tokens spell, so that vocabularies compare."""
+    return bits_per_token(total_nats, characters)
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,1 @@
+"""Networks: torch from here on; sizes and tensors in, never settings."""

@@ -1,0 +1,175 @@
+"""What lies in a folder: split files, split folders, a folder or a file per label, one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqcli.errors import DataError
+from seqcli.readers.fasttext import MARK
+from seqcli.readers.lines import lines, plain_name, unreadable
+from seqcli.readers.record import Piece
+from seqcli.readers.tables import table_format
+
+SPLIT_WORDS = {
+    "train": "train",
+    "valid": "valid",
+    "val": "valid",
+    "dev": "valid",
+    "validation": "valid",  # as the parquet files of the Hugging Face hub are called
+    "test": "test",
+}
+ORDER = ("train", "valid", "test")
+NOT_DATA = re.compile(r"(readme|licen[cs]e)(\.|$)|.*\.(md|rst|html?|py|pt|png|pdf)$", re.IGNORECASE)
+UNLABELED = "unsup"  # aclImdb's folder of reviews without a label
+
+Parts = dict[str, tuple[Piece, ...]]
+TOLD = "name the format: --set data.format=csv (tsv, jsonl, parquet, fasttext, folders, files)"
+
+
+def split_of(name: str) -> str | None:
+    """The part that a name tells by a word between `.`, `_` or `-`: train, valid, test or None."""
+    found = {SPLIT_WORDS[word] for word in re.split(r"[._-]", name.lower()) if word in SPLIT_WORDS}
+    return found.pop() if len(found) == 1 else None
+
+
+def visible(folder: Path) -> list[Path]:
+    """What lies in a folder, sorted by name, without hidden entries."""
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise unreadable(folder, 0, error) from None
+
+
+def entries(folder: Path) -> list[Path]:
+    """The same without readmes, programs and pictures: what may be data."""
+    return [entry for entry in visible(folder) if not NOT_DATA.match(entry.name)]
+
+
+def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """The files of each split, by name, in the order train, valid, test.
+
+    Empty where no file is named train, unless all files are split files (a test set alone).
+    Errors: DataError where one file lies there twice, packed and not.
+    """
+    files = [entry for entry in entries(folder) if entry.is_file()]
+    return {part: _once(found) for part, found in _by_split(files).items()}
+
+
+def arrange(folder: Path, kind: str, encoding: str) -> tuple[str, Parts]:
+    """The format and the pieces of each part of a folder; `kind` is a format or "auto".
+
+    Errors: DataError where nothing is found that could be labeled text, or too much.
+    """
+    if kind not in ("folders", "files"):
+        files = split_files(folder)
+        if files:
+            parts = {part: tuple(map(Piece, found)) for part, found in files.items()}
+            return _one_format(parts, kind, encoding), parts
+    folders = _by_split([entry for entry in entries(folder) if entry.is_dir()])
+    if not folders:
+        found, pieces = _labeled(folder, kind, encoding)
+        return found, {"all": pieces}
+    found, parts = "", {}
+    for part, paths in folders.items():
+        if len(paths) > 1:
+            names = ", ".join(path.name for path in paths)
+            raise DataError(folder, 0, f"one folder for {part} expected, found: {names}")
+        before, (found, parts[part]) = found, _labeled(paths[0], kind, encoding)
+        if before not in ("", found):
+            raise DataError(paths[0], 0, f"{before} as in the part before expected, {found} found")
+    return found, parts
+
+
+def sniff(path: Path, encoding: str) -> str:
+    """The format of a file: by its ending, else by its first line that is not empty."""
+    known = table_format(path)
+    if known:
+        return known
+    for number, line in enumerate(lines(path, encoding), start=1):
+        if line.startswith(MARK):
+            return "fasttext"
+        if line.lstrip().startswith("{"):
+            return "jsonl"
+        if "\t" in line:
+            return "tsv"
+        if line.strip():
+            problem = f"label TAB text, {MARK}NAME text or JSON expected, found: {line[:40]}"
+            raise DataError(path, number, problem, TOLD)
+    raise DataError(path, 0, "labeled text expected, an empty file found")
+
+
+def _by_split(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
+    found: dict[str, tuple[Path, ...]] = {}
+    for part in ORDER:
+        here = tuple(path for path in paths if split_of(path.name) == part)
+        if here:
+            found[part] = here
+    # One such name proves nothing: among files per label, dev.txt may hold the label "dev".
+    return found if "train" in found or sum(map(len, found.values())) == len(paths) else {}
+
+
+def _once(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    names: dict[str, Path] = {}
+    for path in paths:
+        other = names.setdefault(plain_name(path), path)
+        if other is not path:
+            problem = f"{plain_name(path)} once expected, found: {other.name}, {path.name}"
+            raise DataError(path.parent, 0, problem, "leave one of the two")
+    return paths
+
+
+def _one_format(parts: Parts, kind: str, encoding: str) -> str:
+    found = {
+        piece.path.name: sniff(piece.path, encoding) if kind == "auto" else kind
+        for pieces in parts.values()
+        for piece in pieces
+    }
+    if len(set(found.values())) > 1:
+        folder = next(iter(parts.values()))[0].path.parent
+        listed = ", ".join(f"{name} ({form})" for name, form in found.items())
+        raise DataError(folder, 0, f"split files of one format expected, found: {listed}", TOLD)
+    return next(iter(found.values()))
+
+
+def _labeled(folder: Path, kind: str, encoding: str) -> tuple[str, tuple[Piece, ...]]:
+    """Format and pieces of a folder that is not parted into splits."""
+    inside = entries(folder)
+    files = tuple(entry for entry in inside if entry.is_file())
+    tables = tuple(path for path in files if table_format(path))
+    texts = tuple(path for path in files if plain_name(path).lower().endswith(".txt"))
+    in_folders = _in_label_folders(inside) if kind in ("auto", "folders") else ()
+    if in_folders:
+        return "folders", in_folders
+    if kind == "files" and files:
+        return "files", _named_by_label(files)
+    if kind == "auto" and not tables and len(texts) > 1:
+        return "files", _named_by_label(texts)
+    if kind not in ("folders", "files") and len(tables or files) == 1:
+        (only,) = tables or files
+        return (sniff(only, encoding) if kind == "auto" else kind), (Piece(only),)
+    raise _nothing(folder, kind, inside)
+
+
+def _in_label_folders(inside: Sequence[Path]) -> tuple[Piece, ...]:
+    folders = [entry for entry in inside if entry.is_dir() and entry.name != UNLABELED]
+    return tuple(
+        Piece(path, folder.name) for folder in folders for path in visible(folder) if path.is_file()
+    )
+
+
+def _named_by_label(paths: tuple[Path, ...]) -> tuple[Piece, ...]:
+    return tuple(Piece(path, Path(plain_name(path)).stem) for path in _once(paths))
+
+
+def _nothing(folder: Path, kind: str, inside: Sequence[Path]) -> DataError:
+    wanted = "one table, train / valid / test files, a folder or a .txt file per label"
+    expected = {
+        "auto": wanted,
+        "folders": "a folder of text files per label",
+        "files": "a text file per label",
+    }.get(kind, f"one {kind} file, or train / valid / test files")
+    names = ", ".join(entry.name for entry in inside[:8]) + ", ..." * (len(inside) > 8)
+    hint = "name the one file, or arrange the folder so"
+    return DataError(folder, 0, f"{expected} expected, found: {names or 'nothing'}", hint)

@@ -1,0 +1,309 @@
+"""One training run on disk: data, kind, loop, model file and log joined; yields what happens.
+
+Files of `train --out OUT.pt`: OUT.pt, the best model so far, whole at every instant; OUT.run/ with
+last.pt (to go on from), log.jsonl (a row an epoch), config.toml and pictures. Order of writing at
+an epoch's end: log row, OUT.pt, last.pt; a run killed in between repeats to the same numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import seqcli
+from seqcli import config as configs
+from seqcli import counting, modelfile
+from seqcli.checkpoint import pack, parameters, unpack
+from seqcli.config import Config
+from seqcli.device import Runtime, choose_device, choose_precision, set_threads
+from seqcli.errors import ConfigError, SeqcliError, TrainingError
+from seqcli.evaluation import evaluate
+from seqcli.files import lock, sweep, write_bytes
+from seqcli.interrupts import Interrupted, interrupts
+from seqcli.kinds import KINDS
+from seqcli.kinds.contract import Figures, Prepared
+from seqcli.optim import make_optimizer
+from seqcli.runfolder import RunFolder
+from seqcli.table import Table
+from seqcli.taskfile import Task, to_toml
+from seqcli.training import Best, Evaluated, Event, TrainState, fit, settle
+from seqcli.transfer import transfer
+
+SAVE_SECONDS = 60.0
+MAY_CHANGE = frozenset({"train.epochs", "train.max_steps", "train.max_time", "train.patience"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the command line asks for."""
+
+    task: Task
+    data: Path
+    sample: bool  # the data is the bundled sample
+    out: Path
+    device: str = "auto"
+    threads: int | None = None
+    force: bool = False
+    resume: bool = False
+    allow_changed_data: bool = False
+    init_from: Path | None = None
+
+
+@dataclass(frozen=True)
+class Started:
+    """Data is ready and the model is built."""
+
+    prepared: Prepared
+    table: Table
+    runtime: Runtime
+    state: TrainState  # the run's own: to be looked at only
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is complete; `result` is what `train --json` prints."""
+
+    result: dict[str, Any]
+    folder: RunFolder
+    why: str
+    next_command: str = ""  # what to type next, after `seqcli`
+    already: bool = False
+
+
+RunEvent = Started | Event | Finished
+
+
+def run(job: Job) -> Iterator[RunEvent]:
+    """Train as `job` says. Signals are honored between two updates, after saving.
+
+    Errors: SeqcliError of many kinds; Interrupted once everything is saved.
+    """
+    folder = RunFolder(job.out)
+    folder.claim(force=job.force, resume=job.resume)
+    with lock(folder.lock):
+        sweep(folder.model)
+        sweep(folder.last)
+        saved = folder.load_last() if job.resume else None
+        if saved is None:
+            folder.clear()
+        yield from _run(job, folder, saved)
+
+
+def _run(job: Job, folder: RunFolder, saved: modelfile.ModelFile | None) -> Iterator[RunEvent]:
+    config = job.task.config
+    if saved is not None:
+        _same_settings(config, saved.description["config"])
+        if saved.description["complete"] and settle(saved.description["state"], config.train):
+            yield Finished(saved.description["result"], folder, "complete", already=True)
+            return
+    prepared = KINDS[config.kind].prepare(config, job.data, interrupts.poll)
+    if saved is not None and not job.allow_changed_data:
+        _same_data(prepared.fingerprint, saved.description["data"]["sha256"], job.data)
+    run = _Run(job, folder, prepared)
+    notes = list(run.start(saved))
+    yield Started(prepared, run.table(), run.runtime, run.state, tuple(notes))
+    with interrupts.deferred():
+        yield from run.train()
+    yield run.finish()
+
+
+class _Run:
+    """The parts of a run under way, so that its steps need not hand them round."""
+
+    def __init__(self, job: Job, folder: RunFolder, prepared: Prepared) -> None:
+        self.job, self.folder, self.prepared = job, folder, prepared
+        self.config, self.kind = job.task.config, prepared.kind
+        train = self.config.train
+        threads = set_threads(job.threads)
+        device = choose_device(job.device)
+        if train.deterministic:
+            torch.use_deterministic_algorithms(True)
+        precision = choose_precision(train.precision, device, self.config.model.cell == "lstm")
+        self.runtime = Runtime(device, precision, threads)
+        torch.manual_seed(train.seed)
+        model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
+        self.state = TrainState(model, make_optimizer(model, train))
+        self.state.sums = self.state.sums.to(device)
+        self.saved_at = time.monotonic()
+
+    def table(self) -> Table:
+        described = self.kind.describe()
+        labels = described.get("labels")
+        return counting.count(
+            self.config.model,
+            kind=self.config.kind,
+            vocabulary=len(described["vocabulary"]),
+            outputs=len(labels) if labels else None,
+        )
+
+    def start(self, saved: modelfile.ModelFile | None) -> Iterator[str]:
+        """First weights, or the saved state; yields notes for the person."""
+        if saved is None:
+            if self.job.resume:
+                yield "nothing to resume yet: starting anew"
+            if self.job.init_from is not None:
+                yield transfer(self.job.init_from, self.kind, self.state.model)
+            write_bytes(self.folder.settings, to_toml(self.config).encode())
+            return
+        try:
+            unpack(saved.description["state"], saved.tensors, self.state)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise TrainingError(
+                f"{self.folder.last}: does not fit these settings",
+                "start anew with --force",
+            ) from error
+        if not settle(saved.description["state"], self.config.train):
+            self.state.finished = ""
+        self.folder.cut_log(self.state.step)
+        yield f"resumed at epoch {self.state.epoch + 1}, step {self.state.step:,}"
+
+    def train(self) -> Iterator[Event]:
+        """The loop's events, each saved before it is handed on."""
+        events = fit(
+            self.kind,
+            self.prepared.splits,
+            self.state,
+            self.config.train,
+            self.runtime,
+            poll=interrupts.poll,
+        )
+        try:
+            for event in events:
+                if isinstance(event, Evaluated):
+                    self._record(event)
+                elif interrupts.requested or time.monotonic() - self.saved_at > SAVE_SECONDS:
+                    self._save()
+                yield event
+                interrupts.poll()
+        except Interrupted:
+            self._save()
+            raise
+
+    def _record(self, event: Evaluated) -> None:
+        state = self.state
+        self.folder.log(
+            {
+                "epoch": state.epoch,
+                "step": state.step,
+                "rate": state.optimizer.param_groups[0]["lr"],
+                "train": event.train,
+                "valid": event.valid,
+                "best": event.best,
+                "seconds": state.seconds,
+            }
+        )
+        if event.best and state.best is not None:
+            self._write_model(state.best, {"valid": event.valid})
+        self._save()
+
+    def _save(self, result: dict[str, Any] | None = None) -> None:
+        values, tensors = pack(self.state)
+        description = {
+            "config": configs.to_dict(self.config),
+            "data": self._data(),
+            "state": values,
+            "complete": result is not None,
+            "result": result,
+        }
+        modelfile.save(self.folder.last, description, tensors)
+        self.saved_at = time.monotonic()
+
+    def _data(self) -> dict[str, Any]:
+        return {
+            "path": str(self.job.data.resolve()),
+            "sha256": self.prepared.fingerprint,
+            "sample": self.job.sample,
+            "sizes": self.prepared.sizes,
+        }
+
+    def _write_model(self, best: Best, scores: dict[str, Figures | None]) -> None:
+        description = {
+            "task": self.job.task.name,
+            "preset": self.job.task.preset,
+            "config": configs.to_dict(self.config),
+            **self.kind.describe(),
+            "data": self._data(),
+            "epoch": best.epoch,
+            "step": best.step,
+            "scores": scores,
+            "versions": {"seqcli": seqcli.__version__, "torch": torch.__version__},
+        }
+        modelfile.save(self.folder.model, description, best.weights)
+
+    def finish(self) -> Finished:
+        """Score the best model, write it with its scores, draw the pictures."""
+        best = self.state.best
+        if best is None:
+            raise TrainingError("the run ended before its first update", "give it more time")
+        self.state.model.load_state_dict(best.weights)
+        splits = self.prepared.splits
+        fp32 = Runtime(self.runtime.device, "fp32", self.runtime.threads)
+        scores: dict[str, Figures | None] = {"valid": None, "test": None}
+        for name in ("valid", "test"):
+            if name in splits:
+                scores[name] = evaluate(
+                    self.kind, self.state.model, splits[name], fp32, interrupts.poll
+                )
+        self._write_model(best, scores)
+        result = self._result(best, scores)
+        self.folder.draw(best.epoch, self.kind.metric, scores["test"] or scores["valid"])
+        self._save(result)
+        return Finished(
+            result, self.folder, self.state.finished, self.kind.next_command(self.folder.model)
+        )
+
+    def _result(self, best: Best, scores: dict[str, Figures | None]) -> dict[str, Any]:
+        state, train = self.state, self.config.train
+        metric = train.select or self.kind.metric
+        last = self.folder.history()[-1]
+        return {
+            "task": self.job.task.name,
+            "preset": self.job.task.preset or None,
+            "model": str(self.folder.model),
+            "run": str(self.folder.path),
+            "parameters": parameters(state.model),
+            "epochs": state.epoch,
+            "steps": state.step,
+            "seconds": state.seconds,
+            "tokens_per_second": state.tokens / max(state.seconds, 1e-9),
+            "best": {"epoch": best.epoch, "metric": metric, "value": best.figures.get(metric)},
+            "train": last["train"],
+            **scores,
+            "data": {
+                **{name: self.prepared.sizes.get(name, 0) for name in ("train", "valid", "test")},
+                "vocabulary": len(self.kind.describe()["vocabulary"]),
+                "sample": self.job.sample,
+            },
+        }
+
+
+def _same_settings(now: Config, then: dict[str, Any]) -> None:
+    """Refuse to resume with other settings; the error lists every difference."""
+    new, differences = configs.to_dict(now), []
+    for section in configs.SECTIONS:
+        old_values, new_values = then.get(section, {}), new[section]
+        for key in sorted({*old_values, *new_values}):
+            old, value = old_values.get(key), new_values.get(key)
+            if old != value and f"{section}.{key}" not in MAY_CHANGE:
+                differences.append(f"{section}.{key} was {old!r}, is {value!r}")
+    if now.kind != then.get("kind"):
+        differences.insert(0, f"kind was {then.get('kind')!r}, is {now.kind!r}")
+    if differences:
+        raise ConfigError(
+            "--resume with other settings: " + "; ".join(differences),
+            "give the same options as before, or start anew with --force",
+        )
+
+
+def _same_data(now: str, then: str, path: Path) -> None:
+    if now != then:
+        raise SeqcliError(
+            f"{path}: changed since the run began (SHA-256 was {then}, is {now})",
+            "--allow-changed-data goes on all the same; --force starts anew",
+        )

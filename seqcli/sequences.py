@@ -1,0 +1,97 @@
+"""Rows of ids of any length, kept as one flat array and the places where rows begin."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.integer[Any]]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """R rows in one array: row i is `ids[offsets[i]:offsets[i + 1]]`.
+
+    ids (N,) integers; offsets (R + 1,) int64, from 0 to N.
+    """
+
+    ids: Ids
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """R, the number of rows."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Number of ids in each row, (R,)."""
+        return np.diff(self.offsets)
+
+    def row(self, index: int) -> Ids:
+        """Row `index` as a view, (lengths[index],). IndexError for a row that is not there."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        index %= len(self)
+        return self.ids[self.offsets[index] : self.offsets[index + 1]]
+
+    def take(self, indices: Ids) -> Sequences:
+        """The rows `indices` (K,) in that order, copied; a row may be taken more than once."""
+        indices = np.asarray(indices, dtype=np.int64)
+        return self._gather(self.offsets[:-1][indices], self.lengths[indices])
+
+    def cut(self, max_tokens: int, keep: str) -> Sequences:
+        """At most `max_tokens` ids of each row, from its "first" or its "last"; 0 = no limit."""
+        if max_tokens <= 0 or len(self) == 0:
+            return self
+        lengths = np.minimum(self.lengths, max_tokens)
+        starts = self.offsets[:-1] if keep == "first" else self.offsets[1:] - lengths
+        return self._gather(starts, lengths)
+
+    def where(self, mask: Bools) -> Sequences:
+        """The same rows with only the ids for which `mask` (N,) is true."""
+        kept = np.concatenate(([0], np.cumsum(mask, dtype=np.int64)))
+        return Sequences(self.ids[mask], kept[self.offsets])
+
+    def _gather(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Sequences:
+        """Copy the pieces `starts`, `lengths` (K,) behind each other."""
+        offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+        places = np.arange(offsets[-1], dtype=np.int64)
+        places += np.repeat(starts - offsets[:-1], lengths)
+        return Sequences(self.ids[places], offsets)
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Iterable[int]]) -> Sequences:
+        """Rows of integers (below 2**31) as Sequences of int32."""
+        builder = SequencesBuilder()
+        for row in rows:
+            builder.append(row)
+        return builder.build()
+
+
+class SequencesBuilder:
+    """Grows row by row at 4 bytes an id and 8 a row: no list of arrays, no object an id."""
+
+    def __init__(self) -> None:
+        self._ids = array("i")
+        self._offsets = array("q", [0])
+
+    def __len__(self) -> int:
+        """Number of rows so far."""
+        return len(self._offsets) - 1
+
+    def append(self, row: Iterable[int]) -> None:
+        """Add one row of integers below 2**31 (OverflowError above)."""
+        self._ids.extend(row)
+        self._offsets.append(len(self._ids))
+
+    def build(self) -> Sequences:
+        """All rows, int32, without a copy; the builder can grow no more after this."""
+        # frombuffer refuses a buffer of no bytes at all
+        ids = np.frombuffer(self._ids, np.int32) if self._ids else np.empty(0, np.int32)
+        return Sequences(ids, np.frombuffer(self._offsets, np.int64))

@@ -1,0 +1,131 @@
+"""Frozen dataclasses as settings: limits beside each field, strict reading, overrides as text.
+
+A field made by `setting` carries its help and its limits; `read` builds a section from a TOML
+table and refuses what is unknown or out of range; `from_text` reads `--set section.key=value`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from seqcli.errors import ConfigError, unknown_name
+
+Section = TypeVar("Section")
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    choices: tuple[str, ...] = (),
+    kinds: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field with its help, its limits, and the kinds it belongs to (none: all)."""
+    limits = {"help": help, "low": low, "high": high, "above": above}
+    return dataclasses.field(
+        default=default, metadata={**limits, "choices": choices, "kinds": kinds}
+    )
+
+
+def read(section: type[Section], table: Mapping[str, Any], name: str) -> Section:
+    """Build `section` from a table of settings; every key and value is checked.
+
+    Errors: ConfigError for an unknown key (with the nearest one), a wrong type, a value out of
+    its range or not among its choices.
+    """
+    fields = {field.name: field for field in dataclasses.fields(section)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(section)
+    values = {}
+    for key, value in table.items():
+        if key not in fields:
+            raise unknown_name(f"setting in [{name}]", key, fields)
+        values[key] = _checked(f"{name}.{key}", value, hints[key], fields[key].metadata)
+    return section(**values)
+
+
+def from_text(section: type[Any], key: str, text: str, name: str) -> Any:
+    """The value of `key` as typed at the shell, in the field's own type (not yet range-checked)."""
+    hints = typing.get_type_hints(section)
+    if key not in hints:
+        raise unknown_name(f"setting in [{name}]", key, hints)
+    return _parsed(f"{name}.{key}", text.strip(), hints[key])
+
+
+def as_dict(section: Any) -> dict[str, Any]:
+    """A section as plain JSON / TOML values; `None` is left out (TOML has none)."""
+    plain = {}
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        if value is not None:
+            plain[field.name] = list(value) if isinstance(value, tuple) else value
+    return plain
+
+
+def _parsed(name: str, text: str, hint: Any) -> Any:
+    kind = _bare(hint)
+    if kind is bool:
+        if text.lower() in ("true", "yes", "on", "1"):
+            return True
+        if text.lower() in ("false", "no", "off", "0"):
+            return False
+        raise ConfigError(f"{name}: true or false expected, {text!r} found")
+    if typing.get_origin(kind) is tuple:
+        inner = typing.get_args(kind)[0]
+        parts = [part for part in text.strip("[]()").split(",") if part.strip()]
+        return tuple(_parsed(name, part.strip().strip("'\""), inner) for part in parts)
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            what = "a whole number" if kind is int else "a number"
+            raise ConfigError(f"{name}: {what} expected, {text!r} found") from None
+    return text
+
+
+def _bare(hint: Any) -> Any:
+    """`int | None` -> `int`; anything else as it is."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        return next(arm for arm in typing.get_args(hint) if arm is not type(None))
+    return hint
+
+
+def _checked(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
+    kind = _bare(hint)
+    if value is None and kind is not hint:
+        return None
+    if typing.get_origin(kind) is tuple:
+        inner = typing.get_args(kind)[0]
+        items = value if isinstance(value, (list, tuple)) else [value]
+        return tuple(_checked(name, item, inner, limits) for item in items)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        article = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+        raise ConfigError(f"{name}: {article[kind]} expected, {value!r} found")
+    _in_range(name, value, limits)
+    return value
+
+
+def _in_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
+    choices = limits.get("choices")
+    if choices and value not in choices:
+        raise unknown_name(f"value of {name}", value, choices)
+    if isinstance(value, (str, bool)):
+        return
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{name}: a finite number expected, {value} found")
+    low, high, above = limits.get("low"), limits.get("high"), limits.get("above")
+    if low is not None and value < low:
+        raise ConfigError(f"{name}: at least {low:g} expected, {value:g} found")
+    if above is not None and value <= above:
+        raise ConfigError(f"{name}: more than {above:g} expected, {value:g} found")
+    if high is not None and value > high:
+        raise ConfigError(f"{name}: at most {high:g} expected, {value:g} found")

@@ -1,0 +1,120 @@
+"""Which row trains, which validates, which tests: stratified, and equal texts on one side."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TRAIN, VALID, TEST, NOT_SAID = 0, 1, 2, -1
+DROPPED = -1
+PARTS = ("train", "valid", "test")
+
+Numbers = NDArray[np.int64]
+Keys = NDArray[np.uint64]
+Parts = NDArray[np.int8]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """part (R,) int8: TRAIN, VALID, TEST or DROPPED for each row; how many were dropped."""
+
+    part: Parts
+    dropped: int
+
+
+def text_key(text: str, *, casefold: bool = False) -> int:
+    """A 64-bit number that equal texts share, on every machine; white space around is ignored."""
+    text = text.strip()
+    if casefold:
+        text = text.casefold()
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def assign(
+    labels: Numbers,
+    keys: Keys,
+    official: Parts,
+    *,
+    test: float,
+    valid: float,
+    seed: int,
+    repeats: str,
+) -> Split:
+    """Give each of R rows its part; the same arguments always give the same answer.
+
+    labels (R,) ids; keys (R,) from `text_key`; official (R,): what the source says (TRAIN, VALID,
+    TEST) or NOT_SAID. Each part that nobody named is cut from the rows that train or are not
+    said: `test` of them, then `valid` of what is left, label by label; every label keeps at
+    least one row that trains. Official VALID and TEST rows are never moved or dropped.
+
+    repeats: "keep" looks at no text; "group" puts rows of one key on one side; "drop" leaves
+    out a row whose key and label an earlier row, or an official VALID or TEST row, has already.
+    """
+    part = np.where(official == NOT_SAID, TRAIN, official).astype(np.int8)
+    if repeats == "drop":
+        part[_again(labels, keys, held_out=part != TRAIN)] = DROPPED
+    pool = np.flatnonzero(part == TRAIN)
+    units = _units(keys[pool], grouped=repeats == "group")
+    # Raw 64-bit draws: the one stream that NumPy promises never to change. A model file keeps
+    # the seed alone, so tomorrow's NumPy has to find the same split.
+    draws = np.random.PCG64(seed)
+    moved = np.full(len(pool), TRAIN, np.int8)
+    for target, share in ((TEST, test), (VALID, valid)):
+        if share > 0 and not np.any(part == target):
+            rest = np.flatnonzero(moved == TRAIN)
+            chosen = _cut(labels[pool][rest], units[rest], share, draws)
+            moved[rest[chosen]] = target
+    _keep_every_label(moved, labels[pool], units)
+    part[pool] = moved
+    return Split(part, int(np.count_nonzero(part == DROPPED)))
+
+
+def _again(labels: Numbers, keys: Keys, held_out: NDArray[np.bool_]) -> Numbers:
+    """Rows to drop: those not held out whose (key, label) was there before."""
+    # held-out rows sort before all others of their key and label, then file order decides
+    order = np.lexsort((np.arange(len(keys)), ~held_out, labels, keys))
+    same = (keys[order][1:] == keys[order][:-1]) & (labels[order][1:] == labels[order][:-1])
+    again: Numbers = order[1:][same]
+    again = again[~held_out[again]]
+    return again
+
+
+def _units(keys: Keys, *, grouped: bool) -> Numbers:
+    """What has to stay together, as a number for each row, counted from 0."""
+    if not grouped:
+        return np.arange(len(keys), dtype=np.int64)
+    _, units = np.unique(keys, return_inverse=True)
+    return np.asarray(units, np.int64)
+
+
+def _cut(
+    labels: Numbers, units: Numbers, share: float, draws: np.random.PCG64
+) -> NDArray[np.bool_]:
+    """Choose about `share` of each label's rows, whole units only: (R,) bool.
+
+    A unit with several labels counts for the label of its first row.
+    """
+    names, first, unit, size = np.unique(
+        units, return_index=True, return_inverse=True, return_counts=True
+    )
+    label = labels[first]
+    order = np.lexsort((draws.random_raw(len(names)), label))
+    sizes, sorted_label = size[order], label[order]
+    rows = np.bincount(label, weights=size).astype(np.int64)
+    start = np.concatenate(([0], np.cumsum(rows)))[sorted_label]
+    before = np.cumsum(sizes) - sizes - start
+    # taken while its middle lies within the share: rounds to the nearest for single rows
+    taken = np.empty(len(names), np.bool_)
+    taken[order] = before + sizes / 2 <= share * rows[sorted_label]
+    return taken[unit]
+
+
+def _keep_every_label(part: Parts, labels: Numbers, units: Numbers) -> None:
+    """Move one unit back to TRAIN, in place, for every label that lost all its rows."""
+    lost = np.flatnonzero(~np.isin(labels, labels[part == TRAIN]))
+    _, first = np.unique(labels[lost], return_index=True)
+    part[np.isin(units, units[lost[first]])] = TRAIN

@@ -1,0 +1,246 @@
+"""The training loop: a generator of events that prints nothing and writes nothing.
+
+All of a run's state is one TrainState; between two events it can be saved and gone on from, bit for
+bit: batches follow from (seed, epoch, index), and torch's random state is part of it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from seqcli.config import TrainConfig
+from seqcli.device import Runtime
+from seqcli.errors import TrainingError
+from seqcli.evaluation import evaluate
+from seqcli.kinds.contract import Figures, Kind, better
+from seqcli.optim import rate_factor, set_rate
+
+CHECK_STEPS = 50  # on a GPU the loss is looked at this often: each look waits for the device
+
+
+@dataclass
+class Best:
+    """The best epoch so far: its figures on the validation split, and its weights."""
+
+    epoch: int
+    step: int
+    figures: Figures
+    weights: dict[str, Tensor]
+
+
+@dataclass
+class TrainState:
+    """Everything a run knows; nothing else decides how it goes on."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    epoch: int = 0  # epochs done
+    batch: int = 0  # batches done of the epoch under way
+    step: int = 0  # updates done
+    sums: Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
+    count: int = 0  # predictions behind `sums` (loss, right ones) of the epoch under way
+    tokens: int = 0  # trained on, in all
+    units: int = 0  # predictions trained on, in all: examples, or a language model's tokens
+    carried: Any = None  # the model's state at the last batch's end, for the next one
+    seconds: float = 0.0  # training with its validation
+    reading_seconds: float = 0.0  # the last validation's share
+    best: Best | None = None
+    stale: int = 0  # validations without gain since the best
+    falls: int = 0  # of the rate, on a plateau
+    finished: str = ""  # why, once it is
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """One update is done; `progress` in [0, 1] of the whole run, `share` of its epoch."""
+
+    progress: float
+    share: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One epoch is done and its figures are known; `valid` is None without a validation split."""
+
+    train: Figures
+    valid: Figures | None
+    best: bool
+
+
+Event = Stepped | Evaluated
+
+
+def fit(
+    kind: Kind,
+    splits: dict[str, Any],
+    state: TrainState,
+    train: TrainConfig,
+    runtime: Runtime,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    poll: Callable[[], None] = lambda: None,
+) -> Iterator[Event]:
+    """Train from `state` to the end; it is whole at every event. `poll` may raise in validation.
+
+    Errors: TrainingError when the loss is no longer finite.
+    """
+    while not state.finished:
+        batches = kind.batches(splits["train"], state.epoch + 1)
+        pace = _Pace(train, len(batches), clock() - state.seconds, clock)
+        yield from _epoch(kind, batches, state, train, runtime, pace)
+        figures = running(kind, state)
+        before = clock()
+        valid = None
+        if "valid" in splits:
+            valid = evaluate(kind, state.model, splits["valid"], runtime, poll)
+        state.reading_seconds = clock() - before
+        state.seconds = pace.elapsed()
+        best = _judge(kind, state, train, valid if valid is not None else figures)
+        _close_epoch(state, train, pace)
+        yield Evaluated(figures, valid, best)
+
+
+class _Pace:
+    """How far a run is, by updates and by the clock."""
+
+    def __init__(
+        self, train: TrainConfig, batches: int, start: float, clock: Callable[[], float]
+    ) -> None:
+        self.train, self.batches, self.start, self.clock = train, batches, start, clock
+        self.steps = train.epochs * batches
+        if train.max_steps is not None:
+            self.steps = min(self.steps, train.max_steps)
+
+    def elapsed(self) -> float:
+        return self.clock() - self.start
+
+    def progress(self, state: TrainState) -> float:
+        """The larger of the shares of updates and of time; the last validation's time is kept."""
+        share = state.step / max(self.steps, 1)
+        if self.train.max_time is not None:
+            left = max(self.train.max_time - state.reading_seconds, 1e-9)
+            share = max(share, self.elapsed() / left)
+        return min(share, 1.0)
+
+    def over(self, state: TrainState) -> bool:
+        return self.progress(state) >= 1.0 or state.step >= self.steps
+
+
+def _epoch(
+    kind: Kind,
+    batches: Any,
+    state: TrainState,
+    train: TrainConfig,
+    runtime: Runtime,
+    pace: _Pace,
+) -> Iterator[Event]:
+    """The rest of the epoch under way, one event an update."""
+    state.model.train()
+    weights = [weight for group in state.optimizer.param_groups for weight in group["params"]]
+    while state.batch < len(batches) and not pace.over(state):
+        progress = pace.progress(state)
+        epoch = state.epoch + 1
+        if train.max_time is not None:  # a run cut by time passes through the whole schedule
+            epoch = max(epoch, math.ceil(progress * train.epochs))
+        factor = rate_factor(train, progress, epoch, state.falls)
+        set_rate(state.optimizer, factor)
+        _update(kind, batches[state.batch], state, train, runtime, weights)
+        state.batch += 1
+        state.step += 1
+        state.seconds = pace.elapsed()
+        yield Stepped(pace.progress(state), state.batch / len(batches), train.lr * factor)
+    _check(state)
+
+
+def _update(
+    kind: Kind,
+    batch: Any,
+    state: TrainState,
+    train: TrainConfig,
+    runtime: Runtime,
+    weights: list[Tensor],
+) -> None:
+    batch = batch.to(runtime.device)
+    with runtime.products():
+        loss = kind.loss(state.model, batch, state.carried)
+    state.optimizer.zero_grad()
+    loss.objective.backward()  # type: ignore[no-untyped-call]
+    norm = None
+    if train.clip is not None:
+        norm = torch.nn.utils.clip_grad_norm_(weights, train.clip)
+    state.sums += torch.stack([loss.total, loss.correct]).to(state.sums)
+    state.count += loss.count
+    if runtime.device.type == "cpu" or state.step % CHECK_STEPS == 0:
+        _check(state, norm)  # before the update: the weights are still those of a good step
+    state.optimizer.step()
+    state.tokens += batch.tokens
+    state.units += loss.count
+    state.carried = loss.state
+
+
+def running(kind: Kind, state: TrainState) -> Figures:
+    """Figures of the epoch under way, over its batches so far."""
+    total, correct = state.sums.tolist()
+    return kind.running(total, state.count, correct)
+
+
+def _check(state: TrainState, norm: Tensor | None = None) -> None:
+    """Stop at the first loss or gradient norm that is not finite; clipping alone would hide it."""
+    total = state.sums[0].item()
+    if math.isfinite(total) and (norm is None or math.isfinite(norm.item())):
+        return
+    rate = state.optimizer.param_groups[0]["lr"]
+    raise TrainingError(
+        f"the loss is no longer a number at step {state.step + 1} (rate {rate:g})",
+        "try a lower --lr, or --clip 1; the best model so far is kept",
+    )
+
+
+def _judge(kind: Kind, state: TrainState, train: TrainConfig, figures: Figures) -> bool:
+    """Keep the weights if they are the best so far; count what brings no gain otherwise."""
+    metric = train.select or kind.metric
+    if metric not in figures:
+        metric = "loss"  # without a validation split, running figures are all there is
+    if state.best is not None and not better(metric, figures, state.best.figures):
+        state.stale += 1
+        if train.schedule == "plateau" and state.stale % train.plateau == 0:
+            state.falls += 1
+        return False
+    weights = {name: value.clone() for name, value in state.model.state_dict().items()}
+    state.best = Best(state.epoch + 1, state.step, figures, weights)
+    state.stale = 0
+    return True
+
+
+def _close_epoch(state: TrainState, train: TrainConfig, pace: _Pace) -> None:
+    state.epoch += 1
+    state.batch = 0
+    state.sums.zero_()
+    state.count = 0
+    state.carried = None
+    if train.max_time is not None and pace.over(state):
+        state.finished = "time"
+    state.finished = settle(vars(state), train) or state.finished
+
+
+def settle(counters: dict[str, Any], train: TrainConfig) -> str:
+    """Why a run with these counters has nothing left to do; "" where it has."""
+    if counters["epoch"] >= train.epochs:
+        return "epochs"
+    if train.max_steps is not None and counters["step"] >= train.max_steps:
+        return "steps"
+    if train.patience and counters["stale"] >= train.patience:
+        return "patience"
+    if train.max_time is not None and counters["finished"] == "time":
+        left = train.max_time - counters["reading_seconds"]
+        return "time" if counters["seconds"] >= left else ""
+    return ""
