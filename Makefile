@@ -30,7 +30,8 @@ demo: .venv/.runtime ## train on the bundled sample, score the model, classify t
 	@mkdir -p demo
 	$(BIN)/seqcli train --task spam --out demo/spam.pt --force
 	$(BIN)/seqcli eval --model demo/spam.pt
-	$(BIN)/seqcli classify --model demo/spam.pt "WIN a prize now" "see you at 6"
+	$(BIN)/seqcli classify --model demo/spam.pt \
+	  "WINNER! Text CLAIM to 80085 for your free prize" "Running late, see you at 6"
 
 check: format-check lint types test ## what must pass before a change is done
 

@@ -28,11 +28,7 @@ def pack(state: TrainState) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Everything that `unpack` needs to go on bit for bit."""
     values: dict[str, Any] = {name: getattr(state, name) for name in COUNTERS}
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
-    slots = state.optimizer.state_dict()["state"]
-    for index, slot in slots.items():
-        for name, value in slot.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{index}.{name}"] = value
+    tensors |= {f"optimizer.{name}": value for name, value in state.updater.slots().items()}
     tensors["sums"] = state.sums
     tensors["random"] = torch.get_rng_state()
     device = state.sums.device
@@ -55,7 +51,7 @@ def unpack(values: dict[str, Any], tensors: dict[str, Tensor], state: TrainState
         setattr(state, name, values[name])
     state.model.load_state_dict(_named(tensors, "model."))
     device = state.sums.device
-    _load_slots(state, tensors, device)
+    state.updater.load_slots(_named(tensors, "optimizer."))
     state.sums = tensors["sums"].to(device)
     torch.set_rng_state(tensors["random"])
     if device.type == "cuda" and "cuda_random" in tensors:
@@ -73,15 +69,6 @@ def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
         for name, value in tensors.items()
         if name.startswith(prefix)
     }
-
-
-def _load_slots(state: TrainState, tensors: dict[str, Tensor], device: torch.device) -> None:
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, value in _named(tensors, "optimizer.").items():
-        index, key = name.split(".", 1)
-        slots.setdefault(int(index), {})[key] = value
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": slots, "param_groups": groups})
 
 
 def _carried(tensors: dict[str, Tensor], device: torch.device) -> Any:

@@ -36,6 +36,7 @@ class DataConfig:
     )
     lowercase: bool = setting(False, "lower-case the text first")
     strip_accents: bool = setting(False, "drop combining marks after NFD, so that é becomes e")
+    fold_digits: bool = setting(False, "every digit reads as 0")
     alphabet: str = setting("", "fixed set of characters; all others are dropped")
     unknown: bool = setting(True, "give the vocabulary an <unk> row; without it others are dropped")
     max_tokens: int = setting(0, "longest text in tokens, 0 = no limit", low=0, kinds=CLASSIFIER)
@@ -86,7 +87,9 @@ class ModelConfig:
     unit_forget_bias: bool = setting(False, "LSTM: the forget gate's bias starts at 1")
     backwards: bool = setting(False, "read from the last token to the first", kinds=CLASSIFIER)
     dropout: float = setting(0.0, "on the input of every recurrent layer", low=0, high=0.99)
-    output_dropout: float = setting(0.0, "on the output of the last one", low=0, high=0.99)
+    output_dropout: float = setting(
+        0.0, "on the last one's output, or the read-out", low=0, high=0.99
+    )
     recurrent_dropout: float = setting(0.0, "on the state inside the recurrence", low=0, high=0.99)
     word_dropout: float = setting(0.0, "share of whole tokens dropped", low=0, high=0.99)
     dropout_mask: str = setting(
@@ -133,6 +136,14 @@ class ModelConfig:
     wide_buckets: int = setting(
         1 << 18, "rows of the n-gram table", low=2, high=1 << 28, kinds=CLASSIFIER
     )
+    wide_share: float | None = setting(
+        None,
+        "the n-grams' share in the mean of logits, each path with a loss of its own; "
+        "absent: logits are added and trained together",
+        low=0,
+        high=1,
+        kinds=CLASSIFIER,
+    )
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -173,8 +184,11 @@ class TrainConfig:
     epsilon: float = setting(1e-8, "Adam, RMSProp: added to the root", above=0)
     mean_square: float = setting(0.0, "RMSProp: the square's first value", low=0)
     weight_decay: float = setting(0.0, "decay of the weights", low=0)
-    wide_lr: float | None = setting(
-        None, "learning rate of the n-gram table", above=0, kinds=CLASSIFIER
+    wide_lr: float = setting(
+        1.0, "learning rate of the n-gram table (SGD)", above=0, kinds=CLASSIFIER
+    )
+    wide_momentum: float = setting(
+        0.9, "momentum of the n-gram table", low=0, high=0.9999, kinds=CLASSIFIER
     )
     clip: float | None = setting(None, "largest global gradient norm", above=0)
     time_sum: bool = setting(False, "sum the loss over time, average over columns", kinds=LANGUAGE)
@@ -190,6 +204,9 @@ class TrainConfig:
     class_weight: str = setting(
         "none", "weight of a label's loss", choices=("none", "balanced"), kinds=CLASSIFIER
     )
+    class_weight_power: float = setting(
+        1.0, "balanced: exponent of the weights, 0.5 = square root", low=0, high=4, kinds=CLASSIFIER
+    )
     label_smoothing: float = setting(0.0, "share given to all labels", low=0, high=0.5)
     draw: str = setting(
         "shuffle",
@@ -198,7 +215,11 @@ class TrainConfig:
         kinds=CLASSIFIER,
     )
     patience: int = setting(0, "evaluations without gain before stopping; 0 = never", low=0)
-    select: str = setting("", "validation figure that chooses the best epoch; empty: the kind's")
+    select: str = setting(
+        "",
+        "validation figure that chooses the best epoch, or the last epoch; empty: the kind's",
+        choices=("", "last", "loss", "accuracy", "macro_f1", "mcc", "perplexity"),
+    )
     precision: str = setting("auto", "of the matrix products", choices=("auto", "fp32", "bf16"))
     deterministic: bool = setting(False, "refuse operations that differ from run to run")
     seed: int = setting(1, "of splits and training", low=0, high=2**63 - 1)

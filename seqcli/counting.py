@@ -226,8 +226,9 @@ def _classifier(
     logits = 1 if model.head == "sigmoid" else outputs
     rows.append(_dense("output", width, logits, (batch, logits)))
     if model.wide:
-        size = model.wide_buckets
-        rows.append(Row("n-gram table", (batch, logits), f"{size}*{logits}", size * logits))
+        size = model.wide_buckets * logits + logits
+        text = f"{model.wide_buckets}*{logits} + {logits}"
+        rows.append(Row("n-gram table", (batch, logits), text, size))
     return rows
 
 

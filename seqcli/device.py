@@ -22,6 +22,11 @@ class Runtime:
     precision: str
     threads: int
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the operands of matrix products."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
     @contextlib.contextmanager
     def products(self) -> Iterator[None]:
         """Matrix products inside run in the chosen precision; weights stay float32."""

@@ -20,7 +20,7 @@ from seqcli.errors import ModelFileError
 from seqcli.files import readable_file
 
 FORMAT = 1
-DESCRIPTION = "seqcli.json"
+DESCRIPTION = "archive/seqcli.json"  # torch refuses a record outside its folder
 MAX_PICKLE = 64 << 20
 MAX_DESCRIPTION = 512 << 20
 HINT = "give a file that `seqcli train` wrote"

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,13 +136,17 @@ def encode_with_unknown(
 
     The share is of the whole text, before any cut; 0 for a text without tokens.
     """
-    builder = SequencesBuilder()
-    shares = array("d")
-    for text in texts:
-        tokens = split.split(text)
-        builder.append(vocab.encode(tokens).tolist())
-        shares.append(sum(token not in vocab for token in tokens) / max(len(tokens), 1))
-    return builder.build().cut(data.max_tokens, data.keep), np.array(shares)
+    rows = [split.split(text) for text in texts]
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    ids = vocab.places(chain.from_iterable(rows))
+    missing = -1 if vocab.unknown is None else vocab.unknown
+    lacking = np.concatenate(([0], np.cumsum(ids == missing)))
+    shares = np.diff(lacking[offsets]) / np.maximum(lengths, 1)
+    tokens = Sequences(ids, offsets)
+    if vocab.unknown is None:
+        tokens = tokens.where(ids >= 0)
+    return tokens.cut(data.max_tokens, data.keep), shares
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,7 +44,7 @@ class Loaded:
 
     def evaluate(self, chosen: Chosen) -> Figures:
         """Figures of the chosen data, in float32."""
-        return evaluate(self.kind, self.model, chosen.data, self.runtime, interrupts.poll)
+        return evaluate(self.kind.figures, self.model, chosen.data, self.runtime, interrupts.poll)
 
     def choose_data(self, path: Path | None, split: str | None) -> Chosen:
         """Decide what to score, as docs/cli.md says, and read it.

@@ -59,9 +59,7 @@ def _word_codes(text: str) -> NDArray[np.uint64]:
     """A number for each word of the lower-cased text; a number counts by its digits alone."""
     codes = [
         zlib.crc32(
-            b"0" * min(len(word), 12)
-            if word.isdecimal()
-            else word.encode("utf-8", "surrogatepass")
+            b"0" * min(len(word), 12) if word.isdecimal() else word.encode("utf-8", "surrogatepass")
         )
         for word in WORD.findall(text.lower())
     ]

@@ -3,50 +3,162 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seqcli.config import TrainConfig
 
 
-def make_optimizer(model: nn.Module, train: TrainConfig) -> Optimizer:
-    """The optimizer of `train` over all trainable weights; the n-gram table may have its own rate.
+class Updater:
+    """A model's optimizers, with clipping folded into the update: no gradient is rewritten.
 
-    Every group keeps its full rate in "base", which a schedule's factor multiplies.
+    The n-gram table has its own: SGD with momentum, whatever trains the network. Adam gives its
+    rare rows the largest steps, and loses to a plain linear model there. Every group keeps its full
+    rate in "base", which a schedule's factor multiplies.
     """
-    wide: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
-    for name, weight in model.named_parameters():
-        if weight.requires_grad:
-            (wide if name.startswith("wide.") else rest).append(weight)
-    groups: list[dict[str, Any]] = [{"params": rest, "lr": train.lr}]
-    if wide:
-        groups.append({"params": wide, "lr": train.wide_lr or train.lr, "weight_decay": 0.0})
-    optimizer = _make(groups, train)
-    for group in optimizer.param_groups:
-        group["base"] = group["lr"]
-    if train.optimizer == "rmsprop" and train.mean_square:
-        _start_rmsprop(optimizer, train.mean_square)
-    return optimizer
+
+    def __init__(self, model: nn.Module, train: TrainConfig) -> None:
+        """The optimizers of `train` over all trainable weights.
+
+        Plain SGD takes the gradient of an embedding as the rows that were looked up: most of a
+        large table is not touched by a batch.
+        """
+        self.weights: list[nn.Parameter] = []
+        wide: list[nn.Parameter] = []
+        for name, weight in model.named_parameters():
+            if weight.requires_grad:
+                (wide if name.startswith("wide.") else self.weights).append(weight)
+        self.clip = train.clip
+        plain = train.optimizer == "sgd" and not train.momentum and not train.weight_decay
+        if plain:
+            _sparse_embeddings(model)
+        self.optimizer = PlainSGD(self.weights, train.lr) if plain else _make(self.weights, train)
+        self.optimizers = [self.optimizer]
+        if wide:
+            self.optimizers.append(
+                torch.optim.SGD(wide, lr=train.wide_lr, momentum=train.wide_momentum, fused=True)
+            )
+        for group in self._groups():
+            group["base"] = group["lr"]
+
+    def _groups(self) -> Iterator[dict[str, Any]]:
+        return (group for optimizer in self.optimizers for group in optimizer.param_groups)
+
+    @property
+    def rate(self) -> float:
+        """The network's learning rate of the last `set_rate`."""
+        rate: float = self.optimizer.param_groups[0]["lr"]
+        return rate
+
+    def set_rate(self, factor: float) -> None:
+        """Multiply every group's full rate by `factor`."""
+        for group in self._groups():
+            group["lr"] = group["base"] * factor
+
+    def norm(self) -> Tensor | None:
+        """The global norm of the network's gradients, where there is a limit to it."""
+        if self.clip is None:
+            return None
+        grads = [_values(weight.grad) for weight in self.weights if weight.grad is not None]
+        norms = torch.stack([torch.linalg.vector_norm(grad) for grad in grads])
+        norm: Tensor = torch.linalg.vector_norm(norms)
+        return norm
+
+    def step(self, norm: Tensor | None) -> None:
+        """Update the weights; the network's gradients count as if scaled to at most `clip`."""
+        if norm is not None and self.clip is not None:
+            scale = torch.clamp((norm + 1e-6) / self.clip, min=1.0)  # gradients are divided by it
+            if isinstance(self.optimizer, PlainSGD) or self.optimizer.defaults.get("fused"):
+                self.optimizer.grad_scale = scale  # type: ignore[attr-defined]
+            else:
+                for weight in self.weights:
+                    if weight.grad is not None:
+                        weight.grad.div_(scale)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+
+    def slots(self) -> dict[str, Tensor]:
+        """What the optimizers remember of each weight, by "optimizer.weight.name"."""
+        return {
+            f"{number}.{index}.{name}": value
+            for number, optimizer in enumerate(self.optimizers)
+            for index, slot in optimizer.state_dict()["state"].items()
+            for name, value in slot.items()
+            if isinstance(value, Tensor)
+        }
+
+    def load_slots(self, slots: dict[str, Tensor]) -> None:
+        """The inverse of `slots`. Errors: ValueError, KeyError for those of other settings."""
+        for number, optimizer in enumerate(self.optimizers):
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in slots.items():
+                owner, index, name = key.split(".", 2)
+                if int(owner) == number:
+                    state.setdefault(int(index), {})[name] = value
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def _make(groups: list[dict[str, Any]], train: TrainConfig) -> Optimizer:
-    decay = train.weight_decay
+class PlainSGD(Optimizer):
+    """w -= lr * gradient, dense or sparse, in one pass over what has a gradient."""
+
+    grad_scale: Tensor | None = None
+
+    def __init__(self, weights: list[nn.Parameter], rate: float) -> None:
+        super().__init__(weights, {"lr": rate})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """See the class; gradients are divided by `grad_scale`."""
+        scale = 1.0 if self.grad_scale is None else float(self.grad_scale)
+        for group in self.param_groups:
+            rate = group["lr"] / scale
+            for weight in group["params"]:
+                grad = weight.grad
+                if grad is None:
+                    continue
+                if grad.is_sparse:
+                    weight.index_add_(0, grad._indices()[0], grad._values(), alpha=-rate)
+                else:
+                    weight.add_(grad, alpha=-rate)
+
+
+def _values(grad: Tensor) -> Tensor:
+    """The numbers of a gradient; of a sparse one, equal rows are first added up."""
+    return grad.coalesce().values() if grad.is_sparse else grad
+
+
+def _sparse_embeddings(model: nn.Module) -> None:
+    owners: dict[int, int] = {}
+    for module in model.modules():
+        for weight in module.parameters(recurse=False):
+            owners[id(weight)] = owners.get(id(weight), 0) + 1
+    for module in model.modules():
+        if isinstance(module, nn.Embedding) and owners[id(module.weight)] == 1:  # tied: dense
+            module.sparse = True
+
+
+def _make(weights: list[nn.Parameter], train: TrainConfig) -> Optimizer:
+    common: dict[str, Any] = {"lr": train.lr, "weight_decay": train.weight_decay}
     if train.optimizer == "sgd":
         # fused: one pass over the weights instead of three, 1.5 x faster on a CPU
-        return torch.optim.SGD(groups, momentum=train.momentum, weight_decay=decay, fused=True)
+        return torch.optim.SGD(weights, momentum=train.momentum, fused=True, **common)
     if train.optimizer == "rmsprop":
-        return torch.optim.RMSprop(
-            groups, alpha=train.rho, eps=train.epsilon, momentum=train.momentum, weight_decay=decay
+        rms = torch.optim.RMSprop(
+            weights, alpha=train.rho, eps=train.epsilon, momentum=train.momentum, **common
         )
-    make: type[torch.optim.Adam] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[
-        train.optimizer
-    ]
+        if train.mean_square:
+            _start_rmsprop(rms, train.mean_square)
+        return rms
     betas = (train.beta1, train.beta2)
-    return make(groups, betas=betas, eps=train.epsilon, weight_decay=decay, fused=True)
+    if train.optimizer == "adam":
+        return torch.optim.Adam(weights, betas=betas, eps=train.epsilon, fused=True, **common)
+    return torch.optim.AdamW(weights, betas=betas, eps=train.epsilon, fused=True, **common)
 
 
 def _start_rmsprop(optimizer: Optimizer, mean_square: float) -> None:
@@ -80,9 +192,3 @@ def rate_factor(train: TrainConfig, progress: float, epoch: int, falls: int) -> 
     if progress < train.warmup:
         factor *= max(progress / train.warmup, 1e-3)
     return max(factor, 0.0)
-
-
-def set_rate(optimizer: Optimizer, factor: float) -> None:
-    """Multiply every group's full rate by `factor`."""
-    for group in optimizer.param_groups:
-        group["lr"] = group["base"] * factor

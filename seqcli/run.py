@@ -27,11 +27,11 @@ from seqcli.files import lock, sweep, write_bytes
 from seqcli.interrupts import Interrupted, interrupts
 from seqcli.kinds import KINDS
 from seqcli.kinds.contract import Figures, Prepared
-from seqcli.optim import make_optimizer
+from seqcli.optim import Updater
 from seqcli.runfolder import RunFolder
 from seqcli.table import Table
 from seqcli.taskfile import Task, to_toml
-from seqcli.training import Best, Evaluated, Event, TrainState, fit, settle
+from seqcli.training import Best, Evaluated, Event, TrainState, chosen_by, fit, settle
 from seqcli.transfer import transfer
 
 SAVE_SECONDS = 60.0
@@ -102,7 +102,7 @@ def _run(job: Job, folder: RunFolder, saved: modelfile.ModelFile | None) -> Iter
         if saved.description["complete"] and settle(saved.description["state"], config.train):
             yield Finished(saved.description["result"], folder, "complete", already=True)
             return
-    prepared = KINDS[config.kind].prepare(config, job.data, interrupts.poll)
+    prepared = KINDS[config.kind].prepare(config, job.data, folder.path, interrupts.poll)
     if saved is not None and not job.allow_changed_data:
         _same_data(prepared.fingerprint, saved.description["data"]["sha256"], job.data)
     run = _Run(job, folder, prepared)
@@ -128,7 +128,7 @@ class _Run:
         self.runtime = Runtime(device, precision, threads)
         torch.manual_seed(train.seed)
         model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
-        self.state = TrainState(model, make_optimizer(model, train))
+        self.state = TrainState(model, Updater(model, train))
         self.state.sums = self.state.sums.to(device)
         self.saved_at = time.monotonic()
 
@@ -191,7 +191,7 @@ class _Run:
             {
                 "epoch": state.epoch,
                 "step": state.step,
-                "rate": state.optimizer.param_groups[0]["lr"],
+                "rate": state.updater.rate,
                 "train": event.train,
                 "valid": event.valid,
                 "best": event.best,
@@ -248,7 +248,7 @@ class _Run:
         for name in ("valid", "test"):
             if name in splits:
                 scores[name] = evaluate(
-                    self.kind, self.state.model, splits[name], fp32, interrupts.poll
+                    self.kind.figures, self.state.model, splits[name], fp32, interrupts.poll
                 )
         self._write_model(best, scores)
         result = self._result(best, scores)
@@ -260,7 +260,7 @@ class _Run:
 
     def _result(self, best: Best, scores: dict[str, Figures | None]) -> dict[str, Any]:
         state, train = self.state, self.config.train
-        metric = train.select or self.kind.metric
+        metric = chosen_by(self.kind, train, best.figures)
         last = self.folder.history()[-1]
         return {
             "task": self.job.task.name,

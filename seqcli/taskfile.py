@@ -96,6 +96,8 @@ def check(config: Config) -> Config:
             f"tied weights need model.embed ({model.embed}) equal to the last hidden size "
             f"({sizes[-1]})"
         )
+    if config.train.select == "last" and config.train.patience:
+        raise ConfigError("train.patience waits for a better epoch, train.select = last has none")
     if model.freeze_vectors and not model.vectors:
         raise ConfigError("model.freeze_vectors needs model.vectors", "give --vectors FILE")
     if model.cell == "gru" and not model.reset_after and model.unit_forget_bias:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from seqcli.config import DataConfig
 from seqcli.errors import lookup
@@ -54,6 +54,8 @@ def tokenizer(data: DataConfig) -> Tokenizer:
         cleaners.append(str.lower)
     if data.strip_accents:  # after lower-casing, which itself makes a mark of the dot of "İ"
         cleaners.append(strip_accents)
+    if data.fold_digits:
+        cleaners.append(partial(re.compile(r"\d").sub, "0"))
     if data.alphabet:
         cleaners.append(_only(data.alphabet))
     splitter, glue = lookup(SPLITTERS, data.tokenizer, "tokenizer")

@@ -14,14 +14,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from seqcli.config import TrainConfig
 from seqcli.device import Runtime
 from seqcli.errors import TrainingError
 from seqcli.evaluation import evaluate
 from seqcli.kinds.contract import Figures, Kind, better
-from seqcli.optim import rate_factor, set_rate
+from seqcli.optim import Updater, rate_factor
 
 CHECK_STEPS = 50  # on a GPU the loss is looked at this often: each look waits for the device
 
@@ -41,7 +40,7 @@ class TrainState:
     """Everything a run knows; nothing else decides how it goes on."""
 
     model: nn.Module
-    optimizer: Optimizer
+    updater: Updater
     epoch: int = 0  # epochs done
     batch: int = 0  # batches done of the epoch under way
     step: int = 0  # updates done
@@ -101,7 +100,7 @@ def fit(
         before = clock()
         valid = None
         if "valid" in splits:
-            valid = evaluate(kind, state.model, splits["valid"], runtime, poll)
+            valid = evaluate(kind.validation, state.model, splits["valid"], runtime, poll)
         state.reading_seconds = clock() - before
         state.seconds = pace.elapsed()
         best = _judge(kind, state, train, valid if valid is not None else figures)
@@ -145,15 +144,14 @@ def _epoch(
 ) -> Iterator[Event]:
     """The rest of the epoch under way, one event an update."""
     state.model.train()
-    weights = [weight for group in state.optimizer.param_groups for weight in group["params"]]
     while state.batch < len(batches) and not pace.over(state):
         progress = pace.progress(state)
         epoch = state.epoch + 1
         if train.max_time is not None:  # a run cut by time passes through the whole schedule
             epoch = max(epoch, math.ceil(progress * train.epochs))
         factor = rate_factor(train, progress, epoch, state.falls)
-        set_rate(state.optimizer, factor)
-        _update(kind, batches[state.batch], state, train, runtime, weights)
+        state.updater.set_rate(factor)
+        _update(kind, batches[state.batch], state, runtime)
         state.batch += 1
         state.step += 1
         state.seconds = pace.elapsed()
@@ -165,23 +163,17 @@ def _update(
     kind: Kind,
     batch: Any,
     state: TrainState,
-    train: TrainConfig,
     runtime: Runtime,
-    weights: list[Tensor],
 ) -> None:
     batch = batch.to(runtime.device)
-    with runtime.products():
-        loss = kind.loss(state.model, batch, state.carried)
-    state.optimizer.zero_grad()
+    loss = kind.loss(state.model, batch, state.carried, runtime)
     loss.objective.backward()  # type: ignore[no-untyped-call]
-    norm = None
-    if train.clip is not None:
-        norm = torch.nn.utils.clip_grad_norm_(weights, train.clip)
+    norm = state.updater.norm()
     state.sums += torch.stack([loss.total, loss.correct]).to(state.sums)
     state.count += loss.count
     if runtime.device.type == "cpu" or state.step % CHECK_STEPS == 0:
         _check(state, norm)  # before the update: the weights are still those of a good step
-    state.optimizer.step()
+    state.updater.step(norm)
     state.tokens += batch.tokens
     state.units += loss.count
     state.carried = loss.state
@@ -198,19 +190,17 @@ def _check(state: TrainState, norm: Tensor | None = None) -> None:
     total = state.sums[0].item()
     if math.isfinite(total) and (norm is None or math.isfinite(norm.item())):
         return
-    rate = state.optimizer.param_groups[0]["lr"]
     raise TrainingError(
-        f"the loss is no longer a number at step {state.step + 1} (rate {rate:g})",
+        f"the loss is no longer a number at step {state.step + 1} (rate {state.updater.rate:g})",
         "try a lower --lr, or --clip 1; the best model so far is kept",
     )
 
 
 def _judge(kind: Kind, state: TrainState, train: TrainConfig, figures: Figures) -> bool:
     """Keep the weights if they are the best so far; count what brings no gain otherwise."""
-    metric = train.select or kind.metric
-    if metric not in figures:
-        metric = "loss"  # without a validation split, running figures are all there is
-    if state.best is not None and not better(metric, figures, state.best.figures):
+    metric = chosen_by(kind, train, figures)
+    keeps = train.select != "last" and state.best is not None
+    if keeps and state.best is not None and not better(metric, figures, state.best.figures):
         state.stale += 1
         if train.schedule == "plateau" and state.stale % train.plateau == 0:
             state.falls += 1
@@ -219,6 +209,13 @@ def _judge(kind: Kind, state: TrainState, train: TrainConfig, figures: Figures) 
     state.best = Best(state.epoch + 1, state.step, figures, weights)
     state.stale = 0
     return True
+
+
+def chosen_by(kind: Kind, train: TrainConfig, figures: Figures) -> str:
+    """The figure that says which epoch is best."""
+    metric = train.select if train.select not in ("", "last") else kind.metric
+    # without a validation split, running figures are all there is
+    return metric if metric in figures else "loss"
 
 
 def _close_epoch(state: TrainState, train: TrainConfig, pace: _Pace) -> None:

@@ -1,16 +1,23 @@
-"""What all tests share: a plain environment, one thread, no network, and where the data is."""
+"""What all tests share: a plain environment, one thread, no network, and where the data is.
+
+Nothing heavy is imported here: a test without torch starts at once.
+"""
+
+from __future__ import annotations
 
 import os
 import socket
+import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from seqcli.taskfile import sample_path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 STEERING = ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "SEQCLI_DEBUG")
 
 # Before torch is imported anywhere: two workers with a thread each, not two times all cores.
@@ -40,11 +47,11 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that would go out fails at once."""
     connect = socket.socket.connect
 
-    def local(self: socket.socket, address: object) -> None:
+    def local(self: socket.socket, address: Any) -> None:
         host = str(address[0]) if isinstance(address, tuple) else ""
         if host and not host.startswith("127.") and host not in ("localhost", "::1"):
             raise AssertionError(f"a test connects to {host}")
-        connect(self, address)  # type: ignore[arg-type]
+        connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", local)
 
@@ -63,3 +70,14 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: SEQCLI_DATA names the folder, {folder} is none")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables of a shell in which `seqcli` is this checkout."""
+    folder = tmp_path_factory.mktemp("bin")
+    script = folder / "seqcli"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m seqcli "$@"\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}

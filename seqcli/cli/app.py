@@ -34,16 +34,22 @@ class Boundary(TyperGroup):
         extra["standalone_mode"] = False
         try:
             code = super().main(given or ["--help"], *rest, **extra)
-            sys.stdout.flush()
         except Interrupted as stop:
             code = stop.exit_code
-        except BrokenPipeError:
-            # The reader has had enough. Python would complain again when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 0
         except (Exception, KeyboardInterrupt) as error:
             code = _report(error, debug)
         sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a reader that has had enough (`| head -1`) is no error."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BrokenPipeError:
+            # Python would complain again when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return None
 
 
 def _without_debug(args: list[str]) -> tuple[list[str], bool]:

@@ -27,7 +27,8 @@ Data = Annotated[
     str | None, typer.Option(metavar="PATH", help="File or folder.  [default: bundled sample]")
 ]
 Out = Annotated[
-    str | None, typer.Option(metavar="FILE.pt", help="Where to write.  [default: <task>.pt]")
+    str | None,
+    typer.Option("--out", metavar="FILE.pt", help="Where to write.  [default: <task>.pt]"),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an earlier run.  [default: no]")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with it.  [default: no]")]

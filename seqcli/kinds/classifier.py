@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,11 +21,10 @@ from seqcli.device import Runtime
 from seqcli.errors import ConfigError
 from seqcli.kinds import networks
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
-from seqcli.labeled import Examples, LabeledData, encode_texts, load, load_whole
+from seqcli.labeled import Examples, LabeledData, load, load_whole
 from seqcli.ngrams import Ngrams
+from seqcli.nn.models import TextClassifier
 from seqcli.readers import discover
-from seqcli.sequences import Sequences
-from seqcli.tokens import tokenizer
 from seqcli.vectors import find
 from seqcli.vocab import Vocab
 
@@ -42,12 +41,12 @@ class Classifier:
     label_counts: tuple[int, ...]  # in the training split
     vectors: NDArray[np.float32] | None = None  # (V, E) the embedding starts from
 
-    name = "classifier"
-    unit = "examples"
-    metric = "accuracy"
+    name: ClassVar[str] = "classifier"
+    unit: str = "examples"
+    metric: ClassVar[str] = "accuracy"
 
     @classmethod
-    def prepare(cls, config: Config, path: Path, poll: Poll) -> Prepared:
+    def prepare(cls, config: Config, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError, ConfigError."""
         source = discover(path, config.data)
         data = load(
@@ -133,22 +132,31 @@ class Classifier:
             )
         return Epoch(split, order, ngrams(self.config))
 
-    def loss(self, model: nn.Module, batch: TextBatch, state: Any) -> Loss:
+    def loss(self, model: nn.Module, batch: TextBatch, state: Any, runtime: Runtime) -> Loss:
         """Cross-entropy; the objective is the (weighted) mean, with label smoothing."""
+        assert isinstance(model, TextClassifier)
+        with runtime.products():
+            deep, wide = model.paths(batch.ids, batch.lengths, batch.features)
+        answers = model.answers(deep, wide)
+        objective = sum(
+            (self._objective(answer, batch.labels) for answer in answers), deep.new_zeros(())
+        )
+        with torch.no_grad():
+            predicted = answers[0] if len(answers) == 1 else model.joined(deep, wide)
+            total = F.nll_loss(predicted, batch.labels, reduction="sum")
+            correct = (predicted.argmax(1) == batch.labels).sum()
+        return Loss(objective, total, len(batch.labels), correct)
+
+    def _objective(self, predicted: Tensor, labels: Tensor) -> Tensor:
         train = self.config.train
-        predicted: Tensor = model(batch.ids, batch.lengths, batch.features)
-        each = F.nll_loss(predicted, batch.labels, reduction="none")
-        objective = each
+        each = F.nll_loss(predicted, labels, reduction="none")
         if train.label_smoothing:
             rest = -predicted.mean(1)
-            objective = (1 - train.label_smoothing) * each + train.label_smoothing * rest
-        if train.class_weight == "balanced":
-            weights = self._weights(predicted)[batch.labels]
-            mean = (objective * weights).sum() / weights.sum()
-        else:
-            mean = objective.mean()
-        correct = (predicted.detach().argmax(1) == batch.labels).sum()
-        return Loss(mean, each.detach().sum(), len(each), correct)
+            each = (1 - train.label_smoothing) * each + train.label_smoothing * rest
+        if train.class_weight == "none":
+            return each.mean()
+        weights = self._weights(predicted)[labels]
+        return (each * weights).sum() / weights.sum()
 
     def running(self, total: float, count: int, correct: float) -> Figures:
         """See `Kind.running`."""
@@ -159,6 +167,12 @@ class Classifier:
         """See `Kind.figures`."""
         predicted = self.predict(model, split, runtime, poll)
         return self.score(predicted, split.labels)
+
+    def validation(
+        self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
+    ) -> Figures:
+        """See `Kind.validation`."""
+        return self.figures(model, split, runtime, poll)
 
     def score(self, predicted: NDArray[np.float32], labels: NDArray[np.int64]) -> Figures:
         """Figures from log-probabilities (R, C) and true labels (R,)."""
@@ -193,21 +207,11 @@ class Classifier:
             result[rows] = model(batch.ids, batch.lengths, batch.features).cpu().numpy()
         return result
 
-    def encode(self, texts: list[str]) -> Examples:
-        """Texts without labels as examples (all labeled 0), for `predict`."""
-        data = self.config.data
-        grams = ngrams(self.config)
-        return Examples(
-            encode_texts(texts, tokenizer(data), self.vocab, data),
-            np.zeros(len(texts), np.int64),
-            None if grams is None else Sequences.from_rows(grams.row(text) for text in texts),
-            np.arange(len(texts)),
-        )
-
     def _weights(self, like: Tensor) -> Tensor:
         """Balanced class weights N / (C * n_c), (C,); a label without examples gets 0."""
         counts = np.array(self.label_counts, np.float64)
         weights = np.where(counts > 0, counts.sum() / (len(counts) * np.maximum(counts, 1)), 0)
+        weights **= self.config.train.class_weight_power
         return torch.as_tensor(weights, dtype=like.dtype, device=like.device)
 
 

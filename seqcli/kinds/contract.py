@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Generator, Tensor, nn
 
@@ -57,13 +57,19 @@ class Prepared:
 class Kind(Protocol):
     """The contract; structural, no base class."""
 
-    name: str
-    unit: str  # what throughput counts: "words", "characters", "examples"
-    metric: str  # validation figure that chooses the best epoch
+    name: ClassVar[str]
+    metric: ClassVar[str]  # validation figure that chooses the best epoch
+
+    @property
+    def unit(self) -> str:
+        """What throughput counts: "words", "characters", "examples"."""
 
     @classmethod
-    def prepare(cls, config: Config, path: Path, poll: Poll) -> Prepared:
-        """Read, split, fit vocabularies on the training split alone, encode."""
+    def prepare(cls, config: Config, path: Path, scratch: Path, poll: Poll) -> Prepared:
+        """Read, split, fit vocabularies on the training split alone, encode.
+
+        `scratch` is a folder for what does not fit memory.
+        """
 
     @classmethod
     def restore(cls, config: Config, description: dict[str, Any]) -> Kind:
@@ -90,7 +96,7 @@ class Kind(Protocol):
     def batches(self, split: Any, epoch: int) -> Batches:
         """The batches of training epoch `epoch`, in the order of (seed, epoch)."""
 
-    def loss(self, model: nn.Module, batch: Any, state: Any) -> Loss:
+    def loss(self, model: nn.Module, batch: Any, state: Any, runtime: Runtime) -> Loss:
         """One batch forward."""
 
     def running(self, total: float, count: int, correct: float) -> Figures:
@@ -98,6 +104,9 @@ class Kind(Protocol):
 
     def figures(self, model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:
         """Figures of a split, as `seqcli eval --json` prints them; the model is in eval mode."""
+
+    def validation(self, model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:
+        """The same while training goes on, where speed counts more than the last digit."""
 
 
 LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_token", "bits_per_character"})

@@ -5,15 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Generator, nn
 
-from seqcli.config import ModelConfig
+from seqcli.config import LANGUAGE, ModelConfig
+from seqcli.counting import count
+from seqcli.errors import ConfigError
 from seqcli.nn.heads import Dense, OneHot, ReadOut
 from seqcli.nn.init import start_cells, start_linear, start_normal
-from seqcli.nn.models import TextClassifier
+from seqcli.nn.models import LanguageModel, TextClassifier
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.wide import Wide
 
+MOST_ONE_HOT = 4096  # an identity of this size is 64 MB
 
-def recurrent(model: ModelConfig, inputs: int) -> Recurrent:
+
+def recurrent(model: ModelConfig, inputs: int, output_dropout: float) -> Recurrent:
     """The stack of recurrent layers on `inputs` numbers a step."""
     return Recurrent(
         inputs,
@@ -27,7 +31,7 @@ def recurrent(model: ModelConfig, inputs: int) -> Recurrent:
         recurrent_activation=model.recurrent_activation,
         reset_after=model.reset_after,
         dropout=model.dropout,
-        output_dropout=model.output_dropout,
+        output_dropout=output_dropout,
         recurrent_dropout=model.recurrent_dropout,
         locked=model.dropout_mask == "sequence",
     )
@@ -39,7 +43,7 @@ def text_classifier(
     """A classifier with its first weights, for `vocabulary` rows and `labels` labels."""
     outputs = 1 if model.head == "sigmoid" else labels
     embedding = embed(model, vocabulary)
-    stack = recurrent(model, model.embed or vocabulary)
+    stack = recurrent(model, model.embed or vocabulary, 0.0)  # the read-out is dropped instead
     read_out = ReadOut(model.read_out, stack.width)
     dense = Dense(read_out.width, model.dense, outputs, model.dense_dropout)
     wide = Wide(model.wide_buckets, outputs) if model.wide else None
@@ -50,16 +54,38 @@ def text_classifier(
         dense,
         head=model.head,
         wide=wide,
+        wide_share=model.wide_share,
         word_dropout=model.word_dropout,
+        output_dropout=model.output_dropout,
     )
     if generator is not None:
         start(network, model, dense.output, generator)
     return network
 
 
+def language_model(
+    model: ModelConfig, vocabulary: int, generator: Generator | None
+) -> LanguageModel:
+    """A language model over `vocabulary` rows, with its first weights.
+
+    Errors: ConfigError for tied weights of unequal sizes.
+    """
+    count(model, vocabulary=vocabulary, kind=LANGUAGE[0])  # refuses what does not fit together
+    stack = recurrent(model, model.embed or vocabulary, model.output_dropout)
+    network = LanguageModel(embed(model, vocabulary), stack, vocabulary, tied=model.tied)
+    if generator is not None:
+        start(network, model, network.output, generator)
+    return network
+
+
 def embed(model: ModelConfig, vocabulary: int) -> nn.Embedding | OneHot:
     """Rows to look up, or one-hot tokens where `embed` is 0."""
     if model.embed == 0:
+        if vocabulary > MOST_ONE_HOT:
+            raise ConfigError(
+                f"one-hot tokens (model.embed = 0) of a vocabulary of {vocabulary:,}: too wide",
+                f"give --embed N, or a vocabulary of at most {MOST_ONE_HOT:,} rows",
+            )
         return OneHot(vocabulary)
     # _weight: the constructor's own random draw would take time and be thrown away
     embedding = nn.Embedding(vocabulary, model.embed, _weight=torch.empty(vocabulary, model.embed))

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from seqcli.nn.cells import State
 from seqcli.nn.heads import Dense, OneHot, ReadOut, log_probabilities
+from seqcli.nn.losses import linear_cross_entropy
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.wide import Wide
+
+Bags = tuple[Tensor, Tensor, Tensor]  # buckets (N,), starts (B,), weights (N,): see nn.wide
 
 
 class TextClassifier(nn.Module):
     """ids -> embedding -> recurrent stack -> read-out -> dense head -> log-probabilities.
 
-    Where there is a `wide` part, its logits (a linear layer on hashed n-grams) are added.
+    Where there is a `wide` part (a linear layer on hashed n-grams), its logits are added; or, with
+    a `wide_share`, both paths are trained by themselves and the answer is the mean of their logits.
     """
 
     def __init__(
@@ -25,23 +31,91 @@ class TextClassifier(nn.Module):
         *,
         head: str,
         wide: Wide | None = None,
+        wide_share: float | None = None,
         word_dropout: float = 0.0,
+        output_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.embedding, self.recurrent = embedding, recurrent
         self.read_out, self.dense, self.wide = read_out, dense, wide
-        self.head, self.word_dropout = head, word_dropout
+        self.head, self.wide_share = head, wide_share
+        self.word_dropout, self.output_dropout = word_dropout, output_dropout
 
-    def forward(
-        self, ids: Tensor, lengths: Tensor | None, features: tuple[Tensor, ...] | None = None
-    ) -> Tensor:
-        """ids (B, T), lengths (B,) or None (all T), features of `Wide` -> (B, C)."""
+    def paths(
+        self, ids: Tensor, lengths: Tensor | None, features: Bags | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """ids (B, T), lengths (B,) or None (all T), features of `Wide` -> logits of both paths.
+
+        Each (B, C), or (B, 1) of a sigmoid head; None without a wide part.
+        """
         x = self.embedding(ids)
         if self.training and self.word_dropout:
             keep = torch.rand(ids.shape, device=ids.device) >= self.word_dropout
             x = x * keep[:, :, None]
         encoded = self.recurrent(x, lengths)
-        logits = self.dense(self.read_out(encoded, lengths)).float()
-        if self.wide is not None and features is not None:
-            logits = logits + self.wide(*features)
-        return log_probabilities(logits, self.head)
+        text = F.dropout(self.read_out(encoded, lengths), self.output_dropout, self.training)
+        deep = self.dense(text).float()
+        wide = None if self.wide is None or features is None else self.wide(*features)
+        return deep, wide
+
+    def answers(self, deep: Tensor, wide: Tensor | None) -> list[Tensor]:
+        """Log-probabilities (B, C) that are trained: of the whole, or of each path by itself."""
+        if wide is None or self.wide_share is None:
+            return [self.joined(deep, wide)]
+        return [log_probabilities(deep, self.head), log_probabilities(wide, self.head)]
+
+    def joined(self, deep: Tensor, wide: Tensor | None) -> Tensor:
+        """Log-probabilities (B, C) of the logits' sum, or of their mean by `wide_share`."""
+        if wide is None:
+            return log_probabilities(deep, self.head)
+        if self.wide_share is None:
+            return log_probabilities(deep + wide, self.head)
+        return log_probabilities(torch.lerp(deep, wide, self.wide_share), self.head)
+
+    def forward(self, ids: Tensor, lengths: Tensor | None, features: Bags | None = None) -> Tensor:
+        """As `paths` -> log-probabilities (B, C)."""
+        return self.joined(*self.paths(ids, lengths, features))
+
+
+class LanguageModel(nn.Module):
+    """ids -> embedding -> recurrent stack -> one logit a word; output weights may be tied."""
+
+    def __init__(
+        self, embedding: nn.Embedding | OneHot, recurrent: Recurrent, vocabulary: int, *, tied: bool
+    ) -> None:
+        super().__init__()
+        self.embedding, self.recurrent = embedding, recurrent
+        self.output = nn.Linear(recurrent.width, vocabulary)
+        if tied:
+            self.output.weight = embedding.weight
+
+    def forward(
+        self, ids: Tensor, state: tuple[State, ...] | None
+    ) -> tuple[Tensor, tuple[State, ...]]:
+        """ids (B, T), carried state -> the stack's outputs (B, T, H), and the next state."""
+        encoded = self.recurrent(self.embedding(ids), state=state, need_state=True)
+        return encoded.outputs, encoded.state
+
+    def loss(
+        self,
+        outputs: Tensor,
+        targets: Tensor,
+        dtype: torch.dtype = torch.float32,
+        scale: float = 1.0,
+    ) -> tuple[Tensor, Tensor]:
+        """outputs (B, T, H), targets (B, T) -> `linear_cross_entropy`'s pair."""
+        return linear_cross_entropy(
+            outputs.flatten(0, 1),
+            self.output.weight,
+            self.output.bias,
+            targets.flatten(),
+            dtype,
+            scale,
+        )
+
+    def logits(
+        self, ids: Tensor, state: tuple[State, ...] | None
+    ) -> tuple[Tensor, tuple[State, ...]]:
+        """ids (B, T) -> logits of the next word (B, V) after the last of them, and the state."""
+        outputs, state = self(ids, state)
+        return self.output(outputs[:, -1]).float(), state

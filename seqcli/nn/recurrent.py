@@ -7,6 +7,7 @@ kernels (oneDNN for LSTM on the CPU, cuDNN on GPUs) without packing, which is 3 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -36,10 +37,22 @@ def dropout(x: Tensor, rate: float, training: bool, locked: bool) -> Tensor:
     """Dropout on (B, T, E), with one mask a step, or (locked) one a sequence."""
     if not training or rate == 0.0:
         return x
-    if not locked:
-        return F.dropout(x, rate)
-    mask = torch.empty(x.shape[0], 1, x.shape[2], dtype=x.dtype, device=x.device)
-    return x * mask.bernoulli_(1 - rate).div_(1 - rate)
+    if locked:
+        return x * dropout_mask((x.shape[0], 1, x.shape[2]), rate, x)
+    # F.dropout on a CPU draws number by number: 6 x slower, a quarter of a step at IMDB's shape
+    return x * dropout_mask(x.shape, rate, x) if x.device.type == "cpu" else F.dropout(x, rate)
+
+
+def dropout_mask(shape: tuple[int, ...], rate: float, like: Tensor) -> Tensor:
+    """Zeros with probability `rate` (in 1/65536 on a CPU), else what keeps the mean at 1."""
+    if like.device.type != "cpu":
+        mask = torch.empty(shape, dtype=like.dtype, device=like.device)
+        return mask.bernoulli_(1 - rate).div_(1 - rate)
+    count = math.prod(shape)
+    words = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
+    draws = words.view(torch.int16)[:count].view(shape)  # four from each
+    dropped = min(round(rate * 65536), 65535)
+    return (draws >= dropped - 32768).to(like.dtype).mul_(65536 / (65536 - dropped))
 
 
 class Direction(nn.Module):
@@ -110,8 +123,7 @@ class Direction(nn.Module):
     def _steps(self, x: Tensor, lengths: Tensor | None, state: State) -> tuple[Tensor, State]:
         drop = None
         if self.training and self.recurrent_dropout:
-            keep = 1 - self.recurrent_dropout
-            drop = torch.empty_like(state[0]).bernoulli_(keep).div_(keep)
+            drop = dropout_mask(state[0].shape, self.recurrent_dropout, state[0])
         outputs = []
         for t, projected in enumerate(self.cell.project(x).unbind(1)):
             new = self.cell.step(projected, state, drop)

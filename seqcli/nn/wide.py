@@ -11,12 +11,16 @@ from torch.nn import functional as F
 
 
 class Wide(nn.Module):
-    """(N,) buckets in B bags, weighted, -> (B, outputs): the rows of one table, summed a bag."""
+    """Buckets (N,) in B bags, weighted -> (B, outputs): rows of a table, summed, and a bias."""
 
     def __init__(self, buckets: int, outputs: int) -> None:
         super().__init__()
         self.table = nn.Parameter(torch.zeros(buckets, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, buckets: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
         """buckets (N,), starts (B,) of each bag, weights (N,) -> (B, outputs)."""
-        return F.embedding_bag(buckets, self.table, starts, mode="sum", per_sample_weights=weights)
+        picked = F.embedding_bag(
+            buckets, self.table, starts, mode="sum", per_sample_weights=weights
+        )
+        return picked + self.bias

@@ -1,0 +1,138 @@
+"""Write docs/settings.md out of the settings themselves: `make docs`, or this file as a script."""
+
+import dataclasses
+import json
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+from seqcli import taskfile
+from seqcli.config import SECTIONS
+from seqcli.counting import FORMULAS
+
+PAGE = Path(__file__).with_name("settings.md")
+HEAD = """\
+<!-- Written by docs/generate_settings.py (`make docs`); a test compares the two. -->
+
+# Task files and settings
+
+A task file says what to train. It is TOML, and your own is as good as a bundled one:
+
+```toml
+# mine.toml
+kind = "classifier"
+
+[data]
+path = "messages.csv"
+lowercase = true
+
+[model]
+cell = "gru"
+hidden = [64]
+
+[train]
+epochs = 5
+
+[preset.small.model]
+hidden = [16]
+```
+
+    seqcli train --task mine.toml
+    seqcli train --task mine.toml --preset small --epochs 3 --set train.clip=1
+
+Four things decide a setting, each over the one before it:
+
+1. the task file: `--task NAME` for a bundled one (`seqcli train --list` shows them),
+   `--task FILE.toml` for yours;
+2. a preset, a named variant within the file: `[preset.NAME.SECTION]` changes only the keys it
+   holds;
+3. an option of the command line, such as `--epochs 3`;
+4. `--set SECTION.KEY=VALUE`, which reaches every setting below and may be given many times.
+
+Several values are parted by commas (`--set model.hidden=64,32`), yes and no are `true` and `false`.
+A setting that is left out has the default below. A key that does not exist, a value out of its
+range, and a setting that means nothing to the kind of model are errors; a misspelled name is
+answered with the nearest one. Paths in a task file are read from the folder you are in.
+
+A run keeps all its settings in `OUT.run/config.toml`, which is again a task file.
+
+"kinds" names the kinds of model that know the setting; a dash stands for all.
+"""
+SAYS = {
+    "data": "where the data is, how it is split, how text becomes tokens and ids",
+    "model": "the network: sizes, cells, dropout, first weights",
+    "train": "batches, the optimizer and its schedule, and when to stop",
+    "about": "what a person wants to know before a run; read by `seqcli train --list`",
+    "expected": "sizes of the real data, so that `seqcli params --task` need not read it",
+}
+TYPES = {int: "whole number", float: "number", str: "text", bool: "true or false"}
+FROM_TABLES = {"model.cell": tuple(FORMULAS)}  # choices that a table holds, not the setting
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for name, fields in taskfile.fields().items():
+        parts.append(section(name, SECTIONS[name], fields))
+    for name, kind in (("about", taskfile.About), ("expected", taskfile.Expected)):
+        parts.append(section(name, kind, list(dataclasses.fields(kind))))
+    return "\n".join(parts)
+
+
+def section(name: str, kind: type[Any], fields: list[dataclasses.Field[Any]]) -> str:
+    """A heading and a row for each setting."""
+    hints = typing.get_type_hints(kind)
+    rows = [
+        f"| `{field.name}` | {shown(field.default)} | {values(name, field, hints[field.name])} "
+        f"| {', '.join(field.metadata['kinds']) or '-'} | {escaped(field.metadata['help'])} |"
+        for field in fields
+    ]
+    head = "| setting | default | values | kinds | meaning |\n|---|---|---|---|---|"
+    return "\n".join([f"## [{name}]", "", f"{SAYS[name].capitalize()}.", "", head, *rows, ""])
+
+
+def escaped(text: str) -> str:
+    """Text that a table cell shows as it is."""
+    return text.replace("<", "\\<").replace("|", "\\|")
+
+
+def shown(default: Any) -> str:
+    """A default as it is written in TOML; a dash where leaving it out is the only way to say it."""
+    if default is None:
+        return "-"
+    value = list(default) if isinstance(default, tuple) else default
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1 << 16:
+        return f"`{value:_}`"
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def values(section_name: str, field: dataclasses.Field[Any], hint: Any) -> str:
+    """What a setting may be: its type or its choices, and its limits."""
+    if isinstance(hint, types.UnionType):
+        hint = next(arm for arm in typing.get_args(hint) if arm is not type(None))
+    several = typing.get_origin(hint) is tuple
+    inner = typing.get_args(hint)[0] if several else hint
+    limits = field.metadata
+    choices = limits["choices"] or FROM_TABLES.get(f"{section_name}.{field.name}", ())
+    text = ", ".join(f"`{choice}`" for choice in choices) or TYPES[inner]
+    if several:
+        text = f"list of: {text}"
+    for word, key in (("from", "low"), ("above", "above"), ("to", "high")):
+        if limits[key] is not None:
+            text += f" {word} {number(limits[key])}"
+    return text
+
+
+def number(value: float) -> str:
+    """1048576 as 2^20, 131071 as 2^17 - 1, others as they are."""
+    power = int(value).bit_length()
+    if power > 16 and value == 1 << power - 1:
+        return f"2^{power - 1}"
+    if power > 16 and value == (1 << power) - 1:
+        return f"2^{power} - 1"
+    return f"{value:g}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,105 @@
+"""How `seqcli classify` spells its answers: lines, JSON lines, or columns of a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seqcli.cli.console import finite, safe
+from seqcli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from seqcli.prediction import Predictions
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is said of each text, apart from where."""
+
+    top_k: int | None
+    probs: bool
+    threshold: float | None
+    abstain: str
+    as_json: bool
+
+    @classmethod
+    def of(
+        cls,
+        top_k: int | None,
+        probs: bool,
+        threshold: float | None,
+        abstain: str | None,
+        as_json: bool,
+    ) -> Shown:
+        """Errors: ConfigError for values out of range or that exclude each other."""
+        if top_k is not None and top_k < 1:
+            raise ConfigError(f"--top-k: at least 1 expected, {top_k} found")
+        if top_k is not None and probs:
+            raise ConfigError("--top-k shows some labels, --probs all: give one of them")
+        if threshold is not None and not 0 <= threshold <= 1:  # NaN too
+            raise ConfigError(f"--threshold: a probability expected, {threshold:g} found")
+        if abstain is not None and threshold is None:
+            raise ConfigError("--abstain-label needs --threshold", "for example --threshold 0.9")
+        return cls(top_k, probs, threshold, abstain or "", as_json)
+
+
+def lines(found: Predictions, shown: Shown) -> list[str]:
+    """A line for each text; strings out of the model file are made harmless."""
+    names = [safe(name) for name in found.names(shown.threshold, shown.abstain)]
+    best = found.best_probabilities.tolist()
+    plain = [f"{name}\t{value:.4f}" for name, value in zip(names, best, strict=True)]
+    labels = [safe(label) for label in found.labels]
+    if shown.probs:
+        form = "".join(f"\t{label.replace('%', '%%')}\t%.4f" for label in labels)
+        rest = [form % tuple(row) for row in found.probabilities.tolist()]
+    elif shown.top_k is not None and shown.top_k > 1:
+        places, values = found.top(shown.top_k)
+        rest = [
+            "".join(f"\t{labels[at]}\t{value:.4f}" for at, value in zip(*pair, strict=True))
+            for pair in zip(places[:, 1:].tolist(), values[:, 1:].tolist(), strict=True)
+        ]
+    else:
+        return plain
+    return [line + more for line, more in zip(plain, rest, strict=True)]
+
+
+def json_lines(texts: Sequence[str], found: Predictions, shown: Shown) -> list[str]:
+    """A JSON document for each text, its strings as they are."""
+    answers = found.answers(
+        texts, top_k=shown.top_k, threshold=shown.threshold, abstain=shown.abstain
+    )
+    return [_json(item._asdict()) for item in answers]
+
+
+def _json(value: dict[str, Any]) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except ValueError:  # a broken model's NaN
+        return json.dumps(finite(value), ensure_ascii=False)
+
+
+def columns(labels: tuple[str, ...], shown: Shown) -> dict[str, type]:
+    """The new columns and their types."""
+    columns: dict[str, type] = {"label": str, "prob": float}
+    for place in range(2, min(shown.top_k or 1, len(labels)) + 1):
+        columns |= {f"label_{place}": str, f"prob_{place}": float}
+    if shown.probs:
+        columns |= {f"prob_{label}": float for label in labels}
+    return columns
+
+
+def cells(found: Predictions, shown: Shown) -> list[list[Any]]:
+    """The new columns' cells, a list for each text."""
+    names = found.names(shown.threshold, shown.abstain)
+    best = found.best_probabilities.tolist()
+    rows: list[list[Any]] = [[name, value] for name, value in zip(names, best, strict=True)]
+    if shown.probs:
+        return [row + more for row, more in zip(rows, found.probabilities.tolist(), strict=True)]
+    if shown.top_k is not None:
+        places, values = found.top(shown.top_k)
+        for row, more, probabilities in zip(rows, places.tolist(), values.tolist(), strict=True):
+            for place, value in zip(more[1:], probabilities[1:], strict=True):
+                row += [found.labels[place], value]
+    return rows

@@ -1,0 +1,200 @@
+"""Running text as one stream of ids: one pass over the files, then vocabulary and final ids.
+
+While the text is read every token gets a provisional id from a table that grows. The vocabulary is
+fitted on the training part by counting these, and a look-up turns them into final ids of the
+smallest integer type. Streams above 50 MB lie in a scratch file and are mapped, not held.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcli.config import DataConfig
+from seqcli.errors import DataError
+from seqcli.readers.plain_text import TextSource
+from seqcli.tokens import Tokenizer, tokenizer
+from seqcli.vocab import END, Vocab
+
+Stream = NDArray[np.integer[Any]]
+Poll = Callable[[], None]
+
+MAPPED_BYTES = 50 << 20
+BLOCK = 1 << 22  # ids worked on at a time
+POLL_EVERY = 1000
+END_ID = 0  # provisional; tokens count from 1
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """A text's streams by split, each (N,), and what its vocabulary makes of them.
+
+    unknown_share: by split, the share of tokens (end marks not counted) the vocabulary lacks.
+    """
+
+    vocab: Vocab
+    streams: dict[str, Stream]
+    unknown_share: dict[str, float]
+
+
+def load_corpus(source: TextSource, data: DataConfig, scratch: Path | None, poll: Poll) -> Corpus:
+    """Read, cut into splits where there are none, fit the vocabulary on the training split.
+
+    Errors: DataError for unreadable or empty text.
+    """
+    scan = _Scan(source, data, scratch, poll)
+    parts = scan.parts if "all" not in scan.parts else _cut(scan.parts["all"], data, source)
+    counts = _counted(parts["train"], len(scan.tokens), poll)
+    ends = data.document != "file"
+    vocab = Vocab.for_data(scan.tokens[1:], counts[1:], data, end=ends)
+    return scan.finished(vocab, parts, poll)
+
+
+def encode_corpus(
+    source: TextSource, data: DataConfig, vocab: Vocab, scratch: Path | None, poll: Poll
+) -> Corpus:
+    """Read with a model's vocabulary; splits as in `load_corpus`, and the whole text as "all"."""
+    scan = _Scan(source, data, scratch, poll)
+    parts = dict(scan.parts)
+    if "all" in parts:
+        parts |= _cut(parts["all"], data, source)
+    return scan.finished(vocab, parts, poll)
+
+
+class _Ids:
+    """A growing stream, in memory up to MAPPED_BYTES, then in a scratch file without a name."""
+
+    def __init__(self, dtype: np.dtype[Any], scratch: Path | None) -> None:
+        self.dtype, self.scratch = dtype, scratch
+        self.blocks: list[Stream] = []
+        self.held = self.size = 0
+        self.file: IO[bytes] | None = None
+
+    def append(self, ids: Stream) -> None:
+        self.blocks.append(ids.astype(self.dtype, copy=False))
+        self.held += len(ids)
+        self.size += len(ids)
+        if self.held * self.dtype.itemsize > MAPPED_BYTES:
+            self._spill()
+
+    def _spill(self) -> None:
+        if self.file is None:
+            self.file = tempfile.TemporaryFile(dir=self.scratch)  # noqa: SIM115 (the map needs it)
+        for block in self.blocks:
+            self.file.write(block.tobytes())
+        self.blocks, self.held = [], 0
+
+    def stream(self) -> Stream:
+        if self.file is None:
+            empty = np.empty(0, self.dtype)
+            return np.concatenate(self.blocks) if self.blocks else empty
+        self._spill()
+        self.file.flush()
+        return np.memmap(self.file, self.dtype, "r", shape=(self.size,))
+
+
+class _Scan:
+    """One pass over a text: provisional ids of each part, and the tokens they stand for."""
+
+    def __init__(
+        self, source: TextSource, data: DataConfig, scratch: Path | None, poll: Poll
+    ) -> None:
+        self.tokens = [END]
+        self.scratch = scratch
+        encode = self._encoder(tokenizer(data))
+        self.parts: dict[str, Stream] = {}
+        for part in source.parts:
+            ids = _Ids(np.dtype(np.int32), scratch)
+            for number, (piece, ends) in enumerate(source.pieces(part)):
+                if number % POLL_EVERY == 0:
+                    poll()
+                found = encode(piece)
+                ids.append(np.append(found, np.int32(END_ID)) if ends else found)
+            if ids.size == 0:
+                raise DataError(source.path, 0, f"no text in the {part} part")
+            self.parts[part] = ids.stream()
+
+    def _encoder(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
+        return self._characters(split) if split.name == "characters" else self._words(split)
+
+    def _words(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
+        table: dict[str, int] = {}
+
+        def encode(piece: str) -> NDArray[np.int32]:
+            found = split.split(piece)
+            ids = np.empty(len(found), np.int32)
+            for place, token in enumerate(found):
+                known = table.get(token)
+                if known is None:
+                    known = table[token] = len(self.tokens)
+                    self.tokens.append(token)
+                ids[place] = known
+            return ids
+
+        return encode
+
+    def _characters(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
+        table = np.zeros(0x110000, np.int32)  # by code point; 0 is END_ID: not met yet
+
+        def encode(piece: str) -> NDArray[np.int32]:
+            points = np.frombuffer(split.clean(piece).encode("utf-32-le"), np.uint32)
+            new = points[table[points] == 0]
+            for point in dict.fromkeys(new.tolist()):
+                table[point] = len(self.tokens)
+                self.tokens.append(chr(point))
+            return table[points]
+
+        return encode
+
+    def finished(self, vocab: Vocab, parts: dict[str, Stream], poll: Poll) -> Corpus:
+        """Final ids; tokens the vocabulary lacks are unknown, or dropped if it has no such row."""
+        places = vocab.places(self.tokens)
+        places[END_ID] = -1 if vocab.end is None else vocab.end
+        known = np.array([token in vocab for token in self.tokens])
+        known[END_ID] = True
+        smallest = np.min_scalar_type(max(len(vocab) - 1, 1))
+        streams, shares = {}, {}
+        for part, stream in parts.items():
+            ids = _Ids(smallest, self.scratch)
+            missing = tokens = 0
+            for block in _blocks(stream, poll):
+                found = places[block]
+                tokens += int((block != END_ID).sum())
+                missing += int((~known[block]).sum())
+                ids.append(found[found >= 0])
+            streams[part] = ids.stream()
+            shares[part] = missing / max(tokens, 1)
+        return Corpus(vocab, streams, shares)
+
+
+def _blocks(stream: Stream, poll: Poll) -> Iterator[Stream]:
+    for at in range(0, len(stream), BLOCK):
+        poll()
+        yield stream[at : at + BLOCK]
+
+
+def _counted(stream: Stream, size: int, poll: Poll) -> NDArray[np.int64]:
+    counts = np.zeros(size, np.int64)
+    for block in _blocks(stream, poll):
+        counts += np.bincount(block, minlength=size)
+    return counts
+
+
+def _cut(stream: Stream, data: DataConfig, source: TextSource) -> dict[str, Stream]:
+    """train, valid, test in the order of the text; where there are documents, between two."""
+    size = len(stream)
+    test = size - round(size * data.test)
+    valid = test - round(size * data.valid)
+    if data.document != "file":
+        ends = np.flatnonzero(stream == END_ID) + 1
+        valid, test = (int(ends[np.abs(ends - place).argmin()]) for place in (valid, test))
+    parts = {"train": stream[:valid], "valid": stream[valid:test], "test": stream[test:]}
+    if len(parts["train"]) < 2:
+        raise DataError(source.path, 0, f"{size} tokens are too few to train on")
+    return {name: part for name, part in parts.items() if len(part) > 1}

@@ -1,0 +1,241 @@
+"""Language models: at every step the distribution of the next token (N -> N)."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from seqcli import metrics
+from seqcli.config import Config
+from seqcli.corpus import Corpus, Stream, encode_corpus, load_corpus
+from seqcli.device import Runtime
+from seqcli.errors import DataError
+from seqcli.kinds import networks
+from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
+from seqcli.nn.models import LanguageModel as Network
+from seqcli.readers.plain_text import text_source
+from seqcli.tokens import tokenizer
+from seqcli.vocab import Vocab
+
+READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A split's ids, and the share of its tokens that the vocabulary lacks."""
+
+    ids: Stream
+    unknown_share: float
+
+
+@dataclass(frozen=True)
+class Window:
+    """`steps` tokens of each column, and the tokens that follow them."""
+
+    ids: Tensor  # (B, T) int64
+    targets: Tensor  # (B, T) int64
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read."""
+        return self.ids.numel()
+
+    def to(self, device: torch.device) -> Window:
+        """The window on `device`."""
+        if device.type == "cpu":
+            return self
+        return Window(
+            self.ids.to(device, non_blocking=True), self.targets.to(device, non_blocking=True)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A stream cut into B parallel columns, read in windows of `steps` (Zaremba et al. 2014).
+
+    What does not fill the columns or the last window is not read, unless `exact`.
+    """
+
+    ids: Stream
+    columns: int
+    steps: int
+    exact: bool = False
+
+    @property
+    def length(self) -> int:
+        """Tokens of a column."""
+        return len(self.ids) // self.columns
+
+    def __len__(self) -> int:
+        """Windows."""
+        predictions = self.length - 1
+        if self.exact:
+            return -(-predictions // self.steps)
+        return max(predictions // self.steps, min(predictions, 1))
+
+    def __getitem__(self, index: int) -> Window:
+        """Window `index`, every column's at the same place."""
+        grid = self.ids[: self.length * self.columns].reshape(self.columns, self.length)
+        start = index * self.steps
+        # One copy: targets are the same numbers one step on.
+        piece = grid[:, start : min(start + self.steps, self.length - 1) + 1].astype(np.int64)
+        ids = torch.from_numpy(piece)
+        return Window(ids[:, :-1], ids[:, 1:])
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageModel:
+    """A language model's settings and vocabulary; see `Kind` for the contract."""
+
+    config: Config
+    vocab: Vocab
+
+    name: ClassVar[str] = "language-model"
+    metric: ClassVar[str] = "perplexity"
+
+    @property
+    def unit(self) -> str:
+        """See `Kind.unit`."""
+        return "characters" if self.config.data.tokenizer == "characters" else "words"
+
+    @classmethod
+    def prepare(cls, config: Config, path: Path, scratch: Path, poll: Poll) -> Prepared:
+        """See `Kind.prepare`. Errors: DataError."""
+        source = text_source(path, config.data)
+        corpus = load_corpus(source, config.data, scratch, poll)
+        kind = cls(config, corpus.vocab)
+        splits = _texts(corpus)
+        columns = config.train.batch_size
+        least = 2 * columns
+        if len(corpus.streams["train"]) < least:
+            raise DataError(
+                path,
+                0,
+                f"{len(corpus.streams['train']):,} tokens to train on are too few for {columns} "
+                f"columns ({least:,} expected)",
+                f"--batch-size {max(len(corpus.streams['train']) // 20, 1)} fits, or more text",
+            )
+        sizes = {name: len(text.ids) for name, text in splits.items()}
+        shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
+        notes = [f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
+        return Prepared(kind, splits, sizes, kind.unit, notes, source.fingerprint())
+
+    @classmethod
+    def restore(cls, config: Config, description: dict[str, Any]) -> LanguageModel:
+        """See `Kind.restore`."""
+        return cls(config, Vocab.from_list(description["vocabulary"]))
+
+    def describe(self) -> dict[str, Any]:
+        """See `Kind.describe`."""
+        return {"vocabulary": self.vocab.to_list()}
+
+    def next_command(self, model: Path) -> str:
+        """See `Kind.next_command`."""
+        return f"sample --model {shlex.quote(str(model))}"
+
+    def fingerprint(self, path: Path) -> str:
+        """See `Kind.fingerprint`."""
+        return text_source(path, self.config.data).fingerprint()
+
+    def load_split(self, path: Path, split: str, poll: Poll) -> Text:
+        """See `Kind.load_split`."""
+        source = text_source(path, self.config.data)
+        return _texts(encode_corpus(source, self.config.data, self.vocab, None, poll))[split]
+
+    def build(self, generator: Generator | None) -> nn.Module:
+        """See `Kind.build`."""
+        return networks.language_model(self.config.model, len(self.vocab), generator)
+
+    def batches(self, split: Text, epoch: int) -> Columns:
+        """See `Kind.batches`; the order is the text's in every epoch."""
+        train = self.config.train
+        return Columns(split.ids, train.batch_size, train.steps)
+
+    def loss(self, model: nn.Module, batch: Window, state: Any, runtime: Runtime) -> Loss:
+        """Cross-entropy. The objective is its mean, or (train.time_sum) its sum over time."""
+        assert isinstance(model, Network)
+        with runtime.products():
+            outputs, state = model(batch.ids, state)
+        count = batch.targets.numel()
+        parts = len(batch.ids) if self.config.train.time_sum else count
+        objective, total = model.loss(outputs, batch.targets, runtime.dtype, 1 / parts)
+        carried = tuple(tuple(part.detach() for part in layer) for layer in state)
+        return Loss(objective, total, count, total.new_zeros(()), carried)
+
+    def running(self, total: float, count: int, correct: float) -> Figures:
+        """See `Kind.running`."""
+        return self._figures(total, count)
+
+    def figures(self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll) -> Figures:
+        """See `Kind.figures`: one column, its state carried over the whole text."""
+        return self.score(model, split, Columns(split.ids, 1, READ_STEPS, exact=True), poll)
+
+    def validation(self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll) -> Figures:
+        """Figures in the shape of training, as while it goes on: fast, and a little pessimistic."""
+        train = self.config.train
+        columns = max(min(train.batch_size, len(split.ids) // (train.steps + 1)), 1)
+        return self.score(model, split, Columns(split.ids, columns, train.steps), poll)
+
+    def score(self, model: nn.Module, split: Text, windows: Columns, poll: Poll) -> Figures:
+        """Figures over `windows`, the model in eval mode."""
+        assert isinstance(model, Network)
+        device = model.output.weight.device
+        total, count, state = 0.0, 0, None
+        for index in range(len(windows)):
+            poll()
+            window = windows[index].to(device)
+            outputs, state = model(window.ids, state)
+            total += model.loss(outputs, window.targets)[1].item()
+            count += window.tokens
+        return {**self._figures(total, count), "unknown_share": split.unknown_share}
+
+    def context(self, text: str) -> tuple[list[int], list[str]]:
+        """The ids a text to be gone on with is read as, and its tokens that are unknown.
+
+        Before the text stands what ends a document, or else a line: a start like any other. Unknown
+        tokens are read as unknown, or left out where there is no such row.
+        """
+        tokens = tokenizer(self.config.data).split(text)
+        unknown = [token for token in tokens if token not in self.vocab]
+        start = self.vocab.end
+        if start is None:
+            line = self.vocab.encode(["\n"]) if "\n" in self.vocab else [0]
+            start = int(line[0])
+        return [start, *self.vocab.encode(tokens).tolist()], unknown
+
+    def text(self, ids: Iterable[int]) -> str:
+        """Ids as readable text; an end mark becomes the line break, or the blank line, it was."""
+        split = tokenizer(self.config.data)
+        documents: list[list[int]] = [[]]
+        for token in ids:
+            if token == self.vocab.end:
+                documents.append([])
+            else:
+                documents[-1].append(token)
+        between = "\n\n" if self.config.data.document == "blank" else "\n"
+        return between.join(split.join(self.vocab.decode(document)) for document in documents)
+
+    def _figures(self, total: float, count: int) -> Figures:
+        bits = metrics.bits_per_token(total, count)
+        figures = {
+            "kind": self.name,
+            "tokens": count,
+            "loss": total / count if count else math.nan,
+            "perplexity": metrics.perplexity(total, count),
+            "bits_per_token": bits,
+        }
+        return figures | ({"bits_per_character": bits} if self.unit == "characters" else {})
+
+
+def _texts(corpus: Corpus) -> dict[str, Text]:
+    return {
+        name: Text(stream, corpus.unknown_share[name]) for name, stream in corpus.streams.items()
+    }

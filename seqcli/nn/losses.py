@@ -1,0 +1,141 @@
+"""Output layer, softmax and cross-entropy in one, without the table of logits.
+
+The usual way writes N x V logits, their softmax and its gradient to memory: with a vocabulary of
+10,000 that is most of a small language model's step. Here a slice of logits at a time becomes loss
+and gradients while it is in the cache, in the forward pass; the backward pass only hands them on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+MAX_LOGITS = 1 << 24  # held at one time: 32 MB in bfloat16
+TILE = 32  # AMX takes 32 bfloat16 of the inner dimension at a time; a partial tile costs 40 %
+
+
+def linear_cross_entropy(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    dtype: torch.dtype,
+    scale: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of softmax(hidden @ weight.T + bias), nats, summed over the rows.
+
+    hidden (N, H), weight (V, H), bias (V,), targets (N,) int64 -> the sum times `scale`, to be
+    differentiated (once), and the sum. `dtype` is that of the matrix products.
+    """
+    if not torch.is_grad_enabled():
+        total = _total(hidden, weight, bias, targets)
+        return total * scale, total
+    objective: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+        hidden, weight, bias, targets, dtype, scale
+    )
+    return objective, objective.detach() / scale
+
+
+def _total(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """The loss alone, in the weights' own precision, added up in float64."""
+    total = 0.0
+    rows = max(1, MAX_LOGITS // 4 // len(weight))
+    for start in range(0, len(hidden), rows):
+        part = slice(start, start + rows)
+        logits = F.linear(hidden[part], weight, bias)
+        total += F.cross_entropy(logits, targets[part], reduction="sum").item()
+    return torch.tensor(total, dtype=torch.float64)
+
+
+class _LinearCrossEntropy(Function):
+    """Loss and its three gradients in one go; nothing of size N x V outlives the forward.
+
+    Logits are laid out (V, N): then the product and that for the weights' gradient need no
+    transposed operand. Bias (in two parts) and shift ride along as three more columns of the inner
+    dimension, in room that padding to whole tiles leaves anyway. Each row is shifted by its own
+    target's logit, so that log(sum(exp(logits))) is the loss, and bfloat16 rounds small numbers;
+    only a loss past 88 nats a word overflows, and that run is lost.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        dtype: torch.dtype,
+        scale: float,
+    ) -> Tensor:
+        (n, h), v = hidden.shape, len(weight)
+        w, x = _widened(hidden, weight, bias, dtype)
+        own = (x.float() * w[targets].float()).sum(1)  # the targets' logits
+        x[:, h + 1] = -own
+        loss = -(own + x[:, h + 1]).sum()  # what rounding left of the shift
+        d_hidden = torch.empty_like(hidden)
+        d_w: Tensor | None = None
+        rows = max(1, MAX_LOGITS // v)
+        for start in range(0, n, rows):
+            part = slice(start, start + rows)
+            xs, t = x[part], targets[part]
+            p = torch.mm(w, xs.t()).exp_()  # (V, rows)
+            total = _row_sums(p)
+            loss += total.log().sum()
+            # softmax minus one-hot, still times `total`
+            p[t, torch.arange(len(t), device=t.device)] -= total.to(dtype)
+            share = (scale / total)[:, None]
+            d_hidden[part] = torch.mm(p.t(), w[:, :h]) * share
+            product = torch.mm(p, (xs * share).to(dtype))  # (V, inner)
+            if d_w is None:
+                d_w = product.float() if rows < n else product
+            else:
+                d_w += product
+        assert d_w is not None
+        ctx.save_for_backward(d_hidden, d_w[:, :h].to(weight.dtype), d_w[:, h].to(bias.dtype))
+        return loss * scale
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_loss: Tensor) -> tuple[Tensor | None, ...]:
+        grads = ctx.saved_tensors
+        if d_loss != 1:  # passes over V x H; `scale` spares them
+            grads = tuple(grad * d_loss.to(grad.dtype) for grad in grads)
+        return (*grads, None, None, None)
+
+
+def _widened(
+    hidden: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Weight rows [w, b, 1, rest of b, 0 …] and hidden rows [h, 1, shift, 1, 0 …], in `dtype`.
+
+    A trained bias is large: rounded to bfloat16 once it made most of the gradient's error.
+    """
+    (n, h), v = hidden.shape, len(weight)
+    inner = -(-(h + 3) // TILE) * TILE
+    w = weight.new_zeros(v, inner, dtype=dtype)
+    w[:, :h] = weight
+    w[:, h] = bias
+    w[:, h + 1] = 1
+    w[:, h + 2] = bias - w[:, h]
+    x = hidden.new_zeros(n, inner, dtype=dtype)
+    x[:, :h] = hidden
+    x[:, h] = 1
+    x[:, h + 2] = 1
+    return w, x
+
+
+def _row_sums(p: Tensor) -> Tensor:
+    """Sums over the first dimension to float32 precision, (V, N) -> (N,).
+
+    `sum(0, dtype=float32)` would copy everything to float32 first; bfloat16 sums of many parts keep
+    the rounding small and independent.
+    """
+    if p.dtype == torch.float32:
+        return p.sum(0)
+    parts = next(k for k in (64, 50, 32, 25, 16, 10, 8, 5, 4, 2, 1) if len(p) % k == 0)
+    return p.view(parts, -1, p.shape[1]).sum(1).float().sum(0)

@@ -1,0 +1,92 @@
+"""Running text for language models: one file, or a folder with train, valid and test files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqcli.config import DataConfig
+from seqcli.errors import DataError
+from seqcli.files import sha256
+from seqcli.readers.layout import split_files
+from seqcli.readers.lines import lines
+
+CHUNK = 1 << 18  # characters handed on at a time: bounded memory, few calls
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Text on disk; the keys of `parts` are "all", or some of "train", "valid", "test"."""
+
+    path: Path
+    parts: Mapping[str, tuple[Path, ...]]
+    data: DataConfig
+
+    def pieces(self, part: str) -> Iterator[tuple[str, bool]]:
+        r"""The text of a part in pieces, and whether a document ends with the piece.
+
+        `data.document` "file": pieces of many lines, no document ends (a file that is cut into
+        splits has no end worth learning). "line": a piece a line, empty ones skipped, without its
+        "\n". "blank": a piece a paragraph, likewise. Errors: DataError, as `lines`.
+        """
+        split = {"file": _chunks, "line": _lines, "blank": _paragraphs}[self.data.document]
+        for path in self.parts[part]:
+            for piece in split(path, self.data.encoding):
+                yield piece, self.data.document != "file"
+
+    def fingerprint(self) -> str:
+        """SHA-256, hex: of a single file's bytes; of a folder, over its names and their sums."""
+        files = [path for paths in self.parts.values() for path in paths]
+        if files == [self.path]:
+            return sha256(self.path)
+        total = hashlib.sha256()
+        for path in sorted(files):
+            total.update(f"{sha256(path)}  {path.name}\n".encode("utf-8", "surrogateescape"))
+        return total.hexdigest()
+
+
+def text_source(path: Path, data: DataConfig) -> TextSource:
+    """What lies at `path`. Errors: DataError for nothing readable, or a folder without splits."""
+    if not path.is_dir():
+        return TextSource(path, {"all": (path,)}, data)
+    parts = split_files(path)
+    if not parts:
+        raise DataError(
+            path,
+            0,
+            "a folder without a train file",
+            "name its files like book.train.txt, book.valid.txt, book.test.txt; or give one file",
+        )
+    return TextSource(path, parts, data)
+
+
+def _chunks(path: Path, encoding: str) -> Iterator[str]:
+    held, size = [], 0
+    for line in lines(path, encoding, ends=True):
+        if line.endswith("\r\n"):
+            line = line[:-2] + "\n"
+        held.append(line)
+        size += len(line)
+        if size >= CHUNK:
+            yield "".join(held)
+            held, size = [], 0
+    if held:
+        yield "".join(held)
+
+
+def _lines(path: Path, encoding: str) -> Iterator[str]:
+    return (line for line in lines(path, encoding) if line.strip())
+
+
+def _paragraphs(path: Path, encoding: str) -> Iterator[str]:
+    held: list[str] = []
+    for line in lines(path, encoding):
+        if line.strip():
+            held.append(line)
+        elif held:
+            yield "\n".join(held)
+            held = []
+    if held:
+        yield "\n".join(held)

@@ -1,0 +1,124 @@
+"""The docs are what the program says; their links lead somewhere; the README runs as written.
+
+Commands in the README stand in blocks fenced with ```sh and run in order, in one empty folder. A
+block after `<!-- not run: reason -->` is read, not run: its options must exist.
+"""
+
+import re
+import runpy
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from typer.main import get_command
+
+from seqcli.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]
+COMMANDS: dict[str, Any] = getattr(get_command(app), "commands", {})
+BLOCK = re.compile(
+    r"(<!-- not run: (?P<reason>.+?) -->\s*\n)?^```(?P<tag>sh|console|bash)\n(?P<text>.*?)^```",
+    re.M | re.S,
+)
+LINK = re.compile(r"\[[^\]]+\]\((?P<target>[^)\s]+)\)|^\[[^\]]+\]: (?P<reference>\S+)", re.M)
+
+
+class Block(NamedTuple):
+    text: str
+    reason: str
+
+
+def blocks() -> list[Block]:
+    """The README's commands."""
+    text = README.read_text(encoding="utf-8") if README.exists() else ""
+    found = list(BLOCK.finditer(text))
+    return [Block(match["text"], match["reason"] or "") for match in found]
+
+
+def calls(text: str) -> Iterator[list[str]]:
+    """Each `seqcli …` in a piece of shell, as words; also behind a pipe or in front of one."""
+    for line in text.replace("\\\n", " ").splitlines():
+        lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars="|;&<>")
+        lexer.whitespace_split = True
+        words: list[str] = []
+        for word in [*lexer, ";"]:
+            if not set(word) <= set("|;&<>") or not word:
+                words.append(word)
+                continue
+            if words[:1] == ["seqcli"]:
+                yield words
+            words = []
+
+
+def test_the_parser_of_commands() -> None:
+    text = 'seqcli train --task a \\\n  --out "b c.pt"  # note\ncat x | seqcli classify - > y; ls'
+    assert list(calls(text)) == [
+        ["seqcli", "train", "--task", "a", "--out", "b c.pt"],
+        ["seqcli", "classify", "-"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["cli", "settings"])
+def test_generated_pages_are_fresh(name: str) -> None:
+    page = runpy.run_path(str(ROOT / "docs" / f"generate_{name}.py"))["page"]()
+    written = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    assert written == page, "`make docs` writes it anew"
+
+
+@pytest.mark.parametrize("page", [path for path in PAGES if path.exists()], ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for match in LINK.finditer(
+        re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text("utf-8"), flags=re.S)
+    ):
+        target = match["target"] or match["reference"]
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = page.parent / name if name else page
+        assert path.exists(), f"{page.name}: {target}"
+        if anchor:
+            assert anchor in anchors(path), f"{page.name}: {target}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as the usual hosts make them."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def test_every_command_in_the_readme_can_be_typed() -> None:
+    for block in blocks():
+        for words in calls(block.text):
+            if words[1:] in (["--help"], ["--version"], ["--install-completion"]):
+                continue
+            assert words[1] in COMMANDS, words
+            COMMANDS[words[1]].make_context(words[1], words[2:])
+
+
+def test_every_command_is_in_the_readme() -> None:
+    if not blocks():
+        pytest.skip("the README has no commands yet")
+    named = {words[1] for block in blocks() for words in calls(block.text) if len(words) > 1}
+    assert COMMANDS.keys() <= named
+
+
+def test_the_readme_runs_as_written(tmp_path: Path, shell: dict[str, str]) -> None:
+    script = "\n".join(block.text for block in blocks() if not block.reason)
+    if not script:
+        pytest.skip("the README has no commands to run yet")
+    done = subprocess.run(
+        ["bash", "-eux", "-o", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env=shell,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,80 @@
+"""What answers at once must not load what is slow to load: asked of a fresh interpreter."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.main import get_command
+
+from seqcli.cli.app import app
+
+COMMANDS = sorted(getattr(get_command(app), "commands", {}))
+HEAVY = ("matplotlib", "numpy", "pandas", "pyarrow", "torch")
+# Runs the program, then says on the last line of stderr what was loaded.
+PROBE = f"""
+import json, sys
+from seqcli.cli.app import main
+try:
+    main()
+except SystemExit as end:
+    code = end.code
+print(json.dumps([code, sorted(set({HEAVY!r}) & sys.modules.keys())]), file=sys.stderr)
+"""
+
+
+def run(*args: str, **variables: str) -> tuple[int, list[str], str]:
+    """Exit code, heavy modules, stdout."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *args],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    print(f"seqcli {' '.join(args)}: {time.perf_counter() - start:.2f} s")  # pytest -rP shows it
+    code, heavy = json.loads(done.stderr.splitlines()[-1])
+    return code, heavy, done.stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["--help"],
+        ["--version"],
+        *([command, "--help"] for command in COMMANDS),
+        ["params", "lstm", "--hidden", "12", "--input", "30"],
+        ["params", "lstm", "--hidden", "12", "--input", "30", "--json"],
+        ["params", "--task", "spam"],
+        ["train", "--list"],
+    ],
+    ids=" ".join,
+)
+def test_this_is_light(args: list[str]) -> None:
+    code, heavy, stdout = run(*args)
+    assert (code, heavy) == (0, [])
+    assert stdout
+
+
+@pytest.mark.parametrize("args", [["train", "--epohcs", "3"], ["trian"], ["params", "lstn"]])
+def test_usage_errors_are_light(args: list[str]) -> None:
+    code, heavy, _ = run(*args)
+    assert (code, heavy) == (2, [])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_light(shell: str) -> None:
+    _, heavy, stdout = run(_SEQCLI_COMPLETE=f"source_{shell}")
+    assert heavy == []
+    assert "seqcli" in stdout
+
+
+def test_completing_a_word_is_light() -> None:
+    words = {"COMP_WORDS": "seqcli tr", "COMP_CWORD": "1"}
+    _, heavy, stdout = run(_SEQCLI_COMPLETE="complete_bash", **words)
+    assert heavy == []
+    assert "train" in stdout.split()
