@@ -20,6 +20,7 @@ COUNTERS = (
     "reading_seconds",
     "stale",
     "falls",
+    "rate",
     "finished",
 )
 

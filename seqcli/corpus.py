@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from seqcli.config import DataConfig
 from seqcli.errors import DataError
-from seqcli.readers.plain_text import TextSource
+from seqcli.readers.plain_text import NAMES, TextSource
 from seqcli.tokens import Tokenizer, tokenizer
 from seqcli.vocab import END, Vocab
 
@@ -48,23 +48,28 @@ def load_corpus(source: TextSource, data: DataConfig, scratch: Path | None, poll
 
     Errors: DataError for unreadable or empty text.
     """
+    if not {"all", "train"} & set(source.parts):
+        found = ", ".join(path.name for files in source.parts.values() for path in files)
+        raise DataError(source.path, 0, f"a train file expected, found only: {found}", NAMES)
     scan = _Scan(source, data, scratch, poll)
     parts = scan.parts if "all" not in scan.parts else _cut(scan.parts["all"], data, source)
     counts = _counted(parts["train"], len(scan.tokens), poll)
-    ends = data.document != "file"
+    ends = data.end_mark and data.document != "file"
     vocab = Vocab.for_data(scan.tokens[1:], counts[1:], data, end=ends)
     return scan.finished(vocab, parts, poll)
 
 
-def encode_corpus(
-    source: TextSource, data: DataConfig, vocab: Vocab, scratch: Path | None, poll: Poll
-) -> Corpus:
-    """Read with a model's vocabulary; splits as in `load_corpus`, and the whole text as "all"."""
-    scan = _Scan(source, data, scratch, poll)
-    parts = dict(scan.parts)
-    if "all" in parts:
-        parts |= _cut(parts["all"], data, source)
+def encode_corpus(source: TextSource, data: DataConfig, vocab: Vocab, poll: Poll) -> Corpus:
+    """Read with a model's vocabulary; parts as in `load_corpus`."""
+    scan = _Scan(source, data, None, poll)
+    parts = scan.parts if "all" not in scan.parts else _cut(scan.parts["all"], data, source)
     return scan.finished(vocab, parts, poll)
+
+
+def encode_whole(source: TextSource, data: DataConfig, vocab: Vocab, poll: Poll) -> Corpus:
+    """Read with a model's vocabulary, all parts behind each other as the one part "all"."""
+    scan = _Scan(source.whole(), data, None, poll)
+    return scan.finished(vocab, scan.parts, poll)
 
 
 class _Ids:
@@ -95,8 +100,9 @@ class _Ids:
             empty = np.empty(0, self.dtype)
             return np.concatenate(self.blocks) if self.blocks else empty
         self._spill()
-        self.file.flush()
-        return np.memmap(self.file, self.dtype, "r", shape=(self.size,))
+        with self.file:  # the map has a handle of its own
+            self.file.flush()
+            return np.memmap(self.file, self.dtype, "r", shape=(self.size,))
 
 
 class _Scan:

@@ -48,13 +48,25 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add a line, durably. Errors: SeqcliError; a part of the line may then be there."""
+    try:
+        with path.open("ab") as file:
+            file.write(f"{line}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
 def sweep(path: Path) -> None:
     """Remove what killed runs left of `atomic_write(path)`; call with the run's lock held."""
     target = Path(os.path.realpath(path))
     with suppress(OSError):
         for draft in target.parent.iterdir():
-            name = draft.name
-            if name.startswith(f".{target.name}.") and name.endswith(".tmp"):
+            name = draft.name.removeprefix(f".{target.name}.")
+            # digits alone: .out.pt.7.tmp is a draft of out.pt, not of out
+            if name != draft.name and name.removesuffix(".tmp").isdigit():
                 with suppress(OSError):
                     draft.unlink()
 

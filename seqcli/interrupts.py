@@ -51,6 +51,8 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.requested:
+            if os.isatty(2):
+                os.write(2, b"\x1b[?25h")  # a bar hides the cursor
             os._exit(128 + number)
         self.requested = number
         if not self._deferring:

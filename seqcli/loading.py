@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from torch import nn
 from seqcli import config as configs
 from seqcli import filecheck, modelfile
 from seqcli.device import Runtime, choose_device, set_threads
-from seqcli.errors import DataError, SeqcliError
-from seqcli.evaluation import evaluate
+from seqcli.errors import ConfigError, DataError, SeqcliError
+from seqcli.evaluation import Score, evaluate
 from seqcli.interrupts import interrupts
 from seqcli.kinds import KINDS
 from seqcli.kinds.contract import Figures, Kind
+from seqcli.kinds.language_model import LanguageModel
 from seqcli.taskfile import check
 
 FALLBACK = {"test": "valid", "valid": "train"}
@@ -42,15 +44,28 @@ class Loaded:
     model: nn.Module
     runtime: Runtime
 
-    def evaluate(self, chosen: Chosen) -> Figures:
-        """Figures of the chosen data, in float32."""
-        return evaluate(self.kind.figures, self.model, chosen.data, self.runtime, interrupts.poll)
+    def evaluate(self, chosen: Chosen, columns: int | None = None) -> Figures:
+        """Figures of the chosen data, in float32; a language model may read `columns` at once.
+
+        Errors: ConfigError for `columns` that make no sense.
+        """
+        figures: Score = self.kind.figures
+        if columns is not None:
+            if not isinstance(self.kind, LanguageModel):
+                raise ConfigError(
+                    "--batch-size is for language models",
+                    "leave it out: a classifier's figures do not depend on batches",
+                )
+            if columns > 1:
+                figures = partial(self.kind.approximate, columns=columns)
+        return evaluate(figures, self.model, chosen.data, self.runtime, interrupts.poll)
 
     def choose_data(self, path: Path | None, split: str | None) -> Chosen:
         """Decide what to score, as docs/cli.md says, and read it.
 
         Without `path`: the data of the training and its recorded split. A path to the same bytes:
-        likewise. A folder: its test part; another file: all of it. Errors: DataError, SeqcliError.
+        likewise. A folder with parts: its test part; other data: all of it. Errors: DataError,
+        SeqcliError.
         """
         recorded = self.description["data"]
         notes = []
@@ -61,9 +76,10 @@ class Loaded:
             same = self.kind.fingerprint(path) == recorded["sha256"]
             if same:
                 notes.append(f"{path} is the training data: the recorded split is used")
+        parted = same or self.kind.parts(path) != ("all",)
         if split is None:
-            split = "test" if same or path.is_dir() else "all"
-        elif not same and path.is_file() and split != "all":
+            split = "test" if parted else "all"
+        elif split != "all" and not parted:
             raise SeqcliError(
                 f"{path} is not the data this model was trained on, so it has no {split} split",
                 "leave out --split to score all of it",
@@ -101,7 +117,7 @@ def load_model(
 
     Errors: ModelFileError for whatever is not a whole model file of ours.
     """
-    file = modelfile.load(path)
+    file = modelfile.load_trained(path)
     try:
         table = file.description["config"]
         changed = {name: value for name, value in (reading or {}).items() if value is not None}

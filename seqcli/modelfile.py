@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from seqcli import filecheck
+from seqcli.errors import ModelFileError
 from seqcli.files import atomic_write
 
 
@@ -64,9 +65,18 @@ def load(path: Path) -> ModelFile:
         inside = json.loads(content["description"])
     except (TypeError, ValueError, RecursionError) as error:
         raise filecheck.broken(path, "its description is not JSON") from error
-    if inside != described:
+    if json.dumps(inside) != json.dumps(described):  # as text: NaN is not equal to itself
         raise filecheck.broken(path, "its two descriptions differ")
     return ModelFile(described, _checked_tensors(content["tensors"], path))
+
+
+def load_trained(path: Path) -> ModelFile:
+    """`load`, of a model. Errors: ModelFileError for a run's state, too."""
+    file = load(path)
+    if "state" in file.description:
+        model = path.absolute().parent.with_suffix(".pt")
+        raise ModelFileError(f"{path}: the state of a run, not a model", f"give {model}")
+    return file
 
 
 def _checked_tensors(tensors: Any, path: Path) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ import seqcli
 from seqcli import config as configs
 from seqcli import counting, modelfile
 from seqcli.checkpoint import pack, parameters, unpack
-from seqcli.config import Config
-from seqcli.device import Runtime, choose_device, choose_precision, set_threads
-from seqcli.errors import ConfigError, SeqcliError, TrainingError
+from seqcli.config import TrainConfig
+from seqcli.device import Runtime, choose_device, choose_precision, keep_freed_memory, set_threads
+from seqcli.errors import SeqcliError, TrainingError
 from seqcli.evaluation import evaluate
 from seqcli.files import lock, sweep, write_bytes
 from seqcli.interrupts import Interrupted, interrupts
@@ -35,7 +35,6 @@ from seqcli.training import Best, Evaluated, Event, TrainState, chosen_by, fit, 
 from seqcli.transfer import transfer
 
 SAVE_SECONDS = 60.0
-MAY_CHANGE = frozenset({"train.epochs", "train.max_steps", "train.max_time", "train.patience"})
 
 
 @dataclass(frozen=True)
@@ -89,25 +88,20 @@ def run(job: Job) -> Iterator[RunEvent]:
     with lock(folder.lock):
         sweep(folder.model)
         sweep(folder.last)
-        saved = folder.load_last() if job.resume else None
-        if saved is None:
-            folder.clear()
+        saved = folder.load_last(job.task.config) if job.resume else None
         yield from _run(job, folder, saved)
 
 
 def _run(job: Job, folder: RunFolder, saved: modelfile.ModelFile | None) -> Iterator[RunEvent]:
     config = job.task.config
-    if saved is not None:
-        _same_settings(config, saved.description["config"])
-        if saved.description["complete"] and settle(saved.description["state"], config.train):
-            yield Finished(saved.description["result"], folder, "complete", already=True)
-            return
+    if saved is not None and _complete(folder, saved.description, config.train):
+        yield Finished(saved.description["result"], folder, "complete", already=True)
+        return
     prepared = KINDS[config.kind].prepare(config, job.data, folder.path, interrupts.poll)
-    if saved is not None and not job.allow_changed_data:
-        _same_data(prepared.fingerprint, saved.description["data"]["sha256"], job.data)
+    if saved is not None and prepared.fingerprint != saved.description["data"]["sha256"]:
+        prepared = _changed(prepared, saved.description, job)
     run = _Run(job, folder, prepared)
-    notes = list(run.start(saved))
-    yield Started(prepared, run.table(), run.runtime, run.state, tuple(notes))
+    yield Started(prepared, run.table(), run.runtime, run.state, tuple(run.start(saved)))
     with interrupts.deferred():
         yield from run.train()
     yield run.finish()
@@ -120,12 +114,12 @@ class _Run:
         self.job, self.folder, self.prepared = job, folder, prepared
         self.config, self.kind = job.task.config, prepared.kind
         train = self.config.train
-        threads = set_threads(job.threads)
+        keep_freed_memory()
         device = choose_device(job.device)
         if train.deterministic:
             torch.use_deterministic_algorithms(True)
         precision = choose_precision(train.precision, device, self.config.model.cell == "lstm")
-        self.runtime = Runtime(device, precision, threads)
+        self.runtime = Runtime(device, precision, set_threads(job.threads))
         torch.manual_seed(train.seed)
         model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
         self.state = TrainState(model, Updater(model, train))
@@ -134,12 +128,11 @@ class _Run:
 
     def table(self) -> Table:
         described = self.kind.describe()
-        labels = described.get("labels")
         return counting.count(
             self.config.model,
             kind=self.config.kind,
             vocabulary=len(described["vocabulary"]),
-            outputs=len(labels) if labels else None,
+            outputs=len(described.get("labels", ())) or None,
         )
 
     def start(self, saved: modelfile.ModelFile | None) -> Iterator[str]:
@@ -149,6 +142,7 @@ class _Run:
                 yield "nothing to resume yet: starting anew"
             if self.job.init_from is not None:
                 yield transfer(self.job.init_from, self.kind, self.state.model)
+            self.folder.clear()  # not before: until here an error may still end this run
             write_bytes(self.folder.settings, to_toml(self.config).encode())
             return
         try:
@@ -158,9 +152,10 @@ class _Run:
                 f"{self.folder.last}: does not fit these settings",
                 "start anew with --force",
             ) from error
-        if not settle(saved.description["state"], self.config.train):
-            self.state.finished = ""
-        self.folder.cut_log(self.state.step)
+        # an epoch under way is first brought to its end, whatever the limits are now
+        done = "" if self.state.batch else settle(saved.description["state"], self.config.train)
+        self.state.finished = done
+        self.folder.cut_log(self.state.epoch)
         yield f"resumed at epoch {self.state.epoch + 1}, step {self.state.step:,}"
 
     def train(self) -> Iterator[Event]:
@@ -191,7 +186,7 @@ class _Run:
             {
                 "epoch": state.epoch,
                 "step": state.step,
-                "rate": state.updater.rate,
+                "rate": state.rate,
                 "train": event.train,
                 "valid": event.valid,
                 "best": event.best,
@@ -207,6 +202,7 @@ class _Run:
         description = {
             "config": configs.to_dict(self.config),
             "data": self._data(),
+            "learned": self.kind.describe(),
             "state": values,
             "complete": result is not None,
             "result": result,
@@ -241,27 +237,29 @@ class _Run:
         best = self.state.best
         if best is None:
             raise TrainingError("the run ended before its first update", "give it more time")
-        self.state.model.load_state_dict(best.weights)
+        model = self.state.model
+        last = {name: value.clone() for name, value in model.state_dict().items()}
+        model.load_state_dict(best.weights)
         splits = self.prepared.splits
-        fp32 = Runtime(self.runtime.device, "fp32", self.runtime.threads)
+        fp32 = replace(self.runtime, precision="fp32")
         scores: dict[str, Figures | None] = {"valid": None, "test": None}
         for name in ("valid", "test"):
             if name in splits:
-                scores[name] = evaluate(
-                    self.kind.figures, self.state.model, splits[name], fp32, interrupts.poll
-                )
+                figures = self.kind.figures
+                scores[name] = evaluate(figures, model, splits[name], fp32, interrupts.poll)
+        model.load_state_dict(last)  # a run that more epochs are asked of goes on from here
         self._write_model(best, scores)
         result = self._result(best, scores)
-        self.folder.draw(best.epoch, self.kind.metric, scores["test"] or scores["valid"])
+        marked = None if self.config.train.select == "last" else best.epoch
+        self.folder.draw(marked, self.kind.metric, scores["test"] or scores["valid"])
         self._save(result)
-        return Finished(
-            result, self.folder, self.state.finished, self.kind.next_command(self.folder.model)
-        )
+        command = self.kind.next_command(self.folder.model)
+        return Finished(result, self.folder, self.state.finished, command)
 
     def _result(self, best: Best, scores: dict[str, Figures | None]) -> dict[str, Any]:
         state, train = self.state, self.config.train
         metric = chosen_by(self.kind, train, best.figures)
-        last = self.folder.history()[-1]
+        history = self.folder.history()
         return {
             "task": self.job.task.name,
             "preset": self.job.task.preset or None,
@@ -273,7 +271,7 @@ class _Run:
             "seconds": state.seconds,
             "tokens_per_second": state.tokens / max(state.seconds, 1e-9),
             "best": {"epoch": best.epoch, "metric": metric, "value": best.figures.get(metric)},
-            "train": last["train"],
+            "train": history[-1]["train"] if history else None,
             **scores,
             "data": {
                 **{name: self.prepared.sizes.get(name, 0) for name in ("train", "valid", "test")},
@@ -283,27 +281,20 @@ class _Run:
         }
 
 
-def _same_settings(now: Config, then: dict[str, Any]) -> None:
-    """Refuse to resume with other settings; the error lists every difference."""
-    new, differences = configs.to_dict(now), []
-    for section in configs.SECTIONS:
-        old_values, new_values = then.get(section, {}), new[section]
-        for key in sorted({*old_values, *new_values}):
-            old, value = old_values.get(key), new_values.get(key)
-            if old != value and f"{section}.{key}" not in MAY_CHANGE:
-                differences.append(f"{section}.{key} was {old!r}, is {value!r}")
-    if now.kind != then.get("kind"):
-        differences.insert(0, f"kind was {then.get('kind')!r}, is {now.kind!r}")
-    if differences:
-        raise ConfigError(
-            "--resume with other settings: " + "; ".join(differences),
-            "give the same options as before, or start anew with --force",
-        )
+def _complete(folder: RunFolder, then: dict[str, Any], train: TrainConfig) -> bool:
+    """Whether nothing is left to do, with the limits as they are now."""
+    return then["complete"] and folder.model.exists() and bool(settle(then["state"], train))
 
 
-def _same_data(now: str, then: str, path: Path) -> None:
-    if now != then:
+def _changed(prepared: Prepared, then: dict[str, Any], job: Job) -> Prepared:
+    """Data that changed since, read with the vocabulary of before, if the person wants that."""
+    if not job.allow_changed_data:
         raise SeqcliError(
-            f"{path}: changed since the run began (SHA-256 was {then}, is {now})",
+            f"{job.data}: changed since the run began (SHA-256 was {then['data']['sha256']}, "
+            f"is {prepared.fingerprint})",
             "--allow-changed-data goes on all the same; --force starts anew",
         )
+    kind = KINDS[job.task.config.kind].restore(job.task.config, then["learned"])
+    splits = {name: kind.load_split(job.data, name, interrupts.poll) for name in prepared.splits}
+    notes = [*prepared.notes, "the data changed: the run goes on with the vocabulary it has"]
+    return replace(prepared, kind=kind, splits=splits, notes=notes)

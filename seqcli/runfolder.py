@@ -1,17 +1,24 @@
-"""The files of one run: who may write them, where they are, and the log."""
+"""The files of one run: who may write them, where they are, what may be gone on with, the log."""
 
 from __future__ import annotations
 
 import json
-import os
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqcli import config as configs
 from seqcli import modelfile, plots
-from seqcli.errors import SeqcliError
-from seqcli.files import write_bytes
+from seqcli.config import Config
+from seqcli.errors import ConfigError, ModelFileError, SeqcliError
+from seqcli.files import append_line, write_bytes
 from seqcli.kinds.contract import Figures
+
+# The data's path too: its fingerprint says whether it is the same.
+MAY_CHANGE = frozenset(
+    {"data.path", "train.epochs", "train.max_steps", "train.max_time", "train.patience"}
+)
 
 
 @dataclass(frozen=True)
@@ -47,10 +54,22 @@ class RunFolder:
         """One JSON row an epoch."""
         return self.path / "log.jsonl"
 
+    @property
+    def curves(self) -> Path:
+        """Loss and metric over the epochs."""
+        return self.path / "curves.png"
+
+    @property
+    def confusion(self) -> Path:
+        """A classifier's confusion matrix."""
+        return self.path / "confusion.png"
+
     def claim(self, *, force: bool, resume: bool) -> None:
         """Make the folder; refuse what exists unless it is to be overwritten or resumed."""
         if self.model.is_dir():
             raise SeqcliError(f"{self.model}: a folder", "--out takes the name of a file")
+        if self.model.exists() and not self.model.is_file():
+            raise SeqcliError(f"{self.model}: not a file", "--out FILE.pt goes elsewhere")
         if not (force or resume) and (self.model.exists() or self.last.exists()):
             there = self.model if self.model.exists() else self.path
             raise SeqcliError(
@@ -65,22 +84,32 @@ class RunFolder:
                 f"{self.path}: cannot be made: {reason}", "--out FILE.pt goes elsewhere"
             ) from error
 
-    def load_last(self) -> modelfile.ModelFile | None:
-        """`last.pt`, or None where there is none yet."""
-        return modelfile.load(self.last) if self.last.exists() else None
+    def load_last(self, config: Config) -> modelfile.ModelFile | None:
+        """`last.pt` of a run with these settings, or None where there is none yet.
+
+        Errors: ModelFileError, ConfigError for other settings.
+        """
+        if not self.last.exists():
+            return None
+        try:
+            saved = modelfile.load(self.last)
+            if "state" not in saved.description:
+                raise ModelFileError(f"{self.last}: not the state of a run")
+        except ModelFileError as error:
+            error.hint = "start anew with --force"
+            raise
+        _same_settings(config, saved.description["config"])
+        return saved
 
     def clear(self) -> None:
-        """Remove the state and log of an earlier run; its model stays until there is a better."""
-        for path in (self.last, self.log_file):
+        """Remove what an earlier run left; its model stays until there is a better."""
+        for path in (self.last, self.log_file, self.curves, self.confusion):
             path.unlink(missing_ok=True)
 
     def log(self, row: dict[str, Any]) -> None:
-        """Append a row, durably."""
-        line = json.dumps(row, ensure_ascii=False)
-        with self.log_file.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        """Append a row, durably: numbers, without the tables of single labels."""
+        plain = {name: _plain(value) for name, value in row.items()}
+        append_line(self.log_file, json.dumps(plain))
 
     def history(self) -> list[dict[str, Any]]:
         """The log's rows; a last line cut short by a crash is left out."""
@@ -93,17 +122,44 @@ class RunFolder:
                     break
         return rows
 
-    def cut_log(self, step: int) -> None:
-        """Drop the rows after `step`: the resumed run will write them again."""
-        rows = [row for row in self.history() if row["step"] <= step]
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    def cut_log(self, epoch: int) -> None:
+        """Drop the rows after `epoch`: the resumed run will write them again."""
+        rows = [row for row in self.history() if row["epoch"] <= epoch]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
         write_bytes(self.log_file, text.encode())
 
-    def draw(self, best_epoch: int, metric: str, figures: Figures | None) -> None:
+    def draw(self, best_epoch: int | None, metric: str, figures: Figures | None) -> None:
         """curves.png, and confusion.png of a classifier."""
         history = self.history()
         picture = plots.curves_png(history, metric=metric, best_epoch=best_epoch)
-        write_bytes(self.path / "curves.png", picture)
+        write_bytes(self.curves, picture)
         if figures and figures.get("confusion"):
             picture = plots.confusion_png(figures["confusion"], figures["labels"])
-            write_bytes(self.path / "confusion.png", picture)
+            write_bytes(self.confusion, picture)
+
+
+def _plain(value: Any) -> Any:
+    """Figures that are single numbers; null for those that JSON does not know."""
+    if isinstance(value, dict):
+        return {
+            name: _plain(item) for name, item in value.items() if not isinstance(item, (dict, list))
+        }
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _same_settings(now: Config, then: dict[str, Any]) -> None:
+    """Refuse to resume with other settings; the error lists every difference."""
+    new, differences = configs.to_dict(now), []
+    for section in configs.SECTIONS:
+        old_values, new_values = then.get(section, {}), new[section]
+        for key in sorted({*old_values, *new_values}):
+            old, value = old_values.get(key), new_values.get(key)
+            if old != value and f"{section}.{key}" not in MAY_CHANGE:
+                differences.append(f"{section}.{key} was {old!r}, is {value!r}")
+    if now.kind != then.get("kind"):
+        differences.insert(0, f"kind was {then.get('kind')!r}, is {now.kind!r}")
+    if differences:
+        raise ConfigError(
+            "--resume with other settings: " + "; ".join(differences),
+            "give the same options as before, or start anew with --force",
+        )

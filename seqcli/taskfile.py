@@ -55,6 +55,12 @@ class Task:
     presets: tuple[str, ...]
 
 
+def with_data(task: Task, path: Path) -> Task:
+    """The task with the data it is going to read, so that its settings tell the whole run."""
+    data = dataclasses.replace(task.config.data, path=str(path.resolve()))
+    return dataclasses.replace(task, config=dataclasses.replace(task.config, data=data))
+
+
 def names() -> list[str]:
     """The bundled tasks."""
     return sorted(path.stem for path in BUNDLED.glob("*.toml"))

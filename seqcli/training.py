@@ -54,6 +54,7 @@ class TrainState:
     best: Best | None = None
     stale: int = 0  # validations without gain since the best
     falls: int = 0  # of the rate, on a plateau
+    rate: float = 0.0  # of the last update
     finished: str = ""  # why, once it is
 
 
@@ -101,6 +102,8 @@ def fit(
         valid = None
         if "valid" in splits:
             valid = evaluate(kind.validation, state.model, splits["valid"], runtime, poll)
+            if math.isnan(valid["loss"]):
+                raise _diverged(state, state.step)
         state.reading_seconds = clock() - before
         state.seconds = pace.elapsed()
         best = _judge(kind, state, train, valid if valid is not None else figures)
@@ -151,6 +154,7 @@ def _epoch(
             epoch = max(epoch, math.ceil(progress * train.epochs))
         factor = rate_factor(train, progress, epoch, state.falls)
         state.updater.set_rate(factor)
+        state.rate = state.updater.rate
         _update(kind, batches[state.batch], state, runtime)
         state.batch += 1
         state.step += 1
@@ -190,9 +194,14 @@ def _check(state: TrainState, norm: Tensor | None = None) -> None:
     total = state.sums[0].item()
     if math.isfinite(total) and (norm is None or math.isfinite(norm.item())):
         return
-    raise TrainingError(
-        f"the loss is no longer a number at step {state.step + 1} (rate {state.updater.rate:g})",
-        "try a lower --lr, or --clip 1; the best model so far is kept",
+    raise _diverged(state, state.step + 1)
+
+
+def _diverged(state: TrainState, step: int) -> TrainingError:
+    kept = "; the best model so far is kept" if state.best is not None else ""
+    return TrainingError(
+        f"the loss is no longer a number at step {step:,} (rate {state.rate:g})",
+        f"try a lower --lr, or --clip 1{kept}",
     )
 
 

@@ -5,51 +5,56 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from seqcli import modelfile
 from seqcli.errors import TrainingError
 from seqcli.kinds.contract import Kind
 
+ROWS = frozenset({"embedding.weight", "output.weight", "output.bias"})  # one a token
+FIRST_INPUTS = frozenset(f"recurrent.layers.0.{way}.cell.weight_ih" for way in (0, 1))
+
 
 def transfer(path: Path, kind: Kind, model: nn.Module) -> str:
     """Copy what fits from the model at `path` into `model`; returns a line that says what did.
 
-    Embedding rows go by token, so vocabularies may differ; the output layer is taken over only
-    where the labels are the same; other tensors by name and shape. Errors: TrainingError where
-    nothing fits.
+    Rows of tokens go by token, so vocabularies may differ; the output layer of a classifier is
+    taken over only where the labels are the same; other tensors by name and shape. Errors:
+    TrainingError where nothing fits.
     """
-    source = modelfile.load(path)
-    described = kind.describe()
+    source = modelfile.load_trained(path)
+    described, own = kind.describe(), dict(model.named_parameters())
+    pairs = _pairs(described["vocabulary"], source.description["vocabulary"])
     same_labels = source.description.get("labels") == described.get("labels")
+    of_tokens = ROWS if "embedding.weight" in own else ROWS | FIRST_INPUTS
     taken = []
     with torch.no_grad():
-        for name, weight in model.named_parameters():
+        for name, weight in own.items():
             other = source.tensors.get(name)
             if other is None:
                 continue
-            if name == "embedding.weight":
-                if other.shape[1:] == weight.shape[1:]:
-                    _by_token(
-                        weight, other, described["vocabulary"], source.description["vocabulary"]
-                    )
+            if name in of_tokens:
+                # one-hot tokens are the columns of the first layer's input weights
+                rows, others = (weight, other) if name in ROWS else (weight.t(), other.t())
+                if others.shape[1:] == rows.shape[1:] and pairs:
+                    rows[pairs[0]] = others[pairs[1]].to(rows.device)
                     taken.append(name)
             elif other.shape == weight.shape and (same_labels or not _of_labels(name)):
                 weight.copy_(other)
                 taken.append(name)
     if not taken:
         raise TrainingError(f"{path}: none of its weights fit this model", "give the same sizes")
-    total = sum(1 for _ in model.parameters())
-    return f"{len(taken)} of {total} tensors start from {path}"
+    return f"{len(taken)} of {len(own)} tensors start from {path}"
 
 
 def _of_labels(name: str) -> bool:
     return name.startswith(("dense.output.", "wide."))
 
 
-def _by_token(weight: Tensor, other: Tensor, new: list[str], old: list[str]) -> None:
+def _pairs(new: list[str], old: list[str]) -> tuple[list[int], list[int]] | None:
+    """Rows of the tokens that both have, in `new` and in `old`; None where there are none."""
     places = {token: place for place, token in enumerate(old)}
     pairs = [(row, places[token]) for row, token in enumerate(new) if token in places]
-    if pairs:
-        rows, sources = map(list, zip(*pairs, strict=True))
-        weight[rows] = other[sources].to(weight.device)
+    if not pairs:
+        return None
+    return [row for row, _ in pairs], [place for _, place in pairs]

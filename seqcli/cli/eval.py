@@ -12,13 +12,19 @@ from seqcli.cli.console import answer, answer_json, out, say
 from seqcli.errors import DataError, lookup
 
 if TYPE_CHECKING:
-    from seqcli.loading import Loaded
+    pass
 
 SPLITS = {name: name for name in ("train", "valid", "test", "all")}
 Data = Annotated[
     str | None, typer.Option(metavar="PATH", help="File or folder.  [default: the model's own]")
 ]
 Split = Annotated[str | None, typer.Option(help="train, valid, test or all.  [default: test]")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=1 << 20, help="Language models: columns read at once.  [default: 1, exact]"
+    ),
+]
 Plots = Annotated[
     str | None, typer.Option(metavar="DIR", help="Write confusion.png there.  [default: none]")
 ]
@@ -31,6 +37,7 @@ def evaluate(
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
+    batch_size: BatchSize = None,
     plots: Plots = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
@@ -54,16 +61,18 @@ def evaluate(
     if not quiet:
         for note in chosen.notes:
             say(note)
-    figures = {"split": chosen.split, **loaded.evaluate(chosen)}
+    figures = {"split": chosen.split, **loaded.evaluate(chosen, batch_size)}
+    if not quiet and batch_size is not None and batch_size > 1:
+        say(f"approximate: {batch_size} columns, each from the zero state")
     if plots is not None:
         _draw(figures, Path(plots), quiet)
     if as_json:
         answer_json(figures)
     else:
-        _print(loaded, figures)
+        _print(figures, quiet)
 
 
-def _print(loaded: Loaded, figures: dict[str, Any]) -> None:
+def _print(figures: dict[str, Any], quiet: bool) -> None:
     from seqcli.cli import report
 
     if "per_label" not in figures:
@@ -82,7 +91,7 @@ def _print(loaded: Loaded, figures: dict[str, Any]) -> None:
     if matrix is not None:
         console.print()
         console.print(matrix)
-    else:
+    elif not quiet:
         say("more labels than a table can show: --plots DIR draws the matrix, --json lists it")
 
 

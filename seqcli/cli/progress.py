@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from seqcli.cli.console import err, safe, say
-from seqcli.cli.report import duration, figures_text, finish_lines, start_lines
+from seqcli.cli.report import duration, figures_text, finish_lines, short_text, start_lines
 from seqcli.run import Finished, Job, RunEvent, Started
 from seqcli.training import Evaluated, Stepped, running
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 REFRESH = 0.1  # seconds between two looks at the running figures
+SHORTEST_BAR = 10  # columns
+MARGIN = 4  # beside the bar: a blank, and room for the ^C that a terminal puts after it
+PLAIN_WIDTH = 120
 PLAIN_SECONDS = 10.0  # without a terminal, a long epoch is told at its tenths, not oftener
 
 
@@ -61,7 +64,7 @@ class Display:
             self._line(self._epoch(event))
         elif isinstance(event, Finished):
             self.stop()
-            for line in finish_lines(event):
+            for line in finish_lines(self.job, event):
                 say(line)
 
     def _start(self, event: Started) -> None:
@@ -74,13 +77,13 @@ class Display:
         if sys.stderr.isatty():
             from rich.progress import BarColumn, Progress, TextColumn
 
+            self.column = BarColumn(bar_width=SHORTEST_BAR)
             self.bar = Progress(
                 TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=None),
+                self.column,
                 console=err(),
                 transient=True,
                 auto_refresh=False,
-                expand=True,
             )
             self.row = self.bar.add_task("starting", total=1.0)
             self.bar.start()
@@ -90,23 +93,28 @@ class Display:
         if self.progress is None:
             self.progress = event.progress
         if self.bar is not None:
-            self.bar.update(self.row, description=self._text(event, now), completed=event.progress)
+            width = self.bar.console.width - MARGIN
+            text = self._text(event, now, width - SHORTEST_BAR)
+            self.column.bar_width = max(width - len(text), 1)
+            self.bar.update(self.row, description=text, completed=event.progress)
             self.bar.refresh()
             return
         tenth = int(event.share * 10)
         if now - self.told >= PLAIN_SECONDS and tenth != self.tenth:
             self.tenth = tenth
-            self._line(f"{self._text(event, now)}  rate {event.rate:.3g}")
+            self._line(f"{self._text(event, now, PLAIN_WIDTH)}  rate {event.rate:.3g}")
 
-    def _text(self, event: Stepped, now: float) -> str:
+    def _text(self, event: Stepped, now: float, room: int) -> str:
         rest = (1 - event.progress) / max(event.progress - (self.progress or 0.0), 1e-9)
         parts = [
             f"epoch {self.state.epoch + 1}/{self.epochs} {event.share:4.0%}",
-            figures_text(running(self.kind, self.state)),
-            self._speed(now),
+            short_text(running(self.kind, self.state)),
             f"{duration((now - self.begun) * rest)} left",
+            self._speed(now),
         ]
-        return "  ".join(parts)
+        while len("  ".join(parts)) > room and len(parts) > 1:
+            parts.pop()  # a narrow terminal
+        return "  ".join(parts)[: max(room, 0)]
 
     def _speed(self, now: float) -> str:
         done = self.state.units - self.units
@@ -114,11 +122,13 @@ class Display:
 
     def _epoch(self, event: Evaluated) -> str:
         self.tenth = 0
-        parts = [f"epoch {self.state.epoch}/{self.epochs}", f"train {figures_text(event.train)}"]
+        text = figures_text if self.bar is None else short_text
+        parts = [f"epoch {self.state.epoch}/{self.epochs}", f"train {text(event.train)}"]
         if event.valid is not None:
-            parts.append(f"valid {figures_text(event.valid)}")
-        parts.append(self._speed(time.monotonic()))
-        if event.best:
+            parts.append(f"valid {text(event.valid)}")
+        if self.bar is None:
+            parts.append(self._speed(time.monotonic()))
+        if event.best and self.job.task.config.train.select != "last":
             parts.append("best")
         return "  ".join(parts)
 

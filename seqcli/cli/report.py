@@ -28,6 +28,18 @@ def figures_text(figures: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
+def short_text(figures: Mapping[str, Any]) -> str:
+    """The same for a line of 80 columns: one figure beside the loss."""
+    parts = [f"loss {figures['loss']:.4f}"]
+    if figures.get("accuracy") is not None:
+        parts.append(f"acc {figures['accuracy']:.2%}")
+    elif figures.get("bits_per_character") is not None:
+        parts.append(f"{figures['bits_per_character']:.4f} bpc")
+    elif figures.get("perplexity") is not None:
+        parts.append(f"ppl {figures['perplexity']:.2f}")
+    return " ".join(parts)
+
+
 def duration(seconds: float) -> str:
     """4.2 s, 3:05, 2:10:00."""
     if not seconds < 360000:
@@ -63,26 +75,34 @@ def start_lines(job: Job, event: Started) -> list[str]:
     note = f" ({frozen:,} frozen)" if frozen else ""
     lines.append(f"  {'total':<{width}}  {event.table.total:>12,}  parameters{note}")
     runtime = event.runtime
-    threads = f", {runtime.threads} threads" if runtime.device.type == "cpu" else ""
+    threads = ""
+    if runtime.device.type == "cpu":
+        threads = f", {runtime.threads} thread" + "s" * (runtime.threads > 1)
     lines.append(f"device: {runtime.device}{threads}, {runtime.precision}, seed {train.seed}")
     return lines + list(event.notes)
 
 
-def finish_lines(event: Finished) -> list[str]:
+def finish_lines(job: Job, event: Finished) -> list[str]:
     """The best epoch, where the files are, what to type next."""
     if event.already:
         return ["nothing to do: this run is complete"]
     result, best = event.result, event.result["best"]
-    lines = [
-        f"done in {duration(result['seconds'])}: best epoch {best['epoch']} of {result['epochs']}"
-        f" by {best['metric']}"
-    ]
+    select = job.task.config.train.select
+    chosen = "the last" if select == "last" else f"best epoch {best['epoch']}, by {best['metric']}"
+    lines = [f"done in {duration(result['seconds'])}, {_epochs(result['epochs'])}: kept {chosen}"]
+    if event.why == "time":
+        published = "; not the published schedule" if job.task.about.published else ""
+        lines.append(f"cut short by --max-time{published}")
     scored = [name for name in ("valid", "test") if result[name]]
     lines += [f"{name}: {figures_text(result[name])}" for name in scored]
     lines.append(f"model: {result['model']}")
     lines.append(f"run:   {result['run']} (log, settings, pictures)")
     lines.append(f"next:  seqcli {event.next_command}")
     return lines
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch" + "s" * (count != 1)
 
 
 def label_table(figures: Mapping[str, Any]) -> Table:

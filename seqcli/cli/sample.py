@@ -74,7 +74,10 @@ def sample(
     path = options.model_path(model)
     _check(temperature, top_k, top_p, count, max_tokens, lines, repetition_penalty, seed)
     if stream and (count > 1 or as_json):
-        raise ConfigError("--stream prints one text as it grows: not with --count or --json")
+        raise ConfigError(
+            "--stream prints one text as it grows: not with --count or --json",
+            "leave out --stream",
+        )
     from seqcli.kinds.language_model import LanguageModel
     from seqcli.loading import load_model
     from seqcli.sampling import Options
@@ -121,7 +124,7 @@ def _check(
     }
     for rule, kept in rules.items():
         if not kept:
-            raise ConfigError(rule)
+            raise ConfigError(rule, "seqcli sample --help lists the options")
 
 
 def _prompt(text: str) -> str:
@@ -141,6 +144,7 @@ def _sample(
     quiet: bool,
     as_json: bool,
 ) -> None:
+    from seqcli.device import keep_freed_memory
     from seqcli.interrupts import interrupts
     from seqcli.nn.models import LanguageModel as Network
     from seqcli.sampling import Specials, generate
@@ -150,12 +154,9 @@ def _sample(
         shown = ", ".join(repr(word) for word in dict.fromkeys(unknown))
         say(f"unknown in the prompt: {shown}")
     if seed is None:
-        import secrets
-
-        seed = secrets.randbelow(2**31)
-        if not quiet and not wanted.greedy:
-            say(f"seed {seed}")
+        seed = _drawn_seed(quiet or wanted.greedy)
     assert isinstance(loaded.model, Network)
+    keep_freed_memory()
     texts = generate(
         loaded.model,
         context,
@@ -176,6 +177,16 @@ def _sample(
             answer(("\n" if parted else "") + printable(_whole(kind, prompt, drawn)))
 
 
+def _drawn_seed(quiet: bool) -> int:
+    """A seed, said aloud so that the texts can be had again."""
+    import secrets
+
+    seed = secrets.randbelow(2**31)
+    if not quiet:
+        say(f"seed {seed}")
+    return seed
+
+
 def _record(kind: LanguageModel, drawn: Drawn) -> dict[str, object]:
     return {
         "text": kind.text(drawn.ids),
@@ -186,28 +197,31 @@ def _record(kind: LanguageModel, drawn: Drawn) -> dict[str, object]:
 
 
 def _whole(kind: LanguageModel, prompt: str, drawn: Drawn) -> str:
-    """Prompt and text; words are parted by a space."""
+    """Prompt and text."""
     text = kind.text(drawn.ids)
-    return prompt + (" " if prompt and kind.unit == "words" else "") + text
+    return prompt + _space(kind, prompt, text) + text
+
+
+def _space(kind: LanguageModel, before: str, after: str) -> str:
+    """What parts two pieces of text: a space between words, unless there is white space."""
+    if kind.unit != "words" or not before or not after:
+        return ""
+    return "" if before[-1].isspace() or after[0].isspace() else " "
 
 
 def _teller(kind: LanguageModel, prompt: str) -> Callable[[int], None]:
     """Prints the prompt now, and each token when it is drawn."""
-    words = kind.unit == "words"
-    first = not prompt
+    before = prompt
 
     def write(text: str) -> None:
         sys.stdout.buffer.write(printable(text).encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
 
     def tell(token: int) -> None:
-        nonlocal first
-        if token == kind.vocab.end:
-            first = True
-            write("\n")
-            return
-        write(("" if first or not words else " ") + kind.text([token]))
-        first = False
+        nonlocal before
+        text = kind.between if token == kind.vocab.end else kind.text([token])
+        write(_space(kind, before, text) + text)
+        before = text
 
     write(prompt)
     return tell

@@ -161,10 +161,11 @@ def train(
         "train.deterministic": deterministic,
         "train.seed": seed,
     }
-    from seqcli.taskfile import resolve
+    from seqcli.taskfile import resolve, with_data
 
     chosen = resolve(task, preset or "", options.overrides(flags, settings or []))
     path, sample = _data_of(chosen, data)
+    chosen = with_data(chosen, path)
     model = Path(output) if output else Path(_default_name(chosen))
     from seqcli.run import Job
 
@@ -186,6 +187,7 @@ def train(
 def _train(job: Job, quiet: bool, as_json: bool) -> None:
     from seqcli.cli.progress import Display
     from seqcli.run import Finished, run
+    from seqcli.runfolder import RunFolder
 
     with Display(job, quiet) as display:
         try:
@@ -195,8 +197,9 @@ def _train(job: Job, quiet: bool, as_json: bool) -> None:
                     answer_json(event.result)
         except Interrupted:
             display.stop()
-            if (job.out.with_suffix(".run") / "last.pt").exists():
-                say("interrupted; everything is saved. To go on: the same command with --resume")
+            if RunFolder(job.out).last.exists():
+                instead = " instead of --force" if job.force else ""
+                say(f"interrupted; all is saved. To go on: the same command with --resume{instead}")
             else:
                 say("interrupted before there was anything to save")
             raise

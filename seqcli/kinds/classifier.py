@@ -97,6 +97,10 @@ class Classifier:
         """See `Kind.fingerprint`."""
         return discover(path, self.config.data).fingerprint()
 
+    def parts(self, path: Path) -> tuple[str, ...]:
+        """See `Kind.parts`."""
+        return tuple(discover(path, self.config.data).parts)
+
     def load_split(self, path: Path, split: str, poll: Poll) -> Examples:
         """See `Kind.load_split`."""
         source, data = discover(path, self.config.data), self.config.data
@@ -108,6 +112,10 @@ class Classifier:
         }
         if split == "all":
             return load_whole(source, data, **known).splits["all"]
+        if split != "train" and split in source.parts:  # whole, and there may be no training part
+            return load_whole(source.only(split), data, **known).splits["all"]
+        if not {"all", "train"} & set(source.parts):
+            raise KeyError(split)
         return load(source, data, seed=self.config.split_seed, **known).splits[split]
 
     def build(self, generator: Generator | None) -> nn.Module:

@@ -84,6 +84,9 @@ class Kind(Protocol):
     def fingerprint(self, path: Path) -> str:
         """SHA-256 of the data at `path`, as `Prepared.fingerprint`."""
 
+    def parts(self, path: Path) -> tuple[str, ...]:
+        """The official splits at `path`; ("all",) where the data is not parted."""
+
     def load_split(self, path: Path, split: str, poll: Poll) -> Any:
         """A split of the file or folder at `path`, cut as in training, or all of it ("all").
 

@@ -15,9 +15,9 @@ from torch import Generator, Tensor, nn
 
 from seqcli import metrics
 from seqcli.config import Config
-from seqcli.corpus import Corpus, Stream, encode_corpus, load_corpus
+from seqcli.corpus import Corpus, Stream, encode_corpus, encode_whole, load_corpus
 from seqcli.device import Runtime
-from seqcli.errors import DataError
+from seqcli.errors import ConfigError, DataError
 from seqcli.kinds import networks
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
 from seqcli.nn.models import LanguageModel as Network
@@ -76,7 +76,7 @@ class Columns:
 
     def __len__(self) -> int:
         """Windows."""
-        predictions = self.length - 1
+        predictions = max(self.length - 1, 0)
         if self.exact:
             return -(-predictions // self.steps)
         return max(predictions // self.steps, min(predictions, 1))
@@ -113,16 +113,7 @@ class LanguageModel:
         corpus = load_corpus(source, config.data, scratch, poll)
         kind = cls(config, corpus.vocab)
         splits = _texts(corpus)
-        columns = config.train.batch_size
-        least = 2 * columns
-        if len(corpus.streams["train"]) < least:
-            raise DataError(
-                path,
-                0,
-                f"{len(corpus.streams['train']):,} tokens to train on are too few for {columns} "
-                f"columns ({least:,} expected)",
-                f"--batch-size {max(len(corpus.streams['train']) // 20, 1)} fits, or more text",
-            )
+        _enough(corpus, config.train.batch_size, path)
         sizes = {name: len(text.ids) for name, text in splits.items()}
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
         notes = [f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
@@ -145,10 +136,18 @@ class LanguageModel:
         """See `Kind.fingerprint`."""
         return text_source(path, self.config.data).fingerprint()
 
+    def parts(self, path: Path) -> tuple[str, ...]:
+        """See `Kind.parts`."""
+        return tuple(text_source(path, self.config.data).parts)
+
     def load_split(self, path: Path, split: str, poll: Poll) -> Text:
         """See `Kind.load_split`."""
-        source = text_source(path, self.config.data)
-        return _texts(encode_corpus(source, self.config.data, self.vocab, None, poll))[split]
+        source, data = text_source(path, self.config.data), self.config.data
+        encode = encode_whole if split == "all" else encode_corpus
+        text = _texts(encode(source, data, self.vocab, poll))[split]
+        if len(text.ids) < 2:
+            raise DataError(path, 0, f"the {split} part has fewer than two tokens: none to predict")
+        return text
 
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
@@ -178,6 +177,22 @@ class LanguageModel:
         """See `Kind.figures`: one column, its state carried over the whole text."""
         return self.score(model, split, Columns(split.ids, 1, READ_STEPS, exact=True), poll)
 
+    def approximate(
+        self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll, *, columns: int
+    ) -> Figures:
+        """Figures of `columns` read side by side, each from the zero state: faster than exact.
+
+        Errors: ConfigError for more columns than there are pairs of tokens.
+        """
+        most = len(split.ids) // 2
+        if columns > most:
+            raise ConfigError(
+                f"--batch-size {columns}: too many columns for {len(split.ids):,} tokens",
+                f"at most {most}; 1 is exact",
+            )
+        steps = max(READ_STEPS // columns, 32)
+        return self.score(model, split, Columns(split.ids, columns, steps, exact=True), poll)
+
     def validation(self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll) -> Figures:
         """Figures in the shape of training, as while it goes on: fast, and a little pessimistic."""
         train = self.config.train
@@ -203,13 +218,23 @@ class LanguageModel:
         Before the text stands what ends a document, or else a line: a start like any other. Unknown
         tokens are read as unknown, or left out where there is no such row.
         """
-        tokens = tokenizer(self.config.data).split(text)
-        unknown = [token for token in tokens if token not in self.vocab]
-        start = self.vocab.end
-        if start is None:
-            line = self.vocab.encode(["\n"]) if "\n" in self.vocab else [0]
-            start = int(line[0])
-        return [start, *self.vocab.encode(tokens).tolist()], unknown
+        split = tokenizer(self.config.data).split
+        end = self.vocab.end
+        documents = [split(text)] if end is None else map(split, text.split(self.between))
+        ids: list[int] = []
+        unknown: list[str] = []
+        for tokens in documents:
+            start = end
+            if start is None:
+                start = int(self.vocab.places(["\n"])[0]) if "\n" in self.vocab else 0
+            ids += [start, *self.vocab.encode(tokens).tolist()]
+            unknown += [token for token in tokens if token not in self.vocab]
+        return ids, unknown
+
+    @property
+    def between(self) -> str:
+        """What stands in a text where one document ends and the next begins."""
+        return "\n\n" if self.config.data.document == "blank" else "\n"
 
     def text(self, ids: Iterable[int]) -> str:
         """Ids as readable text; an end mark becomes the line break, or the blank line, it was."""
@@ -220,8 +245,7 @@ class LanguageModel:
                 documents.append([])
             else:
                 documents[-1].append(token)
-        between = "\n\n" if self.config.data.document == "blank" else "\n"
-        return between.join(split.join(self.vocab.decode(document)) for document in documents)
+        return self.between.join(split.join(self.vocab.decode(document)) for document in documents)
 
     def _figures(self, total: float, count: int) -> Figures:
         bits = metrics.bits_per_token(total, count)
@@ -233,6 +257,28 @@ class LanguageModel:
             "bits_per_token": bits,
         }
         return figures | ({"bits_per_character": bits} if self.unit == "characters" else {})
+
+
+def _enough(corpus: Corpus, columns: int, path: Path) -> None:
+    """Refuse a text that there is nothing to learn from."""
+    size, vocab = len(corpus.streams["train"]), corpus.vocab
+    if len(vocab) == (vocab.unknown is not None) + (vocab.end is not None):
+        raise DataError(
+            path,
+            0,
+            "every token of the training part is unknown: nothing to learn",
+            "data.vocabulary, data.min_count and data.alphabet say which tokens are known",
+        )
+    if size < 2:
+        raise DataError(path, 0, f"{size} tokens are too few to train on", "give more text")
+    if size < 2 * columns:
+        raise DataError(
+            path,
+            0,
+            f"{size:,} tokens to train on are too few for {columns} columns "
+            f"({2 * columns:,} expected)",
+            f"--batch-size {max(size // 20, 1)} fits, or more text",
+        )
 
 
 def _texts(corpus: Corpus) -> dict[str, Text]:

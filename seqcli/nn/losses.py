@@ -74,7 +74,8 @@ class _LinearCrossEntropy(Function):
     ) -> Tensor:
         (n, h), v = hidden.shape, len(weight)
         w, x = _widened(hidden, weight, bias, dtype)
-        own = (x.float() * w[targets].float()).sum(1)  # the targets' logits
+        exact = torch.promote_types(dtype, torch.float32)
+        own = (x.to(exact) * w[targets].to(exact)).sum(1)  # the targets' logits
         x[:, h + 1] = -own
         loss = -(own + x[:, h + 1]).sum()  # what rounding left of the shift
         d_hidden = torch.empty_like(hidden)
@@ -92,7 +93,7 @@ class _LinearCrossEntropy(Function):
             d_hidden[part] = torch.mm(p.t(), w[:, :h]) * share
             product = torch.mm(p, (xs * share).to(dtype))  # (V, inner)
             if d_w is None:
-                d_w = product.float() if rows < n else product
+                d_w = product.to(exact) if rows < n else product
             else:
                 d_w += product
         assert d_w is not None
@@ -130,12 +131,12 @@ def _widened(
 
 
 def _row_sums(p: Tensor) -> Tensor:
-    """Sums over the first dimension to float32 precision, (V, N) -> (N,).
+    """Sums over the first dimension to at least float32's precision, (V, N) -> (N,).
 
     `sum(0, dtype=float32)` would copy everything to float32 first; bfloat16 sums of many parts keep
     the rounding small and independent.
     """
-    if p.dtype == torch.float32:
+    if p.dtype != torch.bfloat16:
         return p.sum(0)
     parts = next(k for k in (64, 50, 32, 25, 16, 10, 8, 5, 4, 2, 1) if len(p) % k == 0)
     return p.view(parts, -1, p.shape[1]).sum(1).float().sum(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqcli.config import DataConfig
@@ -14,6 +14,7 @@ from seqcli.readers.layout import split_files
 from seqcli.readers.lines import lines
 
 CHUNK = 1 << 18  # characters handed on at a time: bounded memory, few calls
+NAMES = "name its files like book.train.txt, book.valid.txt, book.test.txt; or give one file"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class TextSource:
             for piece in split(path, self.data.encoding):
                 yield piece, self.data.document != "file"
 
+    def whole(self) -> TextSource:
+        """The same files as one part, "all"."""
+        files = tuple(path for paths in self.parts.values() for path in paths)
+        return replace(self, parts={"all": files})
+
     def fingerprint(self) -> str:
         """SHA-256, hex: of a single file's bytes; of a folder, over its names and their sums."""
         files = [path for paths in self.parts.values() for path in paths]
@@ -53,12 +59,7 @@ def text_source(path: Path, data: DataConfig) -> TextSource:
         return TextSource(path, {"all": (path,)}, data)
     parts = split_files(path)
     if not parts:
-        raise DataError(
-            path,
-            0,
-            "a folder without a train file",
-            "name its files like book.train.txt, book.valid.txt, book.test.txt; or give one file",
-        )
+        raise DataError(path, 0, "a folder without a train file", NAMES)
     return TextSource(path, parts, data)
 
 

@@ -106,9 +106,9 @@ def test_attention_read_outs_and_wide_part() -> None:
     parts = {row.name: row.parameters for row in table.rows}
     assert parts["read-out: last, mean, attention"] == 6 * 6 + 2 * 6
     assert parts["output"] == 18 * 3 + 3
-    assert parts["n-gram table"] == 300
+    assert parts["n-gram table"] == 300 + 3
     single = count(replace(model, wide_buckets=100, head="sigmoid"), vocabulary=10, outputs=2)
-    assert single.rows[-1].parameters == 100
+    assert single.rows[-1].parameters == 100 + 1
 
 
 def test_work_and_memory() -> None:

@@ -121,8 +121,9 @@ def test_the_wide_part_sums_weighted_rows() -> None:
     buckets = torch.tensor([1, 5, 1, 0])
     weights = torch.tensor([0.5, 2.0, 1.0, 3.0])
     found = wide(buckets, torch.tensor([0, 2, 2]), weights)
-    table = wide.table
-    expected = [0.5 * table[1] + 2 * table[5], torch.zeros(2), table[1] + 3 * table[0]]
+    table, bias = wide.table, wide.bias
+    sums = [0.5 * table[1] + 2 * table[5], torch.zeros(2), table[1] + 3 * table[0]]
+    expected = [row + bias for row in sums]
     torch.testing.assert_close(found, torch.stack(expected))
     assert not Wide(6, 2).table.any()
 

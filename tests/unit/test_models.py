@@ -171,10 +171,11 @@ def test_settings_reach_the_network() -> None:
     )
     network = build(model, 9, 2)
     stack: Any = network.recurrent
-    assert (stack.dropout, stack.output_dropout, stack.locked) == (0.1, 0.2, True)
+    assert (stack.dropout, stack.output_dropout, stack.locked) == (0.1, 0.0, True)
     assert [layer[0].recurrent_dropout for layer in stack.layers] == [0.3, 0.3]
     assert [layer[0].backwards for layer in stack.layers] == [True, True]
     assert (network.word_dropout, network.dense.rate) == (0.4, 0.5)
+    assert network.output_dropout == 0.2  # of the read-out, not of the steps before it
 
 
 @pytest.mark.parametrize("cell", FORMULAS)

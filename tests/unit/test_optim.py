@@ -173,26 +173,40 @@ def test_a_tied_table_has_a_dense_gradient() -> None:
 
 
 @pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam", "adamw"])
-def test_the_ngram_table_has_its_own_rate_and_no_decay(name: str) -> None:
+def test_the_ngram_table_learns_by_momentum_whatever_trains_the_network(name: str) -> None:
     net = Net(wide=True)
-    train = TrainConfig(optimizer=name, lr=0.1, wide_lr=0.5, weight_decay=0.2)
-    rest, wide = Updater(net, train).optimizer.param_groups
+    train = TrainConfig(optimizer=name, lr=0.1, wide_lr=0.5, wide_momentum=0.7, weight_decay=0.2)
+    network, table = Updater(net, train).optimizers
+    (rest,), (wide,) = network.param_groups, table.param_groups
     assert net.wide is not None
-    assert [id(weight) for weight in wide["params"]] == [id(net.wide.table)]
+    assert [id(weight) for weight in wide["params"]] == [id(w) for w in net.wide.parameters()]
     assert [id(weight) for weight in rest["params"]] == [id(w) for w in net.dense.parameters()]
     assert (rest["lr"], rest["base"], rest["weight_decay"]) == (0.1, 0.1, 0.2)
     assert (wide["lr"], wide["base"], wide["weight_decay"]) == (0.5, 0.5, 0)
-    shared = Updater(net, dataclasses.replace(train, wide_lr=None)).optimizer.param_groups
-    assert [group["lr"] for group in shared] == [0.1, 0.1]
+    assert isinstance(table, torch.optim.SGD)
+    assert wide["momentum"] == 0.7
 
 
-def test_set_rate_scales_every_groups_own_rate() -> None:
+def test_set_rate_scales_every_optimizers_own_rate() -> None:
     updater = Updater(Net(wide=True), TrainConfig(lr=0.1, wide_lr=0.5))
     for factor in (0.5, 0.25, 1.0, 0.0):
         updater.set_rate(factor)
-        rates = [group["lr"] for group in updater.optimizer.param_groups]
+        rates = [group["lr"] for one in updater.optimizers for group in one.param_groups]
         assert rates == [0.1 * factor, 0.5 * factor]
         assert updater.rate == 0.1 * factor
+
+
+def test_clipping_leaves_the_ngram_table_alone() -> None:
+    net = Net(wide=True)
+    updater = Updater(net, TrainConfig(optimizer="sgd", lr=1.0, wide_lr=1.0, clip=0.5))
+    assert net.wide is not None
+    for weight in net.parameters():
+        if weight.requires_grad:
+            weight.grad = torch.ones_like(weight)
+    before = net.dense.weight.detach().clone()
+    updater.step(updater.norm())
+    torch.testing.assert_close(before - net.dense.weight.detach(), torch.full((2, 3), 0.5 / 8**0.5))
+    torch.testing.assert_close(net.wide.table.detach(), -torch.ones(4, 2))
 
 
 @pytest.mark.parametrize(

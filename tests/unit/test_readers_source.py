@@ -56,7 +56,7 @@ def test_every_format_of_the_settings_has_a_reader() -> None:
         ),
         ("a.dat", '{"text": "a, b", "label": "x"}\n{"label": "y", "text": "Null"}', "jsonl"),
         ("a.train", "__label__x a, b\n\n__label__y Null\n", "fasttext"),
-        ("a.tsv.gz", gzip.compress(b"x\ta, b\ny\tNull\n"), "tsv"),
+        ("a.tsv.gz", gzip.compress(b"x\ta, b\ny\tNull\n", mtime=0), "tsv"),
     ],
 )
 def test_single_files(tmp_path: Path, name: str, content: str | bytes, kind: str) -> None:
@@ -129,7 +129,10 @@ def test_a_folder_and_a_file_per_label(tmp_path: Path) -> None:
     folders = found(tree(tmp_path / "a", {"ham/1": "hi", "spam/2.md": "win"}))
     assert pairs(folders) == [("ham", "hi"), ("spam", "win")]
     names = found(
-        tree(tmp_path / "b", {"Russian.txt": "A\n\nB\n", "Dutch.txt.gz": gzip.compress(b"C")})
+        tree(
+            tmp_path / "b",
+            {"Russian.txt": "A\n\nB\n", "Dutch.txt.gz": gzip.compress(b"C", mtime=0)},
+        )
     )
     assert names.format == "files"
     assert pairs(names) == [("Dutch", "C"), ("Russian", "A"), ("Russian", "B")]

@@ -1,0 +1,55 @@
+"""A saved classifier from Python: `seqcli.load("spam.pt").classify(texts)`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqcli.loading import Loaded, load_model
+from seqcli.prediction import Predictor
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file opened for use."""
+
+    loaded: Loaded
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A classifier's labels, in the order of its probabilities; empty for other kinds."""
+        return tuple(self.loaded.description.get("labels", ()))
+
+    def classify(self, texts: Iterable[str], *, probs: bool = False) -> pandas.DataFrame:
+        """One row a text, in order: text, label, prob, unknown_share.
+
+        With `probs` also a column "prob_LABEL" for every label. Errors: SeqcliError for a model
+        without labels.
+        """
+        import pandas
+
+        predictor = Predictor.of(self.loaded.kind, self.loaded.model, self.loaded.runtime)
+        answers = predictor.classify(texts)
+        columns = ["text", "label", "prob", "unknown_share"]
+        table = pandas.DataFrame(
+            [(row.text, row.label, row.prob, row.unknown_share) for row in answers],
+            columns=columns,
+        )
+        if probs:
+            for label in self.labels:
+                table[f"prob_{label}"] = [row.probs[label] for row in answers]
+        return table
+
+
+def load(path: str | PathLike[str], *, device: str = "auto", threads: int | None = None) -> Model:
+    """Open a model file that `seqcli train` wrote.
+
+    Errors: ModelFileError for whatever is not one, ConfigError for an unknown device.
+    """
+    return Model(load_model(Path(path), device=device, threads=threads))

@@ -1,0 +1,208 @@
+"""`seqcli train`: what it says, what it answers, what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from runs import TINY, answer, error, log_rows, seqcli, train, write_data
+
+from seqcli import filecheck
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
+RESULT = [
+    "task", "preset", "model", "run", "parameters", "epochs", "steps", "seconds",
+    "tokens_per_second", "best", "train", "valid", "test", "data",
+]  # fmt: skip
+EVAL = [
+    "kind", "count", "loss", "accuracy", "macro_f1", "mcc", "majority", "labels", "per_label",
+    "confusion",
+]  # fmt: skip
+
+
+def test_the_lines_of_a_run(here: Path) -> None:
+    lines = train("--seed", "3").splitlines()
+    assert lines[0] == "task tiny: tiny"
+    assert lines[1] == "data: data.tsv"
+    assert lines[2] == "splits: train 38, valid 10, test 12 examples"
+    assert re.fullmatch(
+        r"vocabulary \d+ \(unknown: train 0\.0%, valid [\d.]+%, test [\d.]+%\)", lines[3]
+    )
+    assert lines[4] == "model:"
+    rows = [re.split(" {2,}", line.strip()) for line in lines[5:10]]
+    table = {name: count for name, count, _ in rows}
+    assert table["lstm"] == "240"
+    assert table["output"] == "12"
+    parts = [int(count.replace(",", "")) for name, count in table.items() if name != "total"]
+    assert sum(parts) == int(table["total"].replace(",", ""))
+    at = next(n for n, line in enumerate(lines) if line.startswith("device:"))
+    assert lines[at] == "device: cpu, 1 thread, fp32, seed 3"
+    number = r"[\d.,]+"
+    figures = rf"loss {number} accuracy {number}%"
+    for epoch in (1, 2, 3):
+        assert re.fullmatch(
+            rf"epoch {epoch}/3  train {figures}  valid {figures}  {number} examples/s(  best)?",
+            lines[at + epoch],
+        )
+    rest = lines[at + 4 :]
+    assert re.fullmatch(r"done in \d+ s, 3 epochs: kept best epoch \d, by accuracy", rest[0])
+    assert re.fullmatch(f"valid: {figures}", rest[1])
+    assert re.fullmatch(f"test: {figures}", rest[2])
+    assert rest[3:] == [
+        "model: tiny.pt",
+        "run:   tiny.run (log, settings, pictures)",
+        'next:  seqcli classify --model tiny.pt "your text"',
+    ]
+
+
+def test_the_next_command_is_one_that_runs(here: Path) -> None:
+    last = train("--epochs", "1", "--out", "a name.pt").splitlines()[-1]
+    assert last == """next:  seqcli classify --model 'a name.pt' "your text\""""
+    assert seqcli("classify", "--model", "a name.pt", "your text").exit_code == 0
+
+
+def test_quiet_says_nothing(here: Path) -> None:
+    assert train("--quiet", "--epochs", "1") == ""
+    result = seqcli(*TINY, "--quiet", "--epochs", "1", "--json", "--force")
+    assert result.stderr == ""
+    assert json.loads(result.stdout)["task"] == "tiny"
+
+
+def test_json(here: Path) -> None:
+    found = answer(*TINY)
+    assert list(found) == RESULT
+    assert list(found["valid"]) == list(found["test"]) == EVAL
+    assert list(found["train"]) == ["loss", "accuracy"]
+    assert list(found["best"]) == ["epoch", "metric", "value"]
+    sizes = {"train": 38, "valid": 10, "test": 12}
+    words = found["data"].pop("vocabulary")
+    assert found["data"] == {**sizes, "sample": False}
+    assert (found["task"], found["preset"]) == ("tiny", None)
+    assert (found["model"], found["run"]) == ("tiny.pt", "tiny.run")
+    assert (found["epochs"], found["steps"]) == (3, 15)
+    assert found["parameters"] == words * 6 + 240 + 12
+    assert found["tokens_per_second"] > 0
+    assert found["best"]["value"] == found["valid"]["accuracy"]
+    assert found["train"] == log_rows(here / "tiny.pt")[-1]["train"]
+    assert answer(*TINY, "--resume") == {**found, "data": {**found["data"], "vocabulary": words}}
+
+
+def test_without_splits_there_are_no_figures_of_them(here: Path) -> None:
+    (here / "parts").mkdir()
+    write_data(here / "parts" / "train.tsv")
+    cut = ("--set", "data.test=0", "--set", "data.valid=0")
+    found = answer("train", "--task", "tiny.toml", "--data", "parts", *cut)
+    assert found["valid"] is None
+    assert found["test"] is None
+    assert found["data"]["test"] == 0
+    assert not (here / "tiny.run" / "confusion.png").exists()
+    scored = seqcli("eval", "--model", "tiny.pt", "--json")
+    assert json.loads(scored.stdout)["split"] == "train"
+    assert "no test split here" in scored.stderr
+
+
+def test_the_bundled_sample_says_that_it_is_one(here: Path) -> None:
+    result = seqcli("train", "--task", "spam", "--max-steps", "1", "--set", "model.wide_buckets=64")
+    assert result.exit_code == 0, result.stderr
+    assert "bundled synthetic sample, 1,200 messages" in result.stderr
+    assert "--data PATH" in result.stderr
+    assert "UCI" in result.stderr
+    assert "kept the last" in result.stderr
+    assert (here / "spam.pt").exists()
+    preset = seqcli("train", "--task", "spam", "--preset", "rnn", "--max-steps", "1", "--quiet")
+    assert preset.exit_code == 0
+    assert (here / "spam-rnn.pt").exists()
+
+
+def test_list() -> None:
+    shown = seqcli("train", "--list")
+    assert shown.exit_code == 0
+    rows = answer("train", "--list")
+    assert {row["task"] for row in rows} >= {"spam", "text", "ptb", "char"}
+    for row in rows:
+        assert row["task"] in shown.stdout
+        assert list(row) == ["task", "preset", "kind", "title", "data", "figure", "time"]
+        assert (row["preset"] or "") in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ((), "--task is missing"),
+        (("--task", "span"), "did you mean 'spam'"),
+        (("--task", "spam", "--preset", "rn"), "did you mean 'rnn'"),
+        (("--task", "text"), "--data PATH names"),
+        ((*TINY[1:], "--resume", "--force"), "--resume"),
+        ((*TINY[1:], "--lr", "-1"), "train.lr"),
+        ((*TINY[1:], "--set", "train.ephocs=3"), "did you mean 'epochs'"),
+        ((*TINY[1:], "--set", "epochs"), "SECTION.KEY=VALUE"),
+        ((*TINY[1:], "--max-time", "soon"), "90s, 10m or 1h30m"),
+        ((*TINY[1:], "--max-time", "0"), "more than no time"),
+        ((*TINY[1:], "--freeze-vectors"), "--vectors"),
+    ],
+)
+def test_usage(here: Path, args: tuple[str, ...], words: str) -> None:
+    assert words in error(2, "train", *args)
+    assert not (here / "tiny.run").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--task", "none.toml"), "none.toml"),
+        (("--task", "tiny.toml", "--data", "none.tsv"), "none.tsv"),
+        ((*TINY[1:], "--out", "."), "a folder"),
+        ((*TINY[1:], "--out", "no/where.pt"), "no/where.run"),
+        ((*TINY[1:], "--init-from", "data.tsv"), "data.tsv"),
+        ((*TINY[1:], "--vectors", "none.txt"), "none.txt"),
+    ],
+)
+def test_files_that_are_not_there(here: Path, args: tuple[str, ...], words: str) -> None:
+    assert words in error(1, "train", *args)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("1.5s", 1.5), ("10m", 600), ("1h30m", 5400), ("2h", 7200)]
+)
+def test_max_time_is_read(here: Path, text: str, seconds: float) -> None:
+    train("--max-time", text, "--max-steps", "1")
+    assert filecheck.describe(here / "tiny.pt")["config"]["train"]["max_time"] == seconds
+
+
+def test_a_run_cut_by_time_says_so(here: Path) -> None:
+    shown = train("--max-time", "0.000001")
+    assert "cut short by --max-time\n" in shown
+    task = here / "tiny.toml"
+    task.write_text(task.read_text().replace('"tiny"', '"tiny"\npublished = "98 %"'))
+    shown = train("--max-time", "0.000001", "--force")
+    assert "cut short by --max-time; not the published schedule\n" in shown
+
+
+def test_a_table_with_three_labels(here: Path) -> None:
+    write_data(here / "raw.tsv", 90, ("ham", "spam", "eggs"))
+    rows = [line.split("\t") for line in (here / "raw.tsv").read_text().splitlines()]
+    table = "".join(f'{n},{label},"{text}, ok"\n' for n, (label, text) in enumerate(rows))
+    (here / "mine.csv").write_text("number,what,said\n" + table)
+    small = ("--set", "model.wide_buckets=64", "--hidden", "4", "--embed", "4", "--epochs", "1")
+    found = answer(
+        "train", "--task", "text", "--data", "mine.csv", "--text-column", "said",
+        "--label-column", "what", "--out", "mine.pt", *small,
+    )  # fmt: skip
+    assert found["test"]["labels"] == ["eggs", "ham", "spam"]
+    assert len(found["test"]["confusion"]) == 3
+    assert answer("eval", "--model", "mine.pt")["accuracy"] == found["test"]["accuracy"]
+
+
+def test_progress_without_a_terminal_is_told_now_and_then(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqcli.cli.progress.PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("seqcli.cli.progress.REFRESH", 0.0)
+    shown = train("--epochs", "1", "--batch-size", "1")
+    told = [line for line in shown.splitlines() if line.startswith("epoch 1/1 ") and "left" in line]
+    assert len(told) == 10
+    assert all(len(line) < 100 for line in told)
+    assert "\r" not in shown
+    assert "\x1b" not in shown

@@ -1,0 +1,251 @@
+"""The language model: windows, carried state, exact figures, prompts and texts."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_language import letters, tiny
+from torch.nn import functional as F
+
+from seqcli.device import Runtime
+from seqcli.errors import DataError
+from seqcli.kinds import language_model
+from seqcli.kinds.language_model import Columns, LanguageModel, Text
+from seqcli.nn.models import LanguageModel as Network
+from seqcli.taskfile import resolve
+
+CPU = Runtime(torch.device("cpu"), "fp32", 1)
+
+
+def nothing() -> None:
+    pass
+
+
+def stream(size: int, vocabulary: int = 12) -> np.ndarray:
+    return (np.arange(size) * 7 % 31 % vocabulary).astype(np.uint8)
+
+
+def whole_loss(network: Network, ids: np.ndarray) -> float:
+    """Nats a token, all of the text in one window."""
+    tokens = torch.from_numpy(ids.astype(np.int64))[None]
+    with torch.no_grad():
+        outputs, _ = network(tokens[:, :-1], None)
+        logits = network.output(outputs)[0].double()
+    return F.cross_entropy(logits, tokens[0, 1:]).item()
+
+
+@given(st.integers(0, 300), st.integers(1, 12), st.integers(1, 20))
+def test_exact_windows_cover_every_column_once(size: int, columns: int, steps: int) -> None:
+    ids = np.arange(size, dtype=np.int32)
+    windows = Columns(ids, columns, steps, exact=True)
+    length = size // columns
+    assert windows.length == length
+    read = [windows[index] for index in range(len(windows))]
+    if length < 2:
+        assert read == []
+        return
+    inputs = torch.cat([window.ids for window in read], 1)
+    targets = torch.cat([window.targets for window in read], 1)
+    grid = torch.from_numpy(ids[: length * columns].reshape(columns, length).astype(np.int64))
+    assert torch.equal(inputs, grid[:, :-1])
+    assert torch.equal(targets, grid[:, 1:])
+    assert inputs.dtype == targets.dtype == torch.int64
+    if columns == 1:
+        assert sum(window.tokens for window in read) == size - 1
+
+
+@given(st.integers(0, 3000), st.integers(1, 40), st.integers(1, 40))
+def test_training_windows_as_published(size: int, columns: int, steps: int) -> None:
+    windows = Columns(np.arange(size, dtype=np.int32), columns, steps)
+    published = max((size // columns - 1) // steps, 0)
+    if published == 0 and size // columns > 1:
+        assert len(windows) == 1  # a text shorter than a window is read all the same
+        assert windows[0].ids.shape == (columns, size // columns - 1)
+        return
+    assert len(windows) == published
+    for index in range(len(windows)):
+        window = windows[index]
+        assert window.ids.shape == window.targets.shape == (columns, steps)
+        firsts = torch.arange(columns) * (size // columns) + index * steps
+        assert torch.equal(window.ids[:, 0], firsts)
+        assert torch.equal(window.targets, window.ids + 1)
+
+
+def test_windows_of_a_memory_map(tmp_path: Path) -> None:
+    ids = np.memmap(tmp_path / "ids", np.uint16, "w+", shape=(100,))
+    ids[:] = np.arange(100)
+    window = Columns(ids, 4, 5)[1]
+    assert window.ids[2].tolist() == [55, 56, 57, 58, 59]
+    assert window.to(torch.device("cpu")) is window
+    assert window.to(torch.device("meta")).targets.device.type == "meta"
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("steps", [1, 2, 7, 64, 1000])
+def test_window_by_window_equals_the_whole(
+    monkeypatch: pytest.MonkeyPatch, cell: str, steps: int
+) -> None:
+    monkeypatch.setattr(language_model, "READ_STEPS", steps)
+    kind, network = tiny(model={"cell": cell})
+    ids = stream(150)
+    with torch.inference_mode():
+        figures = kind.figures(network, Text(ids, 0.25), CPU, nothing)
+    wanted = whole_loss(network, ids)
+    assert figures["tokens"] == 149
+    assert figures["loss"] == pytest.approx(wanted, rel=1e-5)
+    assert figures["perplexity"] == pytest.approx(math.exp(wanted), rel=1e-5)
+    assert figures["bits_per_token"] == pytest.approx(wanted / math.log(2), rel=1e-5)
+    assert figures["unknown_share"] == 0.25
+    assert "bits_per_character" not in figures
+
+
+def test_characters_have_bits_per_character() -> None:
+    kind, network = tiny(list("abc"), data=letters())
+    figures = kind.figures(network, Text(stream(20, 3), 0.0), CPU, nothing)
+    assert figures["bits_per_character"] == figures["bits_per_token"]
+    assert kind.unit == "characters"
+
+
+def test_columns_from_the_zero_state() -> None:
+    """`eval --batch-size`: each column by itself, whatever the windows."""
+    kind, network = tiny()
+    ids = stream(151)
+    columns = ids[:150].reshape(3, 50)
+    wanted = sum(whole_loss(network, column) for column in columns) / 3
+    figures = kind.approximate(network, Text(ids, 0.0), CPU, nothing, columns=3)
+    assert figures["tokens"] == 3 * 49
+    assert figures["loss"] == pytest.approx(wanted, rel=1e-5)
+    one = kind.approximate(network, Text(ids, 0.0), CPU, nothing, columns=1)
+    assert one == kind.figures(network, Text(ids, 0.0), CPU, nothing)
+
+
+def test_validation_has_the_shape_of_training() -> None:
+    kind, network = tiny(train={"batch_size": 4, "steps": 6})
+    ids = stream(103)
+    figures = kind.validation(network, Text(ids, 0.0), CPU, nothing)
+    assert figures["tokens"] == 4 * 6 * ((103 // 4 - 1) // 6)
+    few = kind.validation(network, Text(ids[:10], 0.0), CPU, nothing)
+    assert few["tokens"] == 6  # fewer columns, where the text is short
+    assert kind.validation(network, Text(ids[:2], 0.0), CPU, nothing)["tokens"] == 1
+    for size in (0, 1):  # every token unknown and dropped: no figure, no crash
+        none = kind.validation(network, Text(ids[:size], 0.0), CPU, nothing)
+        assert none["tokens"] == 0
+        assert math.isnan(none["perplexity"])
+
+
+def test_state_is_carried_and_detached() -> None:
+    kind, network = tiny(train={"batch_size": 2, "steps": 5})
+    windows = kind.batches(Text(stream(60), 0.0), 1)
+    first = kind.loss(network, windows[0], None, CPU)
+    for layer in first.state:
+        assert all(not part.requires_grad and part.shape == (2, 12) for part in layer)
+    second = kind.loss(network, windows[1], first.state, CPU)
+    both = Columns(stream(60), 2, 10)[0]
+    whole = kind.loss(network, both, None, CPU)
+    assert (first.total + second.total).item() == pytest.approx(whole.total.item(), rel=1e-5)
+    assert first.count + second.count == whole.count == 20
+    second.objective.backward()  # type: ignore[no-untyped-call]
+
+
+def test_the_order_is_the_text_s_in_every_epoch() -> None:
+    kind, _ = tiny(train={"batch_size": 2, "steps": 5})
+    text = Text(stream(60), 0.0)
+    assert torch.equal(kind.batches(text, 1)[3].ids, kind.batches(text, 9)[3].ids)
+
+
+def prepare(path: Path, task: str = "char", **overrides: Any) -> Any:
+    config = resolve(task, overrides=overrides).config
+    return LanguageModel.prepare(config, path, path.parent, nothing)
+
+
+def test_prepared_text(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("one two three\n" * 100)
+    prepared = prepare(path, train={"batch_size": 4})
+    assert prepared.sizes == {"train": 1260, "valid": 140}
+    assert prepared.unit == "characters"
+    assert prepared.notes == ["vocabulary 9 (unknown: train 0.00%, valid 0.00%)"]
+    kind = LanguageModel.restore(prepared.kind.config, prepared.kind.describe())
+    assert kind.vocab.to_list() == prepared.kind.vocab.to_list()
+    assert kind.fingerprint(path) == prepared.fingerprint
+    again = kind.load_split(path, "valid", nothing)
+    assert np.array_equal(again.ids, prepared.splits["valid"].ids)
+    assert len(kind.load_split(path, "all", nothing).ids) == 1400
+    with pytest.raises(KeyError):
+        kind.load_split(path, "test", nothing)
+    assert kind.next_command(Path("my model.pt")) == "sample --model 'my model.pt'"
+
+
+@pytest.mark.parametrize("columns", [1, 3, 40, 70, 1000])
+@pytest.mark.parametrize("size", [1, 2, 10, 39, 61, 300])
+def test_the_hint_for_too_short_a_text_works(tmp_path: Path, size: int, columns: int) -> None:
+    path = tmp_path / "short.txt"
+    path.write_text("ab" * size)
+    if round(size * 2 * 0.9) < 2 * columns:
+        with pytest.raises(DataError, match="too few for") as caught:
+            prepare(path, train={"batch_size": columns})
+        hint = re.fullmatch(r"--batch-size (\d+) fits, or more text", caught.value.hint)
+        assert hint is not None
+        columns = int(hint[1])
+    prepared = prepare(path, train={"batch_size": columns})
+    windows = prepared.kind.batches(prepared.splits["train"], 1)
+    assert len(windows) >= 1
+    assert windows[0].tokens >= 1
+
+
+def test_nothing_to_learn(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("a b c d e f\n" * 10)
+    for task, data in (("ptb", {"vocabulary": 2}), ("ptb", {"min_count": 99})):
+        with pytest.raises(DataError, match="every token of the training part is unknown"):
+            prepare(path, task, data=data, train={"batch_size": 1})
+    for part in ("train", "valid"):
+        (tmp_path / f"x.{part}.txt").write_text("a")
+    path.unlink()
+    with pytest.raises(DataError, match="1 tokens are too few"):
+        prepare(tmp_path, train={"batch_size": 1})
+
+
+def test_too_little_to_score(tmp_path: Path) -> None:
+    kind, _ = tiny(list("ab"), data=letters())
+    path = tmp_path / "new.txt"
+    path.write_text("a中文")
+    with pytest.raises(DataError, match="fewer than two tokens"):
+        kind.load_split(path, "all", nothing)
+
+
+def test_context_of_words() -> None:
+    kind, _ = tiny()
+    assert kind.context("") == ([1], [])
+    assert kind.context("the cat") == ([1, 2, 3], [])
+    assert kind.context(" a  dog sat <unk>") == ([1, 6, 0, 4, 0], ["dog", "<unk>"])
+    assert kind.context("the cat\na mat") == ([1, 2, 3, 1, 6, 7], [])
+    assert kind.context("<eos>") == ([1, 0], ["<eos>"])
+
+
+def test_context_of_characters() -> None:
+    kind, _ = tiny([*"ab\n"], data=letters())
+    assert kind.context("") == ([2], [])
+    assert kind.context("ab\nzb") == ([2, 0, 1, 2, 1], ["z"])  # no row for unknown ones
+    no_line, _ = tiny([*"ab"], data=letters())
+    assert no_line.context("b") == ([0, 1], [])
+    names, _ = tiny(["<eos>", *"ab"], data={**letters(), "document": "line"})
+    assert names.context("a\nb") == ([0, 1, 0, 2], [])
+
+
+def test_text_of_ids() -> None:
+    kind, _ = tiny()
+    assert kind.text([2, 3, 10, 8, 9]) == "the cat , N n't"
+    assert kind.text([2, 1, 3, 4]) == "the\ncat sat"
+    assert kind.text([]) == ""
+    letter, _ = tiny(["<eos>", *"ab é\n"], data={**letters(), "document": "blank"})
+    assert letter.text([1, 3, 4, 5, 2, 0, 1]) == "a é\nb\n\na"
+    assert letter.context(letter.text([1, 3, 0, 1]))[0] == [0, 1, 3, 0, 1]

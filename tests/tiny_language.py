@@ -1,0 +1,74 @@
+"""Small language models whose weights follow a formula: the same figures on any machine."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from seqcli import config as configs
+from seqcli import modelfile
+from seqcli.kinds.language_model import LanguageModel
+from seqcli.nn.models import LanguageModel as Network
+from seqcli.vocab import Vocab
+
+WORDS = ["<unk>", "<eos>", "the", "cat", "sat", "on", "a", "mat", "N", "n't", ",", "$"]
+LETTERS = ["\n", " ", "a", "b", "c", "é", "😀", "\u0301", "\t", "\x1b", "中"]
+
+
+def fill(network: torch.nn.Module, size: float = 0.8) -> None:
+    """Weights by formula, no random stream."""
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            steps = torch.arange(value.numel(), dtype=torch.float64) * (7 + len(name))
+            value.copy_((steps.cos() * size).reshape(value.shape).to(value.dtype))
+
+
+def tiny(
+    tokens: list[str] | None = None,
+    *,
+    data: dict[str, Any] | None = None,
+    model: dict[str, Any] | None = None,
+    train: dict[str, Any] | None = None,
+    size: float = 0.8,
+) -> tuple[LanguageModel, Network]:
+    """A kind and its network, in eval mode."""
+    config = configs.from_dict(
+        {
+            "kind": "language-model",
+            "data": {"tokenizer": "spaces", "document": "line", **(data or {})},
+            "model": {"embed": 8, "hidden": [12], "layers": 2, **(model or {})},
+            "train": train or {},
+        }
+    )
+    kind = LanguageModel(config, Vocab(WORDS if tokens is None else tokens))
+    network = kind.build(torch.Generator())
+    assert isinstance(network, Network)
+    fill(network, size)
+    return kind, network.eval()
+
+
+def letters() -> dict[str, Any]:
+    """Settings of a character model without an end mark."""
+    return {"tokenizer": "characters", "document": "file", "unknown": False}
+
+
+def write(path: Path, kind: LanguageModel, network: Network, data: Path | None = None) -> Path:
+    """The model file that a run would write."""
+    described = {
+        "task": "tiny",
+        "preset": "",
+        "config": configs.to_dict(kind.config),
+        **kind.describe(),
+        "data": {
+            "path": str(data or "nowhere.txt"),
+            "sha256": kind.fingerprint(data) if data else "0",
+            "sample": False,
+            "sizes": {},
+        },
+        "epoch": 1,
+        "step": 1,
+        "scores": {},
+        "versions": {},
+    }
+    modelfile.save(path, described, network.state_dict())
+    return path

@@ -1,0 +1,31 @@
+"""`seqcli.load`: a model from Python."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tiny_models
+
+import seqcli
+
+
+def test_loading_costs_nothing_until_asked_for() -> None:
+    code = "import seqcli, sys; print(sorted({'torch', 'pandas'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        seqcli.lod  # noqa: B018
+
+
+def test_classify_gives_a_row_for_each_text(tmp_path: Path) -> None:
+    model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
+    assert model.labels == ("ham", "spam", "other")
+    texts = ["win a prize", "", "see you at six", "zzz"]
+    table = model.classify(iter(texts), probs=True)
+    assert list(table["text"]) == texts
+    assert list(table["unknown_share"]) == [0, 0, 0, 1]
+    probabilities = table[["prob_ham", "prob_spam", "prob_other"]].to_numpy()
+    assert abs(probabilities.sum(1) - 1).max() < 1e-3
+    assert list(table["prob"]) == list(probabilities.max(1))
+    assert list(model.classify([]).columns) == ["text", "label", "prob", "unknown_share"]

@@ -1,0 +1,150 @@
+"""The fused output layer and loss against torch's own, value and gradients."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from seqcli.nn import losses
+from seqcli.nn.losses import linear_cross_entropy
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+def numbers(
+    rows: int, hidden: int, size: int, dtype: torch.dtype, device: str = "cpu"
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(rows + hidden + size)
+    x = torch.randn(rows, hidden, generator=draw, dtype=torch.float64)
+    w = torch.randn(size, hidden, generator=draw, dtype=torch.float64) * 0.7
+    b = torch.randn(size, generator=draw, dtype=torch.float64) * 2
+    targets = torch.randint(size, (rows,), generator=draw)
+    parts = [part.to(device, dtype).requires_grad_() for part in (x, w, b)]
+    return parts[0], parts[1], parts[2], targets.to(device)
+
+
+def expected(
+    parts: tuple[Tensor, Tensor, Tensor, Tensor], scale: float
+) -> tuple[Tensor, list[Tensor]]:
+    """Sum and gradients in float64."""
+    x, w, b = (part.detach().double().requires_grad_() for part in parts[:3])
+    total = F.cross_entropy(F.linear(x, w, b), parts[3], reduction="sum")
+    (total * scale).backward()
+    return total.detach(), [part.grad for part in (x, w, b) if part.grad is not None]
+
+
+def error(found: Tensor | None, wanted: Tensor) -> float:
+    assert found is not None
+    return float((found.double() - wanted).norm() / wanted.norm())
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(
+    ("dtype", "bound"), [(torch.float32, 1e-5), (torch.float64, 1e-12), (torch.bfloat16, 0.01)]
+)
+@pytest.mark.parametrize(("rows", "hidden", "size"), [(1, 1, 2), (37, 29, 101), (64, 32, 640)])
+@pytest.mark.parametrize("most", [1 << 24, 700])
+@pytest.mark.parametrize("scale", [1.0, 1 / 20])
+def test_value_and_gradients(
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    dtype: torch.dtype,
+    bound: float,
+    rows: int,
+    hidden: int,
+    size: int,
+    most: int,
+    scale: float,
+) -> None:
+    monkeypatch.setattr(losses, "MAX_LOGITS", most)  # 700: slices of one to 350 rows
+    exact = torch.float64 if dtype == torch.float64 else torch.float32
+    parts = numbers(rows, hidden, size, exact, device)
+    wanted, gradients = expected(parts, scale)
+    objective, total = linear_cross_entropy(*parts, dtype, scale)
+    assert not total.requires_grad
+    assert objective.item() == pytest.approx(scale * wanted.item(), rel=bound)
+    assert total.item() == pytest.approx(wanted.item(), rel=bound)
+    objective.backward()
+    for part, gradient in zip(parts[:3], gradients, strict=True):
+        assert part.grad is not None
+        assert part.grad.dtype == exact
+        assert error(part.grad, gradient) < bound
+
+
+@pytest.mark.parametrize("most", [1 << 24, 40, 1])
+def test_without_gradients(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(losses, "MAX_LOGITS", most)
+    parts = numbers(33, 8, 50, torch.float32)
+    wanted, _ = expected(parts, 1.0)
+    with torch.no_grad():
+        objective, total = linear_cross_entropy(*parts, torch.bfloat16, 0.5)
+    assert not objective.requires_grad
+    assert total.item() == pytest.approx(wanted.item(), rel=1e-6)  # never in bfloat16
+    assert objective.item() == pytest.approx(wanted.item() / 2, rel=1e-6)
+
+
+def test_an_incoming_gradient_counts() -> None:
+    parts = numbers(9, 5, 30, torch.float64)
+    _, gradients = expected(parts, 3.0)
+    (linear_cross_entropy(*parts, torch.float64)[0] * 3).backward()
+    for part, gradient in zip(parts[:3], gradients, strict=True):
+        assert error(part.grad, gradient) < 1e-12
+
+
+def test_gradcheck() -> None:
+    x, w, b, targets = numbers(5, 4, 7, torch.float64)
+
+    def objective(*parts: Tensor) -> Tensor:
+        return linear_cross_entropy(parts[0], parts[1], parts[2], targets, torch.float64, 0.3)[0]
+
+    assert torch.autograd.gradcheck(objective, (x, w, b))
+
+
+def test_tied_weights_add_both_gradients() -> None:
+    weight = torch.randn(20, 6, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    bias = torch.zeros(20, requires_grad=True)
+    ids, targets = torch.arange(10), torch.arange(10, 20)
+    found = linear_cross_entropy(F.embedding(ids, weight), weight, bias, targets, torch.float32)[0]
+    found.backward()
+    again = weight.detach().clone().requires_grad_()
+    logits = F.linear(F.embedding(ids, again), again)
+    F.cross_entropy(logits, targets, reduction="sum").backward()
+    assert weight.grad is not None
+    assert again.grad is not None
+    assert torch.allclose(weight.grad, again.grad, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_far_off_targets_stay_finite(dtype: torch.dtype) -> None:
+    """A target 60 nats below the likeliest: an ordinary bad moment, no overflow."""
+    x = torch.ones(3, 1, requires_grad=True)
+    w = torch.tensor([[60.0], [0.0], [-20.0]], requires_grad=True)
+    b = torch.zeros(3, requires_grad=True)
+    objective, _ = linear_cross_entropy(x, w, b, torch.tensor([1, 0, 2]), dtype)
+    objective.backward()
+    assert objective.item() == pytest.approx(60 + 0 + 80, rel=0.01)
+    assert w.grad is not None
+    assert w.grad[:, 0].tolist() == pytest.approx([2, -1, -1], abs=0.02)
+
+
+def test_frozen_weights_get_no_gradient() -> None:
+    x, w, b, targets = numbers(4, 3, 9, torch.float32)
+    frozen = w.detach()
+    linear_cross_entropy(x, frozen, b, targets, torch.float32)[0].backward()
+    assert frozen.grad is None
+    assert x.grad is not None
+
+
+def test_hidden_states_of_autocast() -> None:
+    """Under autocast the kernels hand on bfloat16; its gradient comes back in it."""
+    x, w, b, targets = numbers(16, 8, 40, torch.float32)
+    wanted, gradients = expected((x, w, b, targets), 1.0)
+    half = x.detach().bfloat16().requires_grad_()
+    objective, _ = linear_cross_entropy(half, w, b, targets, torch.bfloat16)
+    objective.backward()
+    assert objective.item() == pytest.approx(wanted.item(), rel=0.01)
+    assert half.grad is not None
+    assert half.grad.dtype == torch.bfloat16
+    assert error(half.grad, gradients[0]) < 0.02

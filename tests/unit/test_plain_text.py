@@ -1,0 +1,125 @@
+"""Running text on disk: pieces, documents, split files, odd characters."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqcli import config as configs
+from seqcli.config import DataConfig
+from seqcli.errors import DataError
+from seqcli.readers import plain_text
+from seqcli.readers.plain_text import text_source
+
+ODD = "a\u0085b\u2028c\x0bd\x0ce\u00a0f 😀👩‍👩‍👧 e\u0301 中文。\tend"
+
+
+def settings(**values: Any) -> DataConfig:
+    return configs.from_dict({"kind": "language-model", "data": values}).data
+
+
+def pieces(path: Path, part: str = "all", **values: Any) -> list[tuple[str, bool]]:
+    return list(text_source(path, settings(**values)).pieces(part))
+
+
+def put(folder: Path, content: str | bytes, name: str = "book.txt") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_a_file_is_one_text_whatever_the_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"one\n\n two \n{ODD}\nlast"
+    path = put(tmp_path, text)
+    assert pieces(path, document="file") == [(text, False)]
+    monkeypatch.setattr(plain_text, "CHUNK", 4)
+    found = pieces(path, document="file")
+    assert len(found) > 3
+    assert "".join(piece for piece, _ in found) == text
+
+
+def test_a_line_is_a_document(tmp_path: Path) -> None:
+    path = put(tmp_path, f"\none \n \n{ODD}\n\nlast")
+    assert pieces(path, document="line") == [("one ", True), (ODD, True), ("last", True)]
+
+
+def test_a_paragraph_is_a_document(tmp_path: Path) -> None:
+    path = put(tmp_path, f"\n\none\ntwo\n \n\n{ODD}\nlast")
+    assert pieces(path, document="blank") == [("one\ntwo", True), (f"{ODD}\nlast", True)]
+
+
+@pytest.mark.parametrize("document", ["file", "line", "blank"])
+def test_line_ends_of_windows_and_a_byte_order_mark(tmp_path: Path, document: str) -> None:
+    text = "one\ntwo\n\nthree\n"
+    plain = put(tmp_path, text, "plain.txt")
+    windows = put(tmp_path, b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode(), "win.txt")
+    assert pieces(windows, document=document) == pieces(plain, document=document)
+    utf16 = put(tmp_path, text.encode("utf-16"), "wide.txt")
+    assert pieces(utf16, document=document, encoding="utf-16") == pieces(plain, document=document)
+
+
+def test_a_carriage_return_alone_is_text(tmp_path: Path) -> None:
+    assert pieces(put(tmp_path, "a\rb\nc\n"), document="file") == [("a\rb\nc\n", False)]
+
+
+def test_packed_files(tmp_path: Path) -> None:
+    path = put(tmp_path, gzip.compress(b"one\ntwo\n"), "book.txt.gz")
+    assert pieces(path, document="line") == [("one", True), ("two", True)]
+
+
+def test_a_folder_of_split_files(tmp_path: Path) -> None:
+    for name in ("ptb.test.txt", "ptb.train.txt", "ptb.valid.txt", "README.md"):
+        put(tmp_path, f"{name}\n", name)
+    source = text_source(tmp_path, settings(document="line"))
+    assert list(source.parts) == ["train", "valid", "test"]
+    assert list(source.pieces("valid")) == [("ptb.valid.txt", True)]
+    whole = source.whole()
+    texts = [piece for piece, _ in whole.pieces("all")]
+    assert texts == ["ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"]
+    assert whole.fingerprint() == source.fingerprint()
+
+
+def test_a_folder_without_split_files(tmp_path: Path) -> None:
+    put(tmp_path, "x")
+    with pytest.raises(DataError, match="a folder without a train file") as caught:
+        text_source(tmp_path, settings())
+    assert "book.train.txt" in caught.value.hint
+
+
+def test_the_fingerprint_follows_the_bytes(tmp_path: Path) -> None:
+    one = text_source(put(tmp_path, "one", "a.txt"), settings())
+    same = text_source(put(tmp_path, "one", "b.txt"), settings())
+    assert one.fingerprint() == same.fingerprint()
+    folder = tmp_path / "split"
+    folder.mkdir()
+    put(folder, "one", "x.train.txt")
+    before = text_source(folder, settings()).fingerprint()
+    assert before != one.fingerprint()
+    put(folder, "two", "x.valid.txt")
+    with_valid = text_source(folder, settings()).fingerprint()
+    put(folder, "three", "x.train.txt")
+    assert len({before, with_valid, text_source(folder, settings()).fingerprint()}) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"a\nb\xff\n", "0xff"), (b"a\0b", "NUL"), (b"\x80", "0x80")]
+)
+def test_what_is_no_text(tmp_path: Path, content: bytes, told: str) -> None:
+    with pytest.raises(DataError, match=told) as caught:
+        pieces(put(tmp_path, content))
+    assert caught.value.line
+    assert "--encoding" in caught.value.hint
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    put(tmp_path, "x")
+    with pytest.raises(DataError, match="nothing found there") as caught:
+        pieces(tmp_path / "bock.txt")
+    assert "book.txt" in caught.value.hint
+    with pytest.raises(DataError, match=r"bock\.txt"):
+        text_source(tmp_path / "bock.txt", settings()).fingerprint()
