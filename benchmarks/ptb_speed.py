@@ -114,4 +114,4 @@ if __name__ == "__main__":
         keep_freed_memory()
     ids = stream()
     for name in [arg for arg in sys.argv[1:] if not arg.startswith("-")] or ["small", "medium"]:
-        measure(name, ids, *((9, 20) if name == "small" else (5, 4)))
+        measure(name, ids, *((5, 20) if name == "small" else (5, 4)))

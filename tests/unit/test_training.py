@@ -4,68 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from scripted_kind import Batch, Scripted
+from torch import nn
 
 from seqcli.config import TrainConfig
 from seqcli.device import Runtime
 from seqcli.errors import TrainingError
-from seqcli.kinds.contract import Figures, Loss
+from seqcli.kinds.contract import Loss
 from seqcli.optim import Updater
 from seqcli.training import Evaluated, Event, Stepped, TrainState, fit
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)
 SPLITS = {"train": [4, 4, 1], "valid": "any"}  # examples of each batch
-
-
-@dataclass
-class Batch:
-    size: int
-    number: int
-    tokens: int = 10
-
-    def to(self, device: torch.device) -> Batch:
-        return self
-
-
-class Scripted:
-    """One weight, whose gradient is 1; losses and validation figures come from lists."""
-
-    metric = "accuracy"
-    unit = "examples"
-
-    def __init__(self, *valid: dict[str, float], losses: dict[int, float] | None = None) -> None:
-        self.valid, self.losses = list(valid), losses or {}
-        self.clock = 0.0
-        self.step_seconds = self.valid_seconds = 0.0
-        self.rates: list[float] = []
-
-    def batches(self, sizes: list[int], epoch: int) -> list[Batch]:
-        return [Batch(size, number) for number, size in enumerate(sizes)]
-
-    def loss(self, model: nn.Module, batch: Batch, state: Any, runtime: Runtime) -> Loss:
-        assert model.training
-        assert state == (None if batch.number == 0 else batch.number - 1)
-        self.clock += self.step_seconds
-        each = self.losses.get(batch.number, 1.0 + batch.number)
-        weight: Tensor = model.weight  # type: ignore[assignment]
-        objective = weight.sum() * (each / each)
-        right = torch.tensor(batch.size - 1)
-        return Loss(objective, torch.tensor(each * batch.size), batch.size, right, batch.number)
-
-    def running(self, total: float, count: int, correct: float) -> Figures:
-        return {"loss": total / max(count, 1), "accuracy": correct / max(count, 1)}
-
-    def validation(self, model: nn.Module, split: Any, runtime: Runtime, poll: Any) -> Figures:
-        assert not model.training
-        assert torch.is_inference_mode_enabled()
-        poll()
-        self.clock += self.valid_seconds
-        return dict(self.valid.pop(0)) if self.valid else {"accuracy": 0.5, "loss": 1.0}
 
 
 def fresh(train: TrainConfig) -> TrainState:

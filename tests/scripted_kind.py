@@ -1,0 +1,58 @@
+"""A kind with one weight and a script: losses, figures and a clock, for tests of the loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqcli.device import Runtime
+from seqcli.kinds.contract import Figures, Loss
+
+
+@dataclass
+class Batch:
+    size: int
+    number: int
+    tokens: int = 10
+
+    def to(self, device: torch.device) -> Batch:
+        return self
+
+
+class Scripted:
+    """One weight, whose gradient is 1; losses and validation figures come from lists."""
+
+    metric = "accuracy"
+    unit = "examples"
+
+    def __init__(self, *valid: dict[str, float], losses: dict[int, float] | None = None) -> None:
+        self.valid, self.losses = list(valid), losses or {}
+        self.clock = 0.0
+        self.step_seconds = self.valid_seconds = 0.0
+        self.rates: list[float] = []
+
+    def batches(self, sizes: list[int], epoch: int) -> list[Batch]:
+        return [Batch(size, number) for number, size in enumerate(sizes)]
+
+    def loss(self, model: nn.Module, batch: Batch, state: Any, runtime: Runtime) -> Loss:
+        assert model.training
+        assert state == (None if batch.number == 0 else batch.number - 1)
+        self.clock += self.step_seconds
+        each = self.losses.get(batch.number, 1.0 + batch.number)
+        weight: Tensor = model.weight  # type: ignore[assignment]
+        objective = weight.sum() * (each / each)
+        right = torch.tensor(batch.size - 1)
+        return Loss(objective, torch.tensor(each * batch.size), batch.size, right, batch.number)
+
+    def running(self, total: float, count: int, correct: float) -> Figures:
+        return {"loss": total / max(count, 1), "accuracy": correct / max(count, 1)}
+
+    def validation(self, model: nn.Module, split: Any, runtime: Runtime, poll: Any) -> Figures:
+        assert not model.training
+        assert torch.is_inference_mode_enabled()
+        poll()
+        self.clock += self.valid_seconds
+        return dict(self.valid.pop(0)) if self.valid else {"accuracy": 0.5, "loss": 1.0}
