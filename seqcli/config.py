@@ -91,7 +91,9 @@ class ModelConfig:
         0.0, "on the last one's output, or the read-out", low=0, high=0.99
     )
     recurrent_dropout: float = setting(0.0, "on the state inside the recurrence", low=0, high=0.99)
-    word_dropout: float = setting(0.0, "share of whole tokens dropped", low=0, high=0.99)
+    word_dropout: float = setting(
+        0.0, "share of whole tokens dropped", low=0, high=0.99, kinds=CLASSIFIER
+    )
     dropout_mask: str = setting(
         "step", "one mask a step, or one a sequence (locked)", choices=("step", "sequence")
     )
@@ -125,8 +127,8 @@ class ModelConfig:
         None, "output weights start normal with this deviation", above=0
     )
     output_bias: float = setting(0.0, "output bias starts at this")
-    vectors: str = setting("", "word vectors in GloVe's text format")
-    freeze_vectors: bool = setting(False, "keep the embedding as it starts")
+    vectors: str = setting("", "word vectors in GloVe's text format", kinds=CLASSIFIER)
+    freeze_vectors: bool = setting(False, "keep the embedding as it starts", kinds=CLASSIFIER)
     wide_words: tuple[int, ...] = setting(
         (), "orders of hashed word n-grams read beside the network", low=1, high=8, kinds=CLASSIFIER
     )
@@ -207,7 +209,9 @@ class TrainConfig:
     class_weight_power: float = setting(
         1.0, "balanced: exponent of the weights, 0.5 = square root", low=0, high=4, kinds=CLASSIFIER
     )
-    label_smoothing: float = setting(0.0, "share given to all labels", low=0, high=0.5)
+    label_smoothing: float = setting(
+        0.0, "share given to all labels", low=0, high=0.5, kinds=CLASSIFIER
+    )
     draw: str = setting(
         "shuffle",
         "every example once, or label first, then example",

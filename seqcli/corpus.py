@@ -52,7 +52,7 @@ def load_corpus(source: TextSource, data: DataConfig, scratch: Path | None, poll
         found = ", ".join(path.name for files in source.parts.values() for path in files)
         raise DataError(source.path, 0, f"a train file expected, found only: {found}", NAMES)
     scan = _Scan(source, data, scratch, poll)
-    parts = scan.parts if "all" not in scan.parts else _cut(scan.parts["all"], data, source)
+    parts = _with_validation(scan.parts, data, source)
     counts = _counted(parts["train"], len(scan.tokens), poll)
     ends = data.end_mark and data.document != "file"
     vocab = Vocab.for_data(scan.tokens[1:], counts[1:], data, end=ends)
@@ -62,7 +62,7 @@ def load_corpus(source: TextSource, data: DataConfig, scratch: Path | None, poll
 def encode_corpus(source: TextSource, data: DataConfig, vocab: Vocab, poll: Poll) -> Corpus:
     """Read with a model's vocabulary; parts as in `load_corpus`."""
     scan = _Scan(source, data, None, poll)
-    parts = scan.parts if "all" not in scan.parts else _cut(scan.parts["all"], data, source)
+    parts = _with_validation(scan.parts, data, source)
     return scan.finished(vocab, parts, poll)
 
 
@@ -192,10 +192,23 @@ def _counted(stream: Stream, size: int, poll: Poll) -> NDArray[np.int64]:
     return counts
 
 
-def _cut(stream: Stream, data: DataConfig, source: TextSource) -> dict[str, Stream]:
+def _with_validation(
+    parts: dict[str, Stream], data: DataConfig, source: TextSource
+) -> dict[str, Stream]:
+    """Parts as they are on disk; one file is cut in three, and validation off the train files."""
+    if "all" in parts:
+        return _cut(parts["all"], data, data.test, source)
+    if "valid" in parts or "train" not in parts or not data.valid:
+        return parts
+    return {**parts, **_cut(parts["train"], data, 0.0, source)}
+
+
+def _cut(
+    stream: Stream, data: DataConfig, test_share: float, source: TextSource
+) -> dict[str, Stream]:
     """train, valid, test in the order of the text; where there are documents, between two."""
     size = len(stream)
-    test = size - round(size * data.test)
+    test = size - round(size * test_share)
     valid = test - round(size * data.valid)
     if data.document != "file":
         ends = np.flatnonzero(stream == END_ID) + 1

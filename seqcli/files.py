@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -103,9 +104,12 @@ def lock(path: Path) -> Iterator[None]:
 
 def readable_file(path: Path, what: str, hint: str) -> Path:
     """`path`, if it is a file that can be opened; else an error that says what is wrong."""
-    if path.is_dir():
-        raise DataError(path, 0, f"{what} expected, a folder found", hint)
     try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise DataError(path, 0, f"{what} expected, a folder found", hint)
+        if not stat.S_ISREG(mode):
+            raise DataError(path, 0, f"{what} expected, a pipe or device found", hint)
         with path.open("rb"):
             return path
     except OSError as error:

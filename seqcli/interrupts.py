@@ -28,6 +28,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.requested = 0
         self._deferring = 0
+        self._leaving = 0
 
     def install(self) -> None:
         """Take over SIGINT and SIGTERM (main thread only)."""
@@ -49,8 +50,21 @@ class Interrupts:
         finally:
             self._deferring -= 1
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """A signal ends the program there and then.
+
+        For start-up and heavy imports: nothing is at stake yet, and an exception out of nowhere
+        would be swallowed by the import system, or abort the process inside C++.
+        """
+        self._leaving += 1
+        try:
+            yield
+        finally:
+            self._leaving -= 1
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self.requested or self._leaving:
             if os.isatty(2):
                 os.write(2, b"\x1b[?25h")  # a bar hides the cursor
             os._exit(128 + number)

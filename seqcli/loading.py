@@ -89,6 +89,8 @@ class Loaded:
             notes.append(f"no {split} split here: {FALLBACK[split]} is scored instead")
             split = FALLBACK[split]
             data = self._read(path, split)
+        if data is None:
+            raise DataError(path, 0, f"no {split} split there", "--split all scores whatever is")
         return Chosen(split, data, tuple(notes))
 
     def _read(self, path: Path, split: str) -> Any:
@@ -118,17 +120,39 @@ def load_model(
     Errors: ModelFileError for whatever is not a whole model file of ours.
     """
     file = modelfile.load_trained(path)
+    changed = {name: value for name, value in (reading or {}).items() if value is not None}
     try:
+        _described(file.description)
         table = file.description["config"]
-        changed = {name: value for name, value in (reading or {}).items() if value is not None}
+        if table["kind"] == LanguageModel.name and changed.keys() - {"encoding"}:
+            raise ConfigError("--text-column and --label-column do nothing in a language model")
         config = check(configs.from_dict({**table, "data": {**table["data"], **changed}}))
         kind = KINDS[config.kind].restore(config, file.description)
         with torch.device("meta"):  # sizes come from the file: compare before taking memory
             skeleton = kind.build(None)
+    except ConfigError as error:
+        if changed:
+            raise
+        raise filecheck.broken(path, f"its settings make no sense: {error}") from error
     except (SeqcliError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise filecheck.broken(path, "its settings make no sense") from error
+        raise filecheck.broken(path, f"its settings make no sense: {error}") from error
     modelfile.fits(skeleton, file.tensors, path)
     runtime = Runtime(choose_device(device), "fp32", set_threads(threads))
     model = kind.build(None)
     model.load_state_dict(file.tensors)
     return Loaded(path, file.description, kind, model.to(runtime.device).eval(), runtime)
+
+
+def _described(description: dict[str, Any]) -> None:
+    """Refuse a description that would fail later, in words nobody could use."""
+    for name in ("vocabulary", "labels"):
+        items = description.get(name, [])
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise ValueError(f"{name} is not a list of text")
+        if len(set(items)) != len(items):
+            raise ValueError(f"{name} has an entry twice")
+    data = description.get("data")
+    if not isinstance(data, dict) or not all(
+        isinstance(data.get(key), str) for key in ("path", "sha256")
+    ):
+        raise ValueError("it does not say what it was trained on")

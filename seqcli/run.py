@@ -123,7 +123,8 @@ class _Run:
         torch.manual_seed(train.seed)
         model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
         self.state = TrainState(model, Updater(model, train))
-        self.state.sums = self.state.sums.to(device)
+        exact = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
+        self.state.sums = self.state.sums.to(device, exact)
         self.saved_at = time.monotonic()
 
     def table(self) -> Table:
@@ -144,6 +145,7 @@ class _Run:
                 yield transfer(self.job.init_from, self.kind, self.state.model)
             self.folder.clear()  # not before: until here an error may still end this run
             write_bytes(self.folder.settings, to_toml(self.config).encode())
+            self._save()  # a run killed after its first model can then be resumed
             return
         try:
             unpack(saved.description["state"], saved.tensors, self.state)

@@ -70,6 +70,11 @@ class RunFolder:
             raise SeqcliError(f"{self.model}: a folder", "--out takes the name of a file")
         if self.model.exists() and not self.model.is_file():
             raise SeqcliError(f"{self.model}: not a file", "--out FILE.pt goes elsewhere")
+        if resume and self.model.exists() and not self.last.exists():
+            raise SeqcliError(
+                f"{self.model} exists, and no run that wrote it can be resumed",
+                "--force overwrites it, --out FILE.pt goes elsewhere",
+            )
         if not (force or resume) and (self.model.exists() or self.last.exists()):
             there = self.model if self.model.exists() else self.path
             raise SeqcliError(
@@ -112,14 +117,17 @@ class RunFolder:
         append_line(self.log_file, json.dumps(plain))
 
     def history(self) -> list[dict[str, Any]]:
-        """The log's rows; a last line cut short by a crash is left out."""
+        """The log's rows, up to the first that is cut short or no row of ours."""
         rows = []
         if self.log_file.exists():
-            for line in self.log_file.read_text(encoding="utf-8").split("\n"):
+            for line in self.log_file.read_text(encoding="utf-8", errors="replace").split("\n"):
                 try:
-                    rows.append(json.loads(line))
+                    row = json.loads(line)
                 except ValueError:
                     break
+                if not isinstance(row, dict) or not {"epoch", "train", "valid"} <= row.keys():
+                    break
+                rows.append(row)
         return rows
 
     def cut_log(self, epoch: int) -> None:

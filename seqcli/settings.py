@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from seqcli.errors import ConfigError, unknown_name
 
 Section = TypeVar("Section")
+MOST = 10**12  # of any whole number without a limit of its own
 
 
 def setting(
@@ -123,9 +124,15 @@ def _in_range(name: str, value: Any, limits: Mapping[str, Any]) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(f"{name}: a finite number expected, {value} found")
     low, high, above = limits.get("low"), limits.get("high"), limits.get("above")
+    if isinstance(value, int) and high is None:
+        high = MOST
     if low is not None and value < low:
-        raise ConfigError(f"{name}: at least {low:g} expected, {value:g} found")
+        raise ConfigError(f"{name}: at least {_shown(low)} expected, {_shown(value)} found")
     if above is not None and value <= above:
-        raise ConfigError(f"{name}: more than {above:g} expected, {value:g} found")
+        raise ConfigError(f"{name}: more than {_shown(above)} expected, {_shown(value)} found")
     if high is not None and value > high:
-        raise ConfigError(f"{name}: at most {high:g} expected, {value:g} found")
+        raise ConfigError(f"{name}: at most {_shown(high)} expected, {_shown(value)} found")
+
+
+def _shown(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +15,15 @@ from seqcli import settings
 from seqcli.config import Config
 from seqcli.counting import FORMULAS
 from seqcli.errors import ConfigError, DataError, lookup, unknown_name
-from seqcli.files import unreadable
+from seqcli.files import readable_file
 from seqcli.settings import setting
 
 BUNDLED = Path(__file__).parent / "tasks"
 MAX_BYTES = 1 << 20
+FIGURES = {  # that can say which epoch is best
+    "classifier": ("loss", "accuracy", "macro_f1", "mcc"),
+    "language-model": ("loss", "perplexity"),
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Task:
 
 def with_data(task: Task, path: Path) -> Task:
     """The task with the data it is going to read, so that its settings tell the whole run."""
-    data = dataclasses.replace(task.config.data, path=str(path.resolve()))
+    data = dataclasses.replace(task.config.data, path=os.path.abspath(path))
     return dataclasses.replace(task, config=dataclasses.replace(task.config, data=data))
 
 
@@ -75,6 +80,9 @@ def resolve(
     file. Errors: ConfigError for unknown names and values, DataError for an unreadable file.
     """
     table = _read(_locate(name))
+    for key in ("preset", "about", "expected"):
+        if not isinstance(table.get(key, {}), Mapping):
+            raise ConfigError(f"task {name}: [{key}]: a table expected, {table[key]!r} found")
     presets = table.pop("preset", {})
     if preset:
         table = _merged(table, lookup(presets, preset, f"preset of task {name}"))
@@ -84,6 +92,7 @@ def resolve(
     expected = settings.read(Expected, table.pop("expected", {}), "expected")
     if "kind" not in table:
         raise ConfigError(f"task {name} names no kind", 'write kind = "classifier" at its top')
+    lookup(FIGURES, str(table["kind"]), "kind")
     config = check(configs.from_dict(table))
     return Task(Path(name).stem, preset, about, expected, config, tuple(presets))
 
@@ -101,6 +110,11 @@ def check(config: Config) -> Config:
         raise ConfigError(
             f"tied weights need model.embed ({model.embed}) equal to the last hidden size "
             f"({sizes[-1]})"
+        )
+    if config.train.select not in ("", "last", *FIGURES[config.kind]):
+        raise ConfigError(
+            f"train.select: a {config.kind} has no {config.train.select}",
+            f"one of: last, {', '.join(FIGURES[config.kind])}",
         )
     if config.train.select == "last" and config.train.patience:
         raise ConfigError("train.patience waits for a better epoch, train.select = last has none")
@@ -122,14 +136,12 @@ def _locate(name: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise unreadable(path, error, "bundled tasks: " + ", ".join(names())) from error
+    readable_file(path, "a task file", "bundled tasks: " + ", ".join(names()))
+    content = path.read_bytes()
     if len(content) > MAX_BYTES:
         raise DataError(path, 0, "a task file expected, more than 1 MB found")
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(path, 0, f"not a task file: {error}") from error
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.errors import DataError
+from seqcli.files import readable_file
 from seqcli.interrupts import interrupts
 from seqcli.readers.lines import lines
 from seqcli.vocab import Vocab
@@ -21,6 +22,7 @@ def find(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.float32], NDAr
 
     Errors: DataError naming the line of a row with another number of numbers.
     """
+    readable_file(path, "a file of word vectors", "GloVe's text format: word number number …")
     rows = {token: place for place, token in enumerate(vocab.to_list())}
     vectors = np.zeros((len(vocab), size), np.float32)
     found = np.zeros(len(vocab), np.bool_)
@@ -42,6 +44,12 @@ def find(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.float32], NDAr
                 f"{size} numbers expected, {len(row)} found",
                 f"--embed {len(row)} fits this file",
             )
+        if not np.isfinite(row).all():
+            raise DataError(path, number, f"finite numbers expected after {word!r}")
         vectors[place] = row
         found[place] = True
+    if not found.any():
+        raise DataError(
+            path, 0, "none of the vocabulary's words found", "GloVe's text format expected"
+        )
     return vectors, found

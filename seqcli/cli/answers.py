@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from seqcli.cli.console import finite, safe
+from seqcli.cli.console import finite, json_line, safe
 from seqcli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -75,9 +74,9 @@ def json_lines(texts: Sequence[str], found: Predictions, shown: Shown) -> list[s
 
 def _json(value: dict[str, Any]) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return json_line(value)
     except ValueError:  # a broken model's NaN
-        return json.dumps(finite(value), ensure_ascii=False)
+        return json_line(finite(value))
 
 
 def columns(labels: tuple[str, ...], shown: Shown) -> dict[str, type]:

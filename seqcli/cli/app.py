@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,7 @@ from seqcli.cli.params import params
 from seqcli.cli.sample import sample
 from seqcli.cli.train import train
 from seqcli.errors import SeqcliError
-from seqcli.interrupts import Interrupted, interrupts
+from seqcli.interrupts import Interrupted
 
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
@@ -33,9 +34,12 @@ class Boundary(TyperGroup):
         given, debug = _without_debug(given)
         extra["standalone_mode"] = False
         try:
+            _prepare_streams()
             code = super().main(given or ["--help"], *rest, **extra)
         except Interrupted as stop:
             code = stop.exit_code
+        except SystemExit as stop:  # Rich and Typer leave so when the reader has had enough
+            code = 0 if isinstance(stop.__context__, BrokenPipeError) else stop.code
         except (Exception, KeyboardInterrupt) as error:
             code = _report(error, debug)
         sys.exit(code if isinstance(code, int) else 0)
@@ -52,6 +56,21 @@ class Boundary(TyperGroup):
             return None
 
 
+def _prepare_streams() -> None:
+    """UTF-8 whatever the locale; nothing where a stream is closed; a folder that exists."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 (for the whole program)
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise SeqcliError("the current folder no longer exists", "cd to one that does") from None
+
+
 def _without_debug(args: list[str]) -> tuple[list[str], bool]:
     """`--debug` counts wherever it stands, up to a `--`."""
     end = args.index("--") if "--" in args else len(args)
@@ -66,7 +85,8 @@ def _report(error: BaseException, debug: bool) -> int:
         return 130
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
-        command = context.command_path if context else "seqcli"
+        named = next((arg for arg in sys.argv[1:] if arg in COMMANDS), "")
+        command = context.command_path if context else f"seqcli {named}".strip()
         _print_error(error.format_message(), f"{command} --help lists the options")
         return getattr(error, "exit_code", 2)
     if isinstance(error, SeqcliError):
@@ -74,6 +94,10 @@ def _report(error: BaseException, debug: bool) -> int:
         return error.exit_code
     if isinstance(error, MemoryError) or any(mark in str(error) for mark in OUT_OF_MEMORY):
         _print_error("out of memory", "a smaller --batch-size or --hidden needs less")
+        return 1
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        _print_error(f"{where}{(error.strerror or str(error)).lower()}", "")
         return 1
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     _print_error(f"internal: {reason}", "a bug in seqcli: --debug shows where; please report it")
@@ -122,15 +146,18 @@ def seqcli(
     """
 
 
-app.command("train")(train)
-app.command("eval")(evaluate)
-app.command("sample")(sample)
-app.command("classify")(classify)
-app.command("params")(params)
+COMMANDS: dict[str, Callable[..., None]] = {
+    "train": train,
+    "eval": evaluate,
+    "sample": sample,
+    "classify": classify,
+    "params": params,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
 
 
 def main() -> None:
-    """Entry point of the `seqcli` command."""
+    """Run the program; `__main__.main` has taken over the signals."""
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")  # else memory grows by shape
-    interrupts.install()
     app()

@@ -14,6 +14,7 @@ from seqcli.cli import options
 from seqcli.cli.answers import Shown, cells, columns, json_lines, lines
 from seqcli.cli.console import answer, say
 from seqcli.errors import ConfigError, SeqcliError
+from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
     from seqcli.prediction import Group, Predictor
@@ -91,8 +92,9 @@ def classify(
     source = _Source.of(texts or [], input, text_column, encoding, shard)
     target = _target(output, force, as_json)
     _refuse_language_model(path)
-    from seqcli.loading import load_model
-    from seqcli.prediction import Predictor
+    with interrupts.at_once():
+        from seqcli.loading import load_model
+        from seqcli.prediction import Predictor
 
     source.open()
     loaded = load_model(path, device=device, threads=threads)

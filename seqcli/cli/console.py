@@ -30,8 +30,9 @@ def safe(text: str) -> str:
 
 def say(line: str) -> None:
     """One line on stderr."""
-    sys.stderr.write(safe(line) + "\n")
-    sys.stderr.flush()
+    if sys.stderr is not None:  # as for a daemon: work goes on without words
+        sys.stderr.write(safe(line) + "\n")
+        sys.stderr.flush()
 
 
 def answer(line: str) -> None:
@@ -43,7 +44,15 @@ def answer(line: str) -> None:
 
 def answer_json(value: Any) -> None:
     """One JSON document on one line; non-finite numbers become null."""
-    answer(json.dumps(finite(value), ensure_ascii=False, allow_nan=False))
+    answer(json_line(finite(value)))
+
+
+def json_line(value: Any) -> str:
+    """A finite value as JSON on one line; what could steer a terminal stands as an escape."""
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def finite(value: Any) -> Any:

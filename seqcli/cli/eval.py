@@ -10,6 +10,7 @@ import typer
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, out, say
 from seqcli.errors import DataError, lookup
+from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
     pass
@@ -54,7 +55,8 @@ def evaluate(
     path = options.model_path(model)
     wanted = None if split is None else lookup(SPLITS, split, "split")
     reading = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
-    from seqcli.loading import load_model
+    with interrupts.at_once():
+        from seqcli.loading import load_model
 
     loaded = load_model(path, device=device, threads=threads, reading=reading)
     chosen = loaded.choose_data(None if data is None else options.existing(data, "--data"), wanted)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, safe, say
 from seqcli.errors import ConfigError, SeqcliError
+from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +79,10 @@ def sample(
             "--stream prints one text as it grows: not with --count or --json",
             "leave out --stream",
         )
-    from seqcli.kinds.language_model import LanguageModel
-    from seqcli.loading import load_model
-    from seqcli.sampling import Options
+    with interrupts.at_once():
+        from seqcli.kinds.language_model import LanguageModel
+        from seqcli.loading import load_model
+        from seqcli.sampling import Options
 
     loaded = load_model(path, device=device, threads=threads)
     kind = loaded.kind
@@ -145,7 +147,6 @@ def _sample(
     as_json: bool,
 ) -> None:
     from seqcli.device import keep_freed_memory
-    from seqcli.interrupts import interrupts
     from seqcli.nn.models import LanguageModel as Network
     from seqcli.sampling import Specials, generate
 
@@ -155,10 +156,9 @@ def _sample(
         say(f"unknown in the prompt: {shown}")
     if seed is None:
         seed = _drawn_seed(quiet or wanted.greedy)
-    assert isinstance(loaded.model, Network)
     keep_freed_memory()
     texts = generate(
-        loaded.model,
+        cast(Network, loaded.model),
         context,
         Specials(kind.vocab.unknown, kind.vocab.end),
         wanted,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, out, safe, say
 from seqcli.errors import ConfigError
-from seqcli.interrupts import Interrupted
+from seqcli.interrupts import Interrupted, interrupts
 
 if TYPE_CHECKING:
     from seqcli.run import Job
@@ -146,7 +147,7 @@ def train(
         "model.merge": merge,
         "model.dropout": dropout,
         "model.recurrent_dropout": recurrent_dropout,
-        "model.vectors": None if vectors is None else Path(vectors).resolve(),
+        "model.vectors": None if vectors is None else os.path.abspath(vectors),
         "model.freeze_vectors": freeze_vectors,
         "train.epochs": epochs,
         "train.max_steps": max_steps,
@@ -166,8 +167,12 @@ def train(
     chosen = resolve(task, preset or "", options.overrides(flags, settings or []))
     path, sample = _data_of(chosen, data)
     chosen = with_data(chosen, path)
-    model = Path(output) if output else Path(_default_name(chosen))
-    from seqcli.run import Job
+    model = Path(_default_name(chosen)) if output is None else options.existing(output, "--out")
+    _refuse_inputs(
+        model, {"--data": path, "--task": task, "--vectors": vectors, "--init-from": init_from}
+    )
+    with interrupts.at_once():
+        from seqcli.run import Job
 
     job = Job(
         chosen,
@@ -179,7 +184,7 @@ def train(
         force=force,
         resume=resume,
         allow_changed_data=allow_changed_data,
-        init_from=Path(init_from) if init_from else None,
+        init_from=None if init_from is None else options.existing(init_from, "--init-from"),
     )
     _train(job, quiet, as_json)
 
@@ -209,6 +214,8 @@ def _data_of(task: Task, data: str | None) -> tuple[Path, bool]:
     """The data to train on, and whether it is the bundled sample."""
     from seqcli.taskfile import sample_path
 
+    if data == "-":
+        raise ConfigError("--data - : training reads its data more than once", "save it to a file")
     if data is not None:
         return options.existing(data, "--data"), False
     if task.config.data.path:
@@ -218,6 +225,15 @@ def _data_of(task: Task, data: str | None) -> tuple[Path, bool]:
     raise ConfigError(
         f"task {task.name} has no data of its own", "--data PATH names a file or folder"
     )
+
+
+def _refuse_inputs(model: Path, inputs: dict[str, str | Path | None]) -> None:
+    """No file that the run reads may be the one it writes, not even with --force."""
+    for option, path in inputs.items():
+        if path is not None and os.path.realpath(path) == os.path.realpath(model):
+            raise ConfigError(
+                f"--out {model} is what {option} reads", "--out FILE.pt goes elsewhere"
+            )
 
 
 def _default_name(task: Task) -> str:

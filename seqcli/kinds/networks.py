@@ -14,6 +14,7 @@ from seqcli.nn.models import LanguageModel, TextClassifier
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.wide import Wide
 
+MOST_WIDE = 1 << 28  # numbers in an n-gram table: 1 GB, and as much for gradient and momentum
 MOST_ONE_HOT = 4096  # an identity of this size is 64 MB
 
 
@@ -46,6 +47,11 @@ def text_classifier(
     stack = recurrent(model, model.embed or vocabulary, 0.0)  # the read-out is dropped instead
     read_out = ReadOut(model.read_out, stack.width)
     dense = Dense(read_out.width, model.dense, outputs, model.dense_dropout)
+    if model.wide and model.wide_buckets * outputs > MOST_WIDE:
+        raise ConfigError(
+            f"an n-gram table of {model.wide_buckets:,} rows for {outputs:,} labels is too large",
+            f"--set model.wide_buckets={MOST_WIDE // outputs} is the most",
+        )
     wide = Wide(model.wide_buckets, outputs) if model.wide else None
     network = TextClassifier(
         embedding,

@@ -104,6 +104,10 @@ def _binary(path: str | Path, line: int) -> DataError:
 
 def _undecodable(path: str | Path, done: int, encoding: str, error: UnicodeError) -> DataError:
     hint = "name the file's encoding, for example --encoding cp1252"
+    if isinstance(error, UnicodeDecodeError) and error.object[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        hint = "it begins like UTF-16: --encoding utf-16"
+    elif encoding.lower().startswith(("utf-16", "utf-32", "utf16", "utf32")):
+        hint = "without --encoding it is read as UTF-8"
     if not isinstance(error, UnicodeDecodeError):  # UTF-16 and UTF-32 without their mark
         return DataError(path, done + 1, f"{encoding} text expected, found: {error}", hint)
     # Text is decoded block by block: the lines of this block before the bad byte count too.

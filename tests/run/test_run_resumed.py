@@ -50,26 +50,26 @@ def killing(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr(modelfile, "save", saving)
 
 
-@pytest.mark.parametrize("writes", range(8))
+@pytest.mark.parametrize("writes", range(9))
 def test_a_run_killed_between_any_two_writes_goes_on(
     folder: Path, whole: Whole, writes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OUT.pt and last.pt at each epoch's end, both again when the best model is scored."""
+    """last.pt at the start, OUT.pt and last.pt at each epoch's end, both again when scored."""
     asked = job(folder, "killed", force=True)
     with monkeypatch.context() as patch:
         killing(patch, writes)
         # as if it had just been saved, in the middle of the last epoch and after each update
-        patch.setattr("seqcli.run.SAVE_SECONDS", -1.0 if writes in (3, 5) else 60.0)
+        patch.setattr("seqcli.run.SAVE_SECONDS", -1.0 if writes in (4, 6) else 60.0)
         killed = False
         try:
             finished(asked)
         except Killed:
             killed = True
-    writes_in_all = 3 + sum(row["best"] for row in whole.log) + 2
+    writes_in_all = 4 + sum(row["best"] for row in whole.log) + 2
     assert killed == (writes < writes_in_all)
     asked = replace(asked, force=False, resume=True)
     notes = [event.notes for event in run(asked) if isinstance(event, Started)]
-    if writes < 2:
+    if writes == 0:
         assert notes == [("nothing to resume yet: starting anew",)]
     whole.equals(asked, finished(asked).result)
 
@@ -98,7 +98,9 @@ def test_saved_in_the_last_step_and_killed_before_the_epoch_is(
     asked = job(folder, "twice", force=True)
     with monkeypatch.context() as patch:
         patch.setattr("seqcli.run.SAVE_SECONDS", -1.0)
-        killing(patch, 5)  # five updates, each saved; then OUT.pt is not written any more
+        killing(
+            patch, 6
+        )  # the start and five updates, each saved; then OUT.pt is not written any more
         with pytest.raises(Killed):
             finished(asked)
     assert len(log_rows(asked.out)) == 1
