@@ -150,10 +150,8 @@ class _Run:
         try:
             unpack(saved.description["state"], saved.tensors, self.state)
         except (KeyError, RuntimeError, ValueError) as error:
-            raise TrainingError(
-                f"{self.folder.last}: does not fit these settings",
-                "start anew with --force",
-            ) from error
+            why = f"{self.folder.last}: does not fit these settings"
+            raise TrainingError(why, "start anew with --force") from error
         # an epoch under way is first brought to its end, whatever the limits are now
         done = "" if self.state.batch else settle(saved.description["state"], self.config.train)
         self.state.finished = done

@@ -133,6 +133,10 @@ def train(
         raise ConfigError("--task is missing", "seqcli train --list shows the tasks")
     if resume and force:
         raise ConfigError("--resume goes on with a run, --force overwrites it: give one of them")
+    if allow_changed_data and not resume:
+        raise ConfigError("--allow-changed-data goes with --resume")
+    if data is not None and any(text.startswith("data.path=") for text in settings or []):
+        raise ConfigError("--data and --set data.path name the same thing: give one of them")
     if hidden is not None and "," in hidden and layers is None:
         layers = len(hidden.split(","))
     flags: dict[str, object] = {

@@ -35,6 +35,7 @@ class Cell(nn.Module):
 
     gates: ClassVar[int]
     states: ClassVar[int] = 1
+    second_bias: ClassVar[bool] = False  # inside the product with h, where that is reset after
 
     def __init__(
         self,
@@ -55,6 +56,9 @@ class Cell(nn.Module):
         self.weight_ih = nn.Parameter(torch.empty(rows, inputs))
         self.weight_hh = nn.Parameter(torch.empty(rows, hidden))
         self.bias = nn.Parameter(torch.empty(rows)) if bias else None
+        self.reset_after = reset_after
+        second = bias and reset_after and self.second_bias
+        self.bias_hh = nn.Parameter(torch.empty(rows)) if second else None
 
     def project(self, x: Tensor) -> Tensor:
         """The inputs' share of the gates: (..., E) -> (..., gates * H)."""
@@ -107,27 +111,7 @@ class GRU(Cell):
     """Cho et al. 2014: h' = (1 - z) n + z h; the reset gate acts after U h (cuDNN) or before it."""
 
     gates = 3
-
-    def __init__(
-        self,
-        inputs: int,
-        hidden: int,
-        *,
-        bias: bool = True,
-        activation: str = "tanh",
-        recurrent_activation: str = "sigmoid",
-        reset_after: bool = True,
-    ) -> None:
-        super().__init__(
-            inputs,
-            hidden,
-            bias=bias,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-        )
-        self.reset_after = reset_after
-        two = bias and reset_after
-        self.bias_hh = nn.Parameter(torch.empty(self.gates * hidden)) if two else None
+    second_bias = True
 
     def step(self, projected: Tensor, state: State, drop: Tensor | None = None) -> State:
         """See `Cell.step`."""

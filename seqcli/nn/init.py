@@ -16,7 +16,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from seqcli.errors import lookup
-from seqcli.nn.cells import GRU, LSTM, Cell
+from seqcli.nn.cells import LSTM, Cell
 
 
 def _keras(cell: Cell, scale: float, generator: Generator) -> None:
@@ -51,8 +51,7 @@ def _uniform_biases(cell: Cell, scale: float, generator: Generator) -> None:
 
 
 def _biases(cell: Cell) -> list[Tensor]:
-    second = cell.bias_hh if isinstance(cell, GRU) else None
-    return [bias for bias in (cell.bias, second) if bias is not None]
+    return [bias for bias in (cell.bias, cell.bias_hh) if bias is not None]
 
 
 SCHEMES: dict[str, Callable[[Cell, float, Generator], None]] = {

@@ -107,8 +107,7 @@ class Direction(nn.Module):
         cell = self.cell
         weights: list[Tensor] = [cell.weight_ih, cell.weight_hh]
         if cell.bias is not None:
-            second = cell.bias_hh if isinstance(cell, GRU) else None
-            weights += [cell.bias, self.zeros if second is None else second]
+            weights += [cell.bias, self.zeros if cell.bias_hh is None else cell.bias_hh]
         first = tuple(part.unsqueeze(0).contiguous() for part in state)
         shape = (cell.bias is not None, 1, 0.0, self.training, False, True)
         if isinstance(cell, LSTM):

@@ -127,3 +127,12 @@ def test_a_signal_while_starting(
     # Before Python has started the system's own way of ending counts.
     assert process.returncode in (128 + number, -number, 1 if wait < 0.1 else 128 + number)
     assert wait < 0.1 or "Traceback" not in told
+
+
+@pytest.mark.parametrize("options", ["--allow-changed-data", "--data a.tsv --set data.path=b.tsv"])
+def test_options_that_mean_nothing_together(
+    options: str, tmp_path: Path, shell: dict[str, str]
+) -> None:
+    done = run(f"seqcli train --task spam {options}", tmp_path, shell)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
