@@ -14,6 +14,8 @@ from torch import Tensor
 
 from seqcli.errors import ConfigError, TrainingError
 
+SMALL_STEP = 4_000_000  # multiply-adds: 40 microseconds of one core
+
 
 @dataclass(frozen=True)
 class Runtime:
@@ -66,6 +68,15 @@ def set_threads(threads: int | None) -> int:
     return count
 
 
+def worth_threads(multiply_adds: int) -> int | None:
+    """1 where a time step of a batch has too little work to share; None: as many as there are.
+
+    Two threads gain nothing on a small step, and lose a hundredfold when another program wants a
+    core: each of its thousands of joins then waits for the scheduler.
+    """
+    return 1 if multiply_adds < SMALL_STEP else None
+
+
 def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
@@ -83,6 +94,24 @@ def keep_freed_memory() -> None:
         trim_threshold, map_threshold = -1, -3
         mallopt(map_threshold, 1 << 30)
         mallopt(trim_threshold, (1 << 31) - 1)
+
+
+def training_runtime(
+    device: str,
+    threads: int | None,
+    precision: str,
+    *,
+    bfloat16_helps: bool,
+    multiply_adds: int,
+) -> Runtime:
+    """Device, precision and threads as asked for, or what suits a model of this cell and size.
+
+    `multiply_adds`: of one time step of a batch. Errors: ConfigError, TrainingError.
+    """
+    keep_freed_memory()
+    place = choose_device(device)
+    chosen = choose_precision(precision, place, bfloat16_helps)
+    return Runtime(place, chosen, set_threads(threads or worth_threads(multiply_adds)))
 
 
 def choose_precision(asked: str, device: torch.device, helps: bool) -> str:

@@ -19,8 +19,7 @@ import seqcli
 from seqcli import config as configs
 from seqcli import counting, modelfile
 from seqcli.checkpoint import pack, parameters, unpack
-from seqcli.config import TrainConfig
-from seqcli.device import Runtime, choose_device, choose_precision, keep_freed_memory, set_threads
+from seqcli.device import Runtime, training_runtime
 from seqcli.errors import SeqcliError, TrainingError
 from seqcli.evaluation import evaluate
 from seqcli.files import lock, sweep, write_bytes
@@ -94,7 +93,7 @@ def run(job: Job) -> Iterator[RunEvent]:
 
 def _run(job: Job, folder: RunFolder, saved: modelfile.ModelFile | None) -> Iterator[RunEvent]:
     config = job.task.config
-    if saved is not None and _complete(folder, saved.description, config.train):
+    if saved is not None and folder.complete(saved.description, config.train):
         yield Finished(saved.description["result"], folder, "complete", already=True)
         return
     prepared = KINDS[config.kind].prepare(config, job.data, folder.path, interrupts.poll)
@@ -114,12 +113,16 @@ class _Run:
         self.job, self.folder, self.prepared = job, folder, prepared
         self.config, self.kind = job.task.config, prepared.kind
         train = self.config.train
-        keep_freed_memory()
-        device = choose_device(job.device)
+        self.runtime = training_runtime(
+            job.device,
+            job.threads,
+            train.precision,
+            bfloat16_helps=self.config.model.cell == "lstm",
+            multiply_adds=self.table().multiply_adds_per_step * train.batch_size,
+        )
+        device = self.runtime.device
         if train.deterministic:
             torch.use_deterministic_algorithms(True)
-        precision = choose_precision(train.precision, device, self.config.model.cell == "lstm")
-        self.runtime = Runtime(device, precision, set_threads(job.threads))
         torch.manual_seed(train.seed)
         model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
         self.state = TrainState(model, Updater(model, train))
@@ -279,11 +282,6 @@ class _Run:
                 "sample": self.job.sample,
             },
         }
-
-
-def _complete(folder: RunFolder, then: dict[str, Any], train: TrainConfig) -> bool:
-    """Whether nothing is left to do, with the limits as they are now."""
-    return then["complete"] and folder.model.exists() and bool(settle(then["state"], train))
 
 
 def _changed(prepared: Prepared, then: dict[str, Any], job: Job) -> Prepared:

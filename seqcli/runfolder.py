@@ -10,10 +10,11 @@ from typing import Any
 
 from seqcli import config as configs
 from seqcli import modelfile, plots
-from seqcli.config import Config
+from seqcli.config import Config, TrainConfig
 from seqcli.errors import ConfigError, ModelFileError, SeqcliError
 from seqcli.files import append_line, write_bytes
 from seqcli.kinds.contract import Figures
+from seqcli.training import settle
 
 # The data's path too: its fingerprint says whether it is the same.
 MAY_CHANGE = frozenset(
@@ -105,6 +106,10 @@ class RunFolder:
             raise
         _same_settings(config, saved.description["config"])
         return saved
+
+    def complete(self, then: dict[str, Any], train: TrainConfig) -> bool:
+        """Whether a run described so has nothing left to do, with the limits as they are now."""
+        return then["complete"] and self.model.exists() and bool(settle(then["state"], train))
 
     def clear(self) -> None:
         """Remove what an earlier run left; its model stays until there is a better."""

@@ -22,7 +22,8 @@ Device = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None, typer.Option(min=1, max=1024, help="Processor threads.  [default: one a core]")
+    int | None,
+    typer.Option(min=1, max=1024, help="Processor threads.  [default: by the model's size]"),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", help="No progress, only errors and results.  [default: no]")
