@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import sys
@@ -154,7 +155,9 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "params": params,
 }
 for name, command in COMMANDS.items():
-    app.command(name)(command)
+    # What a docstring says after its \\b, the examples, ends the help, below the options.
+    words, _, examples = inspect.cleandoc(command.__doc__ or "").partition("\b\n")
+    app.command(name, help=words, epilog=f"\b\n{examples}")(command)
 
 
 def main() -> None:

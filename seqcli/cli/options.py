@@ -23,7 +23,9 @@ Device = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, max=1024, help="Processor threads.  [default: by the model's size]"),
+    typer.Option(
+        min=1, max=1024, help="Processor threads.  [default: one a core; a small training one]"
+    ),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", help="No progress, only errors and results.  [default: no]")

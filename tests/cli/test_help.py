@@ -37,8 +37,8 @@ SLOW = {("train", 0)}  # examples that train for more than 20 seconds
 
 
 def examples(command: str) -> list[str]:
-    """The commands that stand after `Examples:`, which ends a docstring."""
-    _, _, tail = (COMMANDS[command].help or "").partition("Examples:")
+    """The commands that stand after `Examples:`, which ends the help."""
+    _, _, tail = (COMMANDS[command].epilog or "").partition("Examples:")
     return [line.strip() for line in tail.splitlines() if line.strip()]
 
 
@@ -63,6 +63,8 @@ def test_help_ends_with_two_examples(command: str) -> None:
     lines = examples(command)
     assert len(lines) == 2
     assert all(re.search(rf"(^|\| )seqcli {command} ", line) for line in lines)
+    shown = invoke(command, "--help", COLUMNS="80").stdout.rstrip().splitlines()
+    assert [line.strip() for line in shown[-2:]] == lines
 
 
 @pytest.mark.parametrize("command", COMMANDS)
