@@ -92,7 +92,7 @@ def copy_into(cell: Cell, theirs: nn.RNNCellBase) -> None:
             assert theirs.bias_ih is not None
             assert theirs.bias_hh is not None
             theirs.bias_ih.copy_(cell.bias)
-            second = getattr(cell, "bias_hh", None)
+            second = cell.bias_hh
             theirs.bias_hh.copy_(torch.zeros_like(cell.bias) if second is None else second)
 
 
