@@ -8,6 +8,7 @@ import pytest
 from seqcli.config import DataConfig
 from seqcli.labeled import LabeledData, load
 from seqcli.readers import discover
+from seqcli.taskfile import resolve
 
 
 def loaded(path: Path, data: DataConfig) -> LabeledData:
@@ -55,3 +56,15 @@ def test_the_real_reviews_have_ten_thousand_rows(real_data: Path) -> None:
     }
     assert len(found.vocab) == 10_000
     assert np.bincount(found.splits["valid"].labels).tolist() == [1250, 1250]
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("preset", ["", "rnn"])
+def test_the_spam_task_expects_what_it_will_find(real_data: Path, preset: str) -> None:
+    """`params --task spam` counts without the data, by these sizes (seed 1)."""
+    task = resolve("spam", preset)
+    path = real_data / "sms-spam" / "SMSSpamCollection.tsv"
+    data = task.config.data
+    found = load(discover(path, data), data, seed=1)
+    assert len(found.vocab) == task.expected.vocabulary
+    assert len(found.labels) == task.expected.outputs
