@@ -16,9 +16,10 @@ from seqcli.interrupts import interrupts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from seqcli.drawing import Options
     from seqcli.kinds.language_model import LanguageModel
     from seqcli.loading import Loaded
-    from seqcli.sampling import Drawn, Options
+    from seqcli.sampling import Drawn
 
 MOST = 1 << 24  # texts, and tokens of one
 
@@ -40,6 +41,9 @@ Penalty = Annotated[
     float, typer.Option(help="Above 1, tokens already seen become less likely (CTRL).")
 ]
 Seed = Annotated[int | None, typer.Option(help="Of the draws.  [default: drawn, and said]")]
+Precision = Annotated[
+    str, typer.Option(help="Of matrix products: fp32, bf16, or auto, the faster of them here.")
+]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Print tokens as they are drawn.  [default: no]")
 ]
@@ -59,6 +63,7 @@ def sample(
     seed: Seed = None,
     stream: Stream = False,
     device: options.Device = "auto",
+    precision: Precision = "auto",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
     as_json: Annotated[
@@ -74,15 +79,18 @@ def sample(
     """
     path = options.model_path(model)
     _check(temperature, top_k, top_p, count, max_tokens, lines, repetition_penalty, seed)
+    if precision not in ("auto", "fp32", "bf16"):
+        raise ConfigError(f"unknown precision {precision!r}", "one of: auto, fp32, bf16")
     if stream and (count > 1 or as_json):
         raise ConfigError(
             "--stream prints one text as it grows: not with --count or --json",
             "leave out --stream",
         )
+    options.described(path)  # refused, if at all, before torch is imported
     with interrupts.at_once():
+        from seqcli.drawing import Options
         from seqcli.kinds.language_model import LanguageModel
         from seqcli.loading import load_model
-        from seqcli.sampling import Options
 
     loaded = load_model(path, device=device, threads=threads)
     kind = loaded.kind
@@ -100,7 +108,7 @@ def sample(
         max_tokens=max_tokens,
         lines=lines,
     )
-    _sample(loaded, kind, _prompt(prompt), wanted, seed, count, stream, quiet, as_json)
+    _sample(loaded, kind, _prompt(prompt), wanted, seed, count, precision, stream, quiet, as_json)
 
 
 def _check(
@@ -142,13 +150,15 @@ def _sample(
     wanted: Options,
     seed: int | None,
     count: int,
+    precision: str,
     stream: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from seqcli.device import keep_freed_memory
+    from seqcli.device import choose_precision, keep_freed_memory
     from seqcli.nn.models import LanguageModel as Network
-    from seqcli.sampling import Specials, generate
+    from seqcli.nn.stepping import bfloat16_pays
+    from seqcli.sampling import TOGETHER, Specials, generate
 
     context, unknown = kind.context(prompt)
     if unknown:
@@ -157,13 +167,16 @@ def _sample(
     if seed is None:
         seed = _drawn_seed(quiet or wanted.greedy)
     keep_freed_memory()
+    network, device = cast(Network, loaded.model), loaded.runtime.device
+    pays = device.type == "cpu" and bfloat16_pays(network, min(count, TOGETHER))
     texts = generate(
-        cast(Network, loaded.model),
+        network,
         context,
         Specials(kind.vocab.unknown, kind.vocab.end),
         wanted,
         seed=seed,
         count=count,
+        half=choose_precision(precision, device, pays) == "bf16",
         poll=interrupts.poll,
         tell=_teller(kind, prompt) if stream else None,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,7 +9,7 @@ from torch.nn import functional as F
 from seqcli.nn.cells import State
 from seqcli.nn.heads import Dense, OneHot, ReadOut, log_probabilities
 from seqcli.nn.losses import linear_cross_entropy
-from seqcli.nn.recurrent import Direction, Recurrent
+from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.wide import Wide
 
 Bags = tuple[Tensor, Tensor, Tensor]  # buckets (N,), starts (B,), weights (N,): see nn.wide
@@ -114,22 +112,3 @@ class LanguageModel(nn.Module):
             dtype,
             scale,
         )
-
-    def logits(
-        self, ids: Tensor, state: tuple[State, ...] | None
-    ) -> tuple[Tensor, tuple[State, ...]]:
-        """ids (B, T) -> logits of the next word (B, V) after the last of them, and the state."""
-        outputs, state = self(ids, state)
-        return self.output(outputs[:, -1]).float(), state
-
-    def step(self, ids: Tensor, state: tuple[State, ...]) -> tuple[Tensor, tuple[State, ...]]:
-        """One token a row, ids (B,) -> logits of the next (B, V), and the state; in eval mode."""
-        x = self.embedding(ids)
-        states = []
-        for layer, old in zip(self.recurrent.layers, state, strict=True):
-            (direction,) = layer.children()
-            x, new = cast(Direction, direction).cell(x, old)
-            states.append(new)
-        # the bias afterwards: addmm first copies it to every row
-        logits = F.linear(x, self.output.weight).add_(self.output.bias)
-        return logits.float(), tuple(states)

@@ -116,11 +116,11 @@ def test_a_language_model_is_what_is_counted(
     assert sizes(network) == (table.total, table.trainable)
     assert all(weight.isfinite().all() for weight in network.parameters())
     ids = torch.randint(0, vocabulary, (3, 4))
-    logits, state = network.logits(ids, None)
-    assert logits.shape == (3, vocabulary)
-    first = network.logits(ids[:, :2], None)[1]
-    again, state_again = network.logits(ids[:, 2:], first)
-    torch.testing.assert_close(again, logits)
+    outputs, state = network(ids, None)
+    assert network.output(outputs).shape == (3, 4, vocabulary)
+    first = network(ids[:, :2], None)[1]
+    again, state_again = network(ids[:, 2:], first)
+    torch.testing.assert_close(again, outputs[:, 2:])
     torch.testing.assert_close(state_again, state)
 
 

@@ -14,17 +14,9 @@ from tiny_language import tiny
 from torch import Tensor
 
 from seqcli import sampling
+from seqcli.drawing import Options, choose, draw, penalized, restricted, tempered
 from seqcli.nn.models import LanguageModel
-from seqcli.sampling import (
-    Drawn,
-    Options,
-    Specials,
-    draw,
-    generate,
-    penalized,
-    restricted,
-    tempered,
-)
+from seqcli.sampling import Drawn, Specials, generate
 
 BOTH = Specials(0, 1)  # of tiny_language's words
 NEITHER = Specials(None, None)
@@ -72,6 +64,26 @@ def test_a_draw_inverts_the_distribution_function(values: list[float], number: f
     assert shares[drawn] > 0
     below = float(shares[:drawn].sum())
     assert below - 1e-5 <= number <= below + float(shares[drawn]) + 1e-5
+
+
+@pytest.mark.parametrize("shift", [-200.0, -80.0, 0.0, 80.0, 200.0])
+@pytest.mark.parametrize("rows", [2, 5])
+def test_logits_beyond_the_range_of_exp_change_nothing(shift: float, rows: int) -> None:
+    numbers = evenly(rows)
+    plain = choose(TEN.expand(rows, -1), None, Options(), numbers)
+    moved = choose(TEN.expand(rows, -1) + shift, None, Options(), numbers)
+    assert moved[0].tolist() == plain[0].tolist()
+    for one, other in zip(moved[1:], plain[1:], strict=True):
+        assert one == pytest.approx(other + shift, abs=1e-4)
+
+
+def test_a_token_without_weight_is_never_drawn() -> None:
+    """Neither at the ends, where rounding could reach past the last one that has weight."""
+    logits = torch.tensor([[-math.inf, 1.0, -math.inf, 0.0, -math.inf]])
+    for rows in (1, 5):
+        for number in (0.0, 1 - 2**-53):
+            found = choose(logits.expand(rows, -1), None, Options(), np.full(rows, number))[0]
+            assert set(found.tolist()) == {3 if number else 1}
 
 
 def test_draw_leaves_its_logits_alone() -> None:
@@ -240,7 +252,7 @@ def test_drawn_tokens_follow_the_model() -> None:
     texts = generate(network, [1], BOTH, options, seed=1, count=20_000)
     counts = np.bincount([text.ids[0] for text in texts], minlength=12)
     with torch.no_grad():
-        logits = network.logits(torch.tensor([[1]]), None)[0][0].double()
+        logits = network.output(network(torch.tensor([[1]]), None)[0][0, 0]).double()
     logits[0] = -torch.inf
     assert abs(chi_square(counts, logits.softmax(0).numpy())) < 4
 
