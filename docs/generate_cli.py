@@ -30,6 +30,44 @@ Completion for your shell: `seqcli --install-completion`. What `--set` and task 
 [settings.md](settings.md).
 """
 
+TAIL = """\
+## JSON of classifiers
+
+`eval --json`, and `valid` and `test` of `train --json`:
+
+| key | value |
+|---|---|
+| `count`, `loss` | examples; mean negative log-likelihood of the true label, nats |
+| `accuracy`, `macro_f1`, `mcc`, `majority` | `majority`: the accuracy of always \
+giving the most frequent label |
+| `accuracy_interval`, `macro_f1_interval` | `[low, high]`: the middle 95 % of 1,000 bootstrap \
+samples, drawn with a fixed seed; of macro-F1 null where more than 500 cells of the \
+confusion matrix are filled |
+| `labels`, `per_label` | by label `precision`, `recall`, `f1`, `support` |
+| `confusion` | rows true, columns predicted, in the order of `labels`; null \
+above 1,000 labels |
+| `mistakes` | with `--mistakes N`, the surest first: `text`, `label`, `predicted`, \
+`prob` (of the predicted label), `path`, `line` (the row of a parquet table) |
+
+`classify --json`, one document a text:
+
+| key | value |
+|---|---|
+| `text`, `label`, `prob` | the likeliest label, or that of `--abstain-label`; its probability |
+| `probs` | every label's probability, or the likeliest with `--top-k` |
+| `unknown_share` | share of the tokens that the vocabulary lacks |
+| `explain` | with `--explain`: `[[token, weight], ...]` in the order of the text, tokens \
+as they stand there |
+
+The weight of a token is what the log-odds of the likeliest label, ln(p / (1 - p)), lose when the
+token is left out and the rest is read anew. Only tokens that the model reads are listed. In a text
+of many hundred tokens, neighbors of little weight are left out together and share theirs.
+
+On a terminal `--explain` colors the text: cyan for the label, yellow against it, filled where the
+weight is great. Elsewhere, and with `NO_COLOR`, the ten heaviest tokens stand behind the answer as
+`token:+weight`; in a table, `explain` is a column of JSON.
+"""
+
 
 def page() -> str:
     """The whole page."""
@@ -44,7 +82,7 @@ def page() -> str:
             name, [], parent=context, resilient_parsing=True, terminal_width=WIDTH
         )
         parts.append(section(f"seqcli {name}", command.get_help(inner)))
-    return "\n".join(parts)
+    return "\n".join([*parts, TAIL])
 
 
 def section(title: str, text: str) -> str:

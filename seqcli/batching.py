@@ -15,7 +15,7 @@ from torch import Tensor
 from seqcli.sequences import Sequences
 
 ROUND = 8  # padded lengths are multiples of this: oneDNN keeps code and buffers for every shape
-EVALUATION_TOKENS = 1 << 15  # of a batch that is only read: bounded memory whatever the lengths
+EVALUATION_TOKENS = 1 << 14  # of a batch that is only read: bounded memory whatever the lengths
 
 
 Bags = tuple[Tensor, Tensor, Tensor]  # what nn.wide.Wide takes
@@ -103,14 +103,14 @@ def bucketed_order(
 
 
 def label_order(
-    labels: NDArray[np.int64], batch_size: int, random: np.random.Generator
+    labels: NDArray[np.int64], batch_size: int, draws: int, random: np.random.Generator
 ) -> list[NDArray[np.int64]]:
-    """As many draws as there are rows: a label uniformly, then one of its rows."""
+    """`draws` row numbers: a label uniformly, then one of its rows, again and again."""
     present, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     grouped = np.argsort(inverse, kind="stable")
     starts = np.cumsum(counts) - counts
-    drawn = random.integers(len(present), size=len(labels))
-    rows = grouped[starts[drawn] + (random.random(len(labels)) * counts[drawn]).astype(np.int64)]
+    drawn = random.integers(len(present), size=draws)
+    rows = grouped[starts[drawn] + (random.random(draws) * counts[drawn]).astype(np.int64)]
     return [rows[at : at + batch_size] for at in range(0, len(rows), batch_size)]
 
 

@@ -21,12 +21,11 @@ from seqcli.config import DataConfig
 from seqcli.errors import DataError
 from seqcli.readers.record import Record
 from seqcli.readers.source import Source
-from seqcli.sequences import Ids, Sequences, SequencesBuilder
+from seqcli.sequences import Features, Made, Sequences, SequencesBuilder
 from seqcli.splits import NOT_SAID, PARTS, TRAIN, assign, text_key
 from seqcli.tokens import Tokenizer, tokenizer
 from seqcli.vocab import Vocab
 
-Features = Callable[[str], Ids]
 POLL_EVERY = 1000  # records between two looks at the stop flag
 LISTED = 20  # labels named in a message
 
@@ -81,7 +80,7 @@ def load(
     """Read all records once, split them, and turn their tokens into ids.
 
     vocab and labels: a model's, to read its data anew; otherwise the vocabulary is fitted on
-    the training rows and labels are sorted. features: a row of int32 for each raw text.
+    the training rows and labels are sorted. features: makes a row of int32 of each raw text.
     poll is called every thousand records; it may raise to stop.
     Errors: DataError for unreadable data, no training row, fewer than two labels, or a label
     that is not one of `labels`.
@@ -172,7 +171,7 @@ class _Scan:
     ) -> _Scan:
         split = tokenizer(data).split
         provisional, labels = _growing(), _growing(known or ())
-        ids, extra = SequencesBuilder(), SequencesBuilder()
+        ids, extra = SequencesBuilder(), Made(features)
         places, keys, official = array("q"), array("Q"), array("b")
         for code, record in _numbered(source, poll):
             if known is not None and record.label not in labels:
@@ -181,8 +180,7 @@ class _Scan:
             places.append(labels[record.label])
             keys.append(text_key(record.text, casefold=data.repeats_casefold))
             official.append(code)
-            if features is not None:
-                extra.append(features(record.text).tolist())
+            extra.add(record.text)
         if not places:
             raise DataError(source.path, 0, "at least one labeled text expected, none found")
         found = np.array(places, np.int64)
@@ -193,7 +191,7 @@ class _Scan:
         return cls(
             list(provisional),
             ids.build(),
-            extra.build() if features is not None else None,
+            extra.build(),
             names,
             found,
             np.array(keys, np.uint64),

@@ -27,11 +27,12 @@ FALLBACK = {"test": "valid", "valid": "train"}
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is to be scored: the split's name, its data, and lines for the person."""
+    """What is to be scored: the split's name, its data, lines for the person, and where it is."""
 
     split: str
     data: Any
     notes: tuple[str, ...]
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,15 @@ class Loaded:
     model: nn.Module
     runtime: Runtime
 
-    def evaluate(self, chosen: Chosen, columns: int | None = None) -> Figures:
+    def evaluate(
+        self, chosen: Chosen, columns: int | None = None, figures: Score | None = None
+    ) -> Figures:
         """Figures of the chosen data, in float32; a language model may read `columns` at once.
 
-        Errors: ConfigError for `columns` that make no sense.
+        `figures` takes the place of the kind's own. Errors: ConfigError for `columns` that make
+        no sense.
         """
-        figures: Score = self.kind.figures
+        figures = figures or self.kind.figures
         if columns is not None:
             if not isinstance(self.kind, LanguageModel):
                 raise ConfigError(
@@ -91,7 +95,7 @@ class Loaded:
             data = self._read(path, split)
         if data is None:
             raise DataError(path, 0, f"no {split} split there", "--split all scores whatever is")
-        return Chosen(split, data, tuple(notes))
+        return Chosen(split, data, tuple(notes), path)
 
     def _read(self, path: Path, split: str) -> Any:
         try:
@@ -122,7 +126,6 @@ def load_model(
     file = modelfile.load_trained(path)
     changed = {name: value for name, value in (reading or {}).items() if value is not None}
     try:
-        _described(file.description)
         table = file.description["config"]
         if table["kind"] == LanguageModel.name and changed.keys() - {"encoding"}:
             raise ConfigError("--text-column and --label-column do nothing in a language model")
@@ -142,17 +145,3 @@ def load_model(
     model.load_state_dict(file.tensors)
     return Loaded(path, file.description, kind, model.to(runtime.device).eval(), runtime)
 
-
-def _described(description: dict[str, Any]) -> None:
-    """Refuse a description that would fail later, in words nobody could use."""
-    for name in ("vocabulary", "labels"):
-        items = description.get(name, [])
-        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise ValueError(f"{name} is not a list of text")
-        if len(set(items)) != len(items):
-            raise ValueError(f"{name} has an entry twice")
-    data = description.get("data")
-    if not isinstance(data, dict) or not all(
-        isinstance(data.get(key), str) for key in ("path", "sha256")
-    ):
-        raise ValueError("it does not say what it was trained on")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +21,10 @@ from seqcli.sequences import Sequences
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64 (Steele et al. 2014), as is the mixing
 MIXER = np.uint64(0xBF58476D1CE4E5B9)
 WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+|[^\w\s]|_")
-SPACE = re.compile(r"\s+")
+ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+|[^a-z0-9\s]")  # the same, of lower case
 DIGIT = re.compile(r"\d")
+PORTION = 1 << 15  # characters hashed together: their numbers stay in the processor's cache
+REMEMBERED = 1 << 17  # words whose numbers are kept, 15 MB
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,46 @@ class Ngrams:
 
     def row(self, text: str) -> NDArray[np.int32]:
         """The distinct buckets of a text, (N,), rising."""
-        parts = []
-        share = self.share
+        return self.rows([text]).ids.astype(np.int32, copy=False)
+
+    def rows(self, texts: Sequence[str]) -> Sequences:
+        """The distinct buckets of each text, int32, rising in each row."""
+        portions = [self._portion(some) for some in self._portions(texts)]
+        ids = [found for found, _ in portions]
+        lengths = [length for _, found in portions for length in found]
+        offsets = np.cumsum([0, *lengths], dtype=np.int64)
+        return Sequences(np.concatenate(ids) if ids else np.empty(0, np.int32), offsets)
+
+    def _portions(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Texts one after another, so many that arrays stay in the cache, and keys in 32 bits."""
+        most = max(1, 2**32 // self.buckets)
+        begun = held = 0
+        for place, text in enumerate(texts):
+            if held >= PORTION or place - begun == most:
+                yield texts[begun:place]
+                begun, held = place, 0
+            held += len(text)
+        if begun < len(texts):
+            yield texts[begun:]
+
+    def _portion(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], list[int]]:
+        """Buckets of a portion's texts, and how many each of them has."""
+        lowered = [text.lower() for text in texts]
+        keys = [np.empty(0, np.uint32)]  # row * buckets + bucket
         if self.words:
-            parts.append(_hashed(_word_codes(text), self.words, share))
+            codes = _word_codes(lowered)
+            keys += _keys(*codes, self.words, self.share, 0, self.buckets)
         if self.characters:
-            start = share if self.words else 0
-            parts.append(_hashed(_character_codes(text), self.characters, share) + start)
-        return np.concatenate(parts).astype(np.int32)
+            start = self.share if self.words else 0
+            codes = _character_codes(lowered)
+            keys += _keys(*codes, self.characters, self.share, start, self.buckets)
+        found = np.sort(np.concatenate(keys))
+        if len(found):
+            found = found[np.concatenate(([True], found[1:] != found[:-1]))]
+        first = np.arange(len(texts) + 1, dtype=np.uint64) * np.uint64(self.buckets)
+        lengths = np.diff(np.searchsorted(found, first))
+        ids = found - np.repeat(first[:-1].astype(np.uint32), lengths)
+        return ids.astype(np.int32), lengths.tolist()
 
     @property
     def share(self) -> int:
@@ -55,37 +91,82 @@ class Ngrams:
         return (1 / np.sqrt(counts[owner])).astype(np.float32)
 
 
-def _word_codes(text: str) -> NDArray[np.uint64]:
-    """A number for each word of the lower-cased text; a number counts by its digits alone."""
-    codes = [
-        zlib.crc32(
-            b"0" * min(len(word), 12) if word.isdecimal() else word.encode("utf-8", "surrogatepass")
-        )
-        for word in WORD.findall(text.lower())
-    ]
-    return np.array(codes, np.uint64)
+class _Codes(dict[str, int]):
+    """A number for each word; a number counts by its digits alone. Words come again and again."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        spelled = "0" * min(len(word), 12) if word.isdecimal() else word
+        code = self[word] = zlib.crc32(spelled.encode("utf-8", "surrogatepass"))
+        return code
 
 
-def _character_codes(text: str) -> NDArray[np.uint64]:
-    """Code points of the lower-cased text, spaces run together, one at each end, digits as 0."""
-    line = DIGIT.sub("0", SPACE.sub(" ", f" {text.lower()} "))
-    return np.frombuffer(line.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+_codes = _Codes()
 
 
-def _hashed(codes: NDArray[np.uint64], orders: tuple[int, ...], buckets: int) -> NDArray[np.int64]:
-    """Distinct buckets of all n-grams of these orders, rising."""
+def _word_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """A number for each word of lower-cased texts, and its text's place: (N,) each."""
+    rows = [(ASCII_WORD if text.isascii() else WORD).findall(text) for text in texts]
+    count = sum(map(len, rows))
+    codes = map(_codes.__getitem__, chain.from_iterable(rows))
+    return np.fromiter(codes, np.uint64, count), _owners(rows)
+
+
+def _character_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """Code points of lower-cased texts, spaces run together, one at each end, digits as 0.
+
+    And each one's text's place: (N,) each.
+    """
+    lines = [f" {' '.join(text.split())} " if text.strip() else " " for text in texts]
+    lines = [line if line.isascii() else DIGIT.sub("0", line) for line in lines]
+    joined = "".join(lines).encode("utf-32-le", "surrogatepass")
+    codes = np.frombuffer(joined, np.uint32).astype(np.uint64)
+    codes[(codes >= ord("0")) & (codes <= ord("9"))] = ord("0")
+    return codes, _owners(lines)
+
+
+def _owners(rows: Sequence[Sized]) -> NDArray[np.uint32]:
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    return np.repeat(np.arange(len(rows), dtype=np.uint32), lengths)
+
+
+def _keys(
+    codes: NDArray[np.uint64],
+    owners: NDArray[np.uint32],
+    orders: tuple[int, ...],
+    share: int,
+    start: int,
+    buckets: int,
+) -> list[NDArray[np.uint32]]:
+    """owner * buckets + start + hash % share of all n-grams within one text, by order."""
     found = []
     for order in orders:
         count = len(codes) - order + 1
         if count <= 0:
             continue
-        value = np.full(count, order, np.uint64)
-        for place in range(order):
-            value = _mixed((value + codes[place : place + count]) * MULTIPLIER)
-        found.append(value % np.uint64(buckets))
-    return np.unique(np.concatenate(found or [codes[:0]])).astype(np.int64)
+        value = _hashed(codes, order, count)
+        if share & (share - 1):
+            value %= np.uint64(share)
+        else:  # a power of two: the same remainder without a division
+            value &= np.uint64(share - 1)
+        keys = value.astype(np.uint32)
+        keys += np.uint32(start)
+        keys += owners[:count] * np.uint32(buckets)
+        found.append(keys[owners[:count] == owners[order - 1 :]])
+    return found
 
 
-def _mixed(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    value = (value ^ (value >> np.uint64(31))) * MIXER
-    return value ^ (value >> np.uint64(29))
+def _hashed(codes: NDArray[np.uint64], order: int, count: int) -> NDArray[np.uint64]:
+    """The n-grams at places 0 to count - 1, mixed in place: new arrays would cost the most."""
+    value = np.full(count, order, np.uint64)
+    shifted = np.empty_like(value)
+    for place in range(order):
+        value += codes[place : place + count]
+        value *= MULTIPLIER
+        np.right_shift(value, np.uint64(31), out=shifted)
+        value ^= shifted
+        value *= MIXER
+        np.right_shift(value, np.uint64(29), out=shifted)
+        value ^= shifted
+    return value

@@ -24,6 +24,7 @@ from seqcli.vocab import Vocab
 
 ROWS = 1024  # of a group
 CHARACTERS = 1 << 20  # of a group: a text more may pass it
+FIRST = (8, 16, 32, 64, 128, 256, 512, ROWS)  # rows: the first answers come at once
 DECIMALS = 4  # of every probability and share that leaves the program
 
 
@@ -153,12 +154,15 @@ class Predictor:
         split = tokenizer(config.data)
         ids, unknown = encode_with_unknown(texts, split, self.kind.vocab, config.data)
         grams = ngrams(config)
-        features = None if grams is None else _joined([grams.row(text) for text in texts])
-        none = np.zeros(len(texts), np.int64)
-        examples = Examples(ids, none, features, np.arange(len(texts)))
+        features = None if grams is None else grams.rows(texts)
+        return Predictions.of(self.kind.labels, self.scores(ids, features), unknown)
+
+    def scores(self, ids: Sequences, features: Sequences | None) -> NDArray[np.float32]:
+        """R rows of ids, and of n-grams where the model reads them -> log-probabilities (R, C)."""
+        none = np.zeros(len(ids), np.int64)
+        examples = Examples(ids, none, features, np.arange(len(ids)))
         with torch.inference_mode():
-            scores = self.kind.predict(self.model, examples, self.runtime, interrupts.poll)
-        return Predictions.of(self.kind.labels, scores, unknown)
+            return self.kind.predict(self.model, examples, self.runtime, interrupts.poll)
 
     def stream(self, groups: Iterable[Group]) -> Iterator[tuple[Group, Predictions]]:
         """Each group with its predictions, as soon as it is there."""
@@ -183,11 +187,6 @@ class Predictor:
                 group.texts, top_k=top_k, threshold=threshold, abstain=abstain
             )
         ]
-
-
-def _joined(rows: list[NDArray[np.int32]]) -> Sequences:
-    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-    return Sequences(np.concatenate(rows) if rows else np.empty(0, np.int32), offsets)
 
 
 def not_a_classifier(name: str) -> SeqcliError:
@@ -238,6 +237,22 @@ def grouped(
         yield Group(texts, cells)
     if fault is not None:
         raise fault
+
+
+def recut(groups: Iterable[Group], sizes: Iterable[int]) -> Iterator[Group]:
+    """The same rows in groups of at most these sizes, the last of which holds from then on.
+
+    A group never spans two of the given ones: what has come is not kept waiting for more.
+    """
+    following = iter(sizes)
+    size = next(following)
+    for group in groups:
+        begun = 0
+        while begun < len(group.texts):
+            end = begun + size
+            rows = None if group.rows is None else group.rows[begun:end]
+            yield Group(group.texts[begun:end], rows)
+            begun, size = end, next(following, size)
 
 
 def sharded(groups: Iterable[Group], place: int, count: int) -> Iterator[Group]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Ids = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
+WAITING = 1 << 18  # characters of texts whose features are made together
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +43,12 @@ class Sequences:
 
     def take(self, indices: Ids) -> Sequences:
         """The rows `indices` (K,) in that order, copied; a row may be taken more than once."""
+        if len(indices) == 1:  # training by single examples takes nothing else
+            row = self.row(int(indices[0]))
+            return Sequences(row.copy(), np.array([0, len(row)], np.int64))
         indices = np.asarray(indices, dtype=np.int64)
-        return self._gather(self.offsets[:-1][indices], self.lengths[indices])
+        starts = self.offsets[:-1][indices]
+        return self._gather(starts, self.offsets[1:][indices] - starts)
 
     def cut(self, max_tokens: int, keep: str) -> Sequences:
         """At most `max_tokens` ids of each row, from its "first" or its "last"; 0 = no limit."""
@@ -90,8 +95,48 @@ class SequencesBuilder:
         self._ids.extend(row)
         self._offsets.append(len(self._ids))
 
+    def extend(self, rows: Sequences) -> None:
+        """Add rows of int32, all at once."""
+        before = len(self._ids)
+        self._ids.frombytes(np.ascontiguousarray(rows.ids, np.int32).tobytes())
+        self._offsets.frombytes((rows.offsets[1:] + before).astype(np.int64).tobytes())
+
     def build(self) -> Sequences:
         """All rows, int32, without a copy; the builder can grow no more after this."""
         # frombuffer refuses a buffer of no bytes at all
         ids = np.frombuffer(self._ids, np.int32) if self._ids else np.empty(0, np.int32)
         return Sequences(ids, np.frombuffer(self._offsets, np.int64))
+
+
+class Made:
+    """Rows that `features` makes of texts, many at a time: each call costs as much as many texts.
+
+    None in place of a function: no rows.
+    """
+
+    def __init__(self, features: Features | None) -> None:
+        self._features, self._done = features, SequencesBuilder()
+        self._waiting: list[str] = []
+        self._held = 0
+
+    def add(self, text: str) -> None:
+        """One text more."""
+        if self._features is not None:
+            self._waiting.append(text)
+            self._held += len(text) + 1
+            if self._held >= WAITING:
+                self._make(self._features)
+
+    def build(self) -> Sequences | None:
+        """A row for each text, None where nobody asked for any; then nothing can be added."""
+        if self._features is None:
+            return None
+        self._make(self._features)
+        return self._done.build()
+
+    def _make(self, features: Features) -> None:
+        self._done.extend(features(self._waiting))
+        self._waiting, self._held = [], 0
+
+
+Features = Callable[[Sequence[str]], Sequences]  # a row for each text

@@ -13,8 +13,12 @@ from seqcli.errors import lookup
 
 Split = Callable[[str], list[str]]
 Clean = Callable[[str], str]
+Shape = Callable[[str], re.Pattern[str]]
+Span = tuple[int, int]
 
 LETTERS = re.compile(r"[a-z]+")
+SPACES = re.compile(r"\S+")  # what str.split() leaves: both go by str.isspace
+CHARACTERS = re.compile(r".", re.DOTALL)
 # For text in ASCII alone the general pattern below says the same, at half the speed.
 ASCII_WORDS = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|[^A-Za-z0-9\s]")
 
@@ -30,6 +34,7 @@ class Tokenizer:
     name: str
     cleaners: tuple[Clean, ...]
     splitter: Split
+    shape: Shape
     glue: str
 
     def clean(self, text: str) -> str:
@@ -41,6 +46,31 @@ class Tokenizer:
     def split(self, text: str) -> list[str]:
         """The tokens of a text; none for a text without any."""
         return self.splitter(self.clean(text))
+
+    def spans(self, text: str) -> list[Span]:
+        """Where the tokens of `split(text)` stand in the text itself: from, up to but without.
+
+        Two tokens may share a span, where cleaning makes several characters of one.
+        """
+        cleaned = self.clean(text)
+        found = [match.span() for match in self.shape(cleaned).finditer(cleaned)]
+        return found if cleaned == text else self._traced(text, found)
+
+    def _traced(self, text: str, found: list[Span]) -> list[Span]:
+        """Spans of the cleaned text as spans of `text`.
+
+        Every cleaner works on each character by itself, but for the order of some marks and for
+        the Greek final s, which moves nothing: so lengths tell what became of which.
+        """
+        sizes = {char: len(self.clean(char)) for char in set(text)}
+        origin = [place for place, char in enumerate(text) for _ in range(sizes[char])]
+        spans = []
+        for start, end in found:
+            last = origin[end - 1] + 1
+            while last < len(text) and not sizes[text[last]] and unicodedata.combining(text[last]):
+                last += 1  # an accent that was taken off belongs to its letter
+            spans.append((origin[start], last))
+        return spans
 
     def join(self, tokens: Iterable[str]) -> str:
         """Tokens as one text."""
@@ -58,8 +88,8 @@ def tokenizer(data: DataConfig) -> Tokenizer:
         cleaners.append(partial(re.compile(r"\d").sub, "0"))
     if data.alphabet:
         cleaners.append(_only(data.alphabet))
-    splitter, glue = lookup(SPLITTERS, data.tokenizer, "tokenizer")
-    return Tokenizer(data.tokenizer, tuple(cleaners), splitter, glue)
+    splitter, shape, glue = lookup(SPLITTERS, data.tokenizer, "tokenizer")
+    return Tokenizer(data.tokenizer, tuple(cleaners), splitter, shape, glue)
 
 
 def strip_accents(text: str) -> str:
@@ -76,7 +106,11 @@ def words(text: str) -> list[str]:
     A quotation mark does not cling to its word, "don't" stays whole, and so does an emoji with
     its skin tone, joiners or flag letters. Scripts without spaces need "characters" instead.
     """
-    return (ASCII_WORDS if text.isascii() else _unicode_words()).findall(text)
+    return _words_in(text).findall(text)
+
+
+def _words_in(text: str) -> re.Pattern[str]:
+    return ASCII_WORDS if text.isascii() else _unicode_words()
 
 
 def _only(alphabet: str) -> Clean:
@@ -100,9 +134,10 @@ def _unicode_words() -> re.Pattern[str]:
     return re.compile(f"{keycap}|{flag}|{word}|{emoji}")
 
 
-SPLITTERS: dict[str, tuple[Split, str]] = {
-    "words": (words, " "),
-    "letters": (LETTERS.findall, " "),
-    "spaces": (str.split, " "),
-    "characters": (list, ""),
+# How to split; the pattern that finds the same tokens, for where they stand; what joins them.
+SPLITTERS: dict[str, tuple[Split, Shape, str]] = {
+    "words": (words, _words_in, " "),
+    "letters": (LETTERS.findall, lambda text: LETTERS, " "),
+    "spaces": (str.split, lambda text: SPACES, " "),
+    "characters": (list, lambda text: CHARACTERS, ""),
 }

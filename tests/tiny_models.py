@@ -25,7 +25,8 @@ def write_model(
     config = configs.from_dict({"kind": "classifier", "data": data or {}, "model": sizes})
     letters = config.data.tokenizer == "characters"
     tokens = list("abcdefghijklmnopqrstuvwxyz ") if letters else WORDS
-    kind = Classifier(config, Vocab(["<unk>", *tokens]), labels, (5,) * len(labels))
+    special = ["<unk>"] * config.data.unknown
+    kind = Classifier(config, Vocab([*special, *tokens]), labels, (5,) * len(labels))
     network = kind.build(torch.Generator())
     weights = {name: _waves(value, 7 + len(name)) for name, value in network.state_dict().items()}
     described = {

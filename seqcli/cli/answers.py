@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seqcli.cli.console import finite, json_line, safe
+from seqcli.cli.marks import shown as marked
 from seqcli.errors import ConfigError
 
 if TYPE_CHECKING:
+    from seqcli.explanation import Mark
     from seqcli.prediction import Predictions
+
+    Marks = Sequence[Sequence[Mark]]  # of each text
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Shown:
     threshold: float | None
     abstain: str
     as_json: bool
+    explain: bool = False
 
     @classmethod
     def of(
@@ -31,6 +36,7 @@ class Shown:
         threshold: float | None,
         abstain: str | None,
         as_json: bool,
+        explain: bool = False,
     ) -> Shown:
         """Errors: ConfigError for values out of range or that exclude each other."""
         if top_k is not None and top_k < 1:
@@ -41,7 +47,7 @@ class Shown:
             raise ConfigError(f"--threshold: a probability expected, {threshold:g} found")
         if abstain is not None and threshold is None:
             raise ConfigError("--abstain-label needs --threshold", "for example --threshold 0.9")
-        return cls(top_k, probs, threshold, abstain or "", as_json)
+        return cls(top_k, probs, threshold, abstain or "", as_json, explain)
 
 
 def lines(found: Predictions, shown: Shown) -> list[str]:
@@ -64,15 +70,35 @@ def lines(found: Predictions, shown: Shown) -> list[str]:
     return [line + more for line, more in zip(plain, rest, strict=True)]
 
 
-def json_lines(texts: Sequence[str], found: Predictions, shown: Shown) -> list[str]:
+def explained(texts: Sequence[str], found: Predictions, marks: Marks, shown: Shown) -> list[str]:
+    """`lines`, each with what carried its label behind a tab."""
+    pairs = zip(texts, marks, strict=True)
+    return [
+        f"{line}\t{marked(*pair)}" for line, pair in zip(lines(found, shown), pairs, strict=True)
+    ]
+
+
+def json_lines(
+    texts: Sequence[str], found: Predictions, shown: Shown, marks: Marks | None = None
+) -> list[str]:
     """A JSON document for each text, its strings as they are."""
     answers = found.answers(
         texts, top_k=shown.top_k, threshold=shown.threshold, abstain=shown.abstain
     )
-    return [_json(item._asdict()) for item in answers]
+    if marks is None:
+        return [_json(item._asdict()) for item in answers]
+    return [
+        _json({**item._asdict(), "explain": _pairs(item.text, own)})
+        for item, own in zip(answers, marks, strict=True)
+    ]
 
 
-def _json(value: dict[str, Any]) -> str:
+def _pairs(text: str, marks: Sequence[Mark]) -> list[tuple[str, float]]:
+    """Each token as it stands in the text, and its weight."""
+    return [(text[mark.start : mark.end], mark.weight) for mark in marks]
+
+
+def _json(value: Any) -> str:
     try:
         return json_line(value)
     except ValueError:  # a broken model's NaN
@@ -86,11 +112,23 @@ def columns(labels: tuple[str, ...], shown: Shown) -> dict[str, type]:
         columns |= {f"label_{place}": str, f"prob_{place}": float}
     if shown.probs:
         columns |= {f"prob_{label}": float for label in labels}
+    if shown.explain:
+        columns["explain"] = str
     return columns
 
 
-def cells(found: Predictions, shown: Shown) -> list[list[Any]]:
-    """The new columns' cells, a list for each text."""
+def cells(
+    texts: Sequence[str], found: Predictions, shown: Shown, marks: Marks | None = None
+) -> list[list[Any]]:
+    """The new columns' cells, a list for each text; an explanation is one cell of JSON."""
+    rows = _cells(found, shown)
+    if marks is None:
+        return rows
+    spelled = [_json(_pairs(text, own)) for text, own in zip(texts, marks, strict=True)]
+    return [[*row, cell] for row, cell in zip(rows, spelled, strict=True)]
+
+
+def _cells(found: Predictions, shown: Shown) -> list[list[Any]]:
     names = found.names(shown.threshold, shown.abstain)
     best = found.best_probabilities.tolist()
     rows: list[list[Any]] = [[name, value] for name, value in zip(names, best, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,11 +10,11 @@ import typer
 
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, out, say
-from seqcli.errors import DataError, lookup
+from seqcli.errors import ConfigError, DataError, lookup
 from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
-    pass
+    from seqcli.mistakes import Mistake
 
 SPLITS = {name: name for name in ("train", "valid", "test", "all")}
 Data = Annotated[
@@ -29,6 +30,10 @@ BatchSize = Annotated[
 Plots = Annotated[
     str | None, typer.Option(metavar="DIR", help="Write confusion.png there.  [default: none]")
 ]
+Mistakes = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="The N mistakes it is surest of.  [default: none]"),
+]
 
 
 def evaluate(
@@ -39,6 +44,7 @@ def evaluate(
     label_column: options.LabelColumn = None,
     encoding: options.Encoding = None,
     batch_size: BatchSize = None,
+    mistakes: Mistakes = None,
     plots: Plots = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
@@ -55,6 +61,9 @@ def evaluate(
     path = options.model_path(model)
     wanted = None if split is None else lookup(SPLITS, split, "split")
     reading = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
+    kind = options.described(path)["config"].get("kind")  # refused before torch is imported
+    if mistakes is not None and kind == "language-model":
+        raise ConfigError("--mistakes is for classifiers", "leave it out for a language model")
     with interrupts.at_once():
         from seqcli.loading import load_model
 
@@ -63,38 +72,57 @@ def evaluate(
     if not quiet:
         for note in chosen.notes:
             say(note)
-    figures = {"split": chosen.split, **loaded.evaluate(chosen, batch_size)}
+    found: list[Mistake] | None = None
+    if mistakes is None:
+        figures = loaded.evaluate(chosen, batch_size)
+    else:
+        from seqcli.mistakes import evaluate_with_mistakes
+
+        figures, found = evaluate_with_mistakes(loaded, chosen, mistakes, batch_size)
+    figures = {"split": chosen.split, **figures}
     if not quiet and batch_size is not None and batch_size > 1:
         say(f"approximate: {batch_size} columns, each from the zero state")
     if plots is not None:
         _draw(figures, Path(plots), quiet)
     if as_json:
-        answer_json(figures)
+        listed = {} if found is None else {"mistakes": [asdict(one) for one in found]}
+        answer_json({**figures, **listed})
+    elif "per_label" in figures:
+        _print_tables(figures, found, chosen.path, quiet)
     else:
-        _print(figures, quiet)
+        _print(figures)
 
 
-def _print(figures: dict[str, Any], quiet: bool) -> None:
-    from seqcli.cli import report
+def _print(figures: dict[str, Any]) -> None:
+    """A language model's figures."""
+    for name in ("tokens", "loss", "perplexity", "bits_per_token", "bits_per_character"):
+        if figures.get(name) is not None:
+            answer(f"{name:<19} {figures[name]:,.4f}".replace(".0000", ""))
+    answer(f"{'unknown_share':<19} {figures['unknown_share']:.4%}")
 
-    if "per_label" not in figures:
-        for name in ("tokens", "loss", "perplexity", "bits_per_token", "bits_per_character"):
-            if figures.get(name) is not None:
-                answer(f"{name:<19} {figures[name]:,.4f}".replace(".0000", ""))
-        answer(f"{'unknown_share':<19} {figures['unknown_share']:.4%}")
-        return
+
+def _print_tables(
+    figures: dict[str, Any], mistakes: list[Mistake] | None, data: Path, quiet: bool
+) -> None:
+    """A classifier's figures and mistakes."""
+    from seqcli.cli import tables
+
     console = out()
-    console.print(report.label_table(figures))
+    console.print(tables.label_table(figures))
     console.print()
-    for name in ("count", "loss", "accuracy", "macro_f1", "mcc", "majority"):
-        value = figures[name]
-        answer(f"{name:<10} " + (f"{value:,}" if name == "count" else report.share(value)))
-    matrix = report.confusion_table(figures)
-    if matrix is not None:
+    for line in tables.figure_lines(figures):
+        answer(line)
+    matrices = tables.confusion_tables(figures, console.width)
+    for matrix in matrices:
         console.print()
         console.print(matrix)
-    elif not quiet:
+    if not matrices and not quiet:
         say("more labels than a table can show: --plots DIR draws the matrix, --json lists it")
+    if mistakes is not None:
+        answer("\nmistakes, the surest first" if mistakes else "\nno mistakes")
+        root = data if data.is_dir() else data.parent
+        for line in tables.mistake_lines(mistakes, root, console.width):
+            answer(line)
 
 
 def _draw(figures: dict[str, Any], folder: Path, quiet: bool) -> None:

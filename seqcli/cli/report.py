@@ -1,18 +1,13 @@
-"""Words and tables about models and figures; used by `train` and `eval` alike."""
+"""Words about runs and their figures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from seqcli.cli.console import safe
-
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from seqcli.run import Finished, Job, Started
 
-MOST_LABELS = 20  # a confusion matrix with more does not fit a terminal
 SHORT = {"loss": "{:.4f}", "perplexity": "{:.2f}", "bits_per_character": "{:.4f} bpc"}
 
 
@@ -103,36 +98,3 @@ def finish_lines(job: Job, event: Finished) -> list[str]:
 
 def _epochs(count: int) -> str:
     return f"{count} epoch" + "s" * (count != 1)
-
-
-def label_table(figures: Mapping[str, Any]) -> Table:
-    """Precision, recall, F1 and support per label."""
-    from rich.table import Table
-
-    table = Table("label", box=None, pad_edge=False)
-    for column in ("precision", "recall", "f1", "support"):
-        table.add_column(column, justify="right")
-    for label, row in figures["per_label"].items():
-        shares = (share(row[name]) for name in ("precision", "recall", "f1"))
-        table.add_row(safe(label), *shares, f"{row['support']:,}")
-    return table
-
-
-def confusion_table(figures: Mapping[str, Any]) -> Table | None:
-    """Rows true, columns predicted; None where there are too many labels to show."""
-    from rich.table import Table
-
-    labels = figures["labels"]
-    if figures["confusion"] is None or len(labels) > MOST_LABELS:
-        return None
-    table = Table("true \\ predicted", box=None, pad_edge=False)
-    for label in labels:
-        table.add_column(safe(label), justify="right", overflow="fold")
-    for label, row in zip(labels, figures["confusion"], strict=True):
-        table.add_row(safe(label), *(f"{count:,}" for count in row))
-    return table
-
-
-def share(value: float | None) -> str:
-    """A share with four digits; "-" where it is not defined."""
-    return "-" if value is None or value != value else f"{value:.4f}"

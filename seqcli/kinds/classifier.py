@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,7 +23,8 @@ from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
 from seqcli.labeled import Examples, LabeledData, load, load_whole
 from seqcli.ngrams import Ngrams
 from seqcli.nn.models import TextClassifier
-from seqcli.readers import discover
+from seqcli.readers import Source, discover
+from seqcli.sequences import Features
 from seqcli.vectors import find
 from seqcli.vocab import Vocab
 
@@ -64,6 +64,11 @@ class Classifier:
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
         notes = _notes(data)
         vectors = None
+        if config.model.freeze_vectors and not config.model.vectors:
+            raise ConfigError(
+                "model.freeze_vectors needs model.vectors",
+                "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
+            )
         if config.model.vectors:
             vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
             notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
@@ -101,19 +106,23 @@ class Classifier:
         """See `Kind.parts`."""
         return tuple(discover(path, self.config.data).parts)
 
+    def source(self, path: Path, split: str) -> Source:
+        """What `load_split` reads: its rows are numbers of records here."""
+        source = discover(path, self.config.data)
+        # a part by itself: there may be no training part beside it
+        return source.only(split) if split in source.parts and split != "train" else source
+
     def load_split(self, path: Path, split: str, poll: Poll) -> Examples:
         """See `Kind.load_split`."""
-        source, data = discover(path, self.config.data), self.config.data
+        source, data = self.source(path, split), self.config.data
         known: dict[str, Any] = {
             "features": _features(self.config),
             "vocab": self.vocab,
             "labels": self.labels,
             "poll": poll,
         }
-        if split == "all":
+        if split == "all" or (split in source.parts and split != "train"):
             return load_whole(source, data, **known).splits["all"]
-        if split != "train" and split in source.parts:  # whole, and there may be no training part
-            return load_whole(source.only(split), data, **known).splits["all"]
         if not {"all", "train"} & set(source.parts):
             raise KeyError(split)
         return load(source, data, seed=self.config.split_seed, **known).splits[split]
@@ -121,7 +130,7 @@ class Classifier:
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
         network = networks.text_classifier(
-            self.config.model, len(self.vocab), len(self.labels), generator
+            self.config.model, len(self.vocab), self.label_counts, generator
         )
         if generator is not None and self.vectors is not None:
             with torch.no_grad():
@@ -133,7 +142,8 @@ class Classifier:
         train = self.config.train
         random = batching.generator(train.seed, epoch)
         if train.draw == "label":
-            order = batching.label_order(split.labels, train.batch_size, random)
+            draws = train.draws or len(split)
+            order = batching.label_order(split.labels, train.batch_size, draws, random)
         else:
             order = batching.bucketed_order(
                 split.tokens.lengths, train.batch_size, train.buckets, random
@@ -150,7 +160,8 @@ class Classifier:
             (self._objective(answer, batch.labels) for answer in answers), deep.new_zeros(())
         )
         with torch.no_grad():
-            predicted = answers[0] if len(answers) == 1 else model.joined(deep, wide)
+            trained = len(answers) == 1 and model.shift is None
+            predicted = answers[0] if trained else model.joined(deep, wide)
             total = F.nll_loss(predicted, batch.labels, reduction="sum")
             correct = (predicted.argmax(1) == batch.labels).sum()
         return Loss(objective, total, len(batch.labels), correct)
@@ -192,7 +203,9 @@ class Classifier:
             "count": len(labels),
             "loss": float(-picked.mean(dtype=np.float64)) if len(labels) else float("nan"),
             "accuracy": metrics.accuracy(matrix),
+            "accuracy_interval": list(metrics.accuracy_interval(matrix)),
             "macro_f1": metrics.macro_f1(matrix),
+            "macro_f1_interval": list(metrics.macro_f1_interval(matrix)),
             "mcc": metrics.mcc(matrix),
             "majority": metrics.majority(matrix),
             "labels": list(self.labels),
@@ -259,9 +272,9 @@ def ngrams(config: Config) -> Ngrams | None:
     return Ngrams(model.wide_words, model.wide_characters, model.wide_buckets)
 
 
-def _features(config: Config) -> Callable[[str], NDArray[np.int32]] | None:
+def _features(config: Config) -> Features | None:
     grams = ngrams(config)
-    return None if grams is None else grams.row
+    return None if grams is None else grams.rows
 
 
 def _notes(data: LabeledData) -> list[str]:

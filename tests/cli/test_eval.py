@@ -14,8 +14,8 @@ from runs import answer, error, seqcli, write_data, write_task
 from tiny_models import write_model
 
 KEYS = [
-    "split", "kind", "count", "loss", "accuracy", "macro_f1", "mcc", "majority", "labels",
-    "per_label", "confusion",
+    "split", "kind", "count", "loss", "accuracy", "accuracy_interval", "macro_f1",
+    "macro_f1_interval", "mcc", "majority", "labels", "per_label", "confusion",
 ]  # fmt: skip
 
 

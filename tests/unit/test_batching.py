@@ -69,7 +69,7 @@ def test_bucketed_batches_come_in_random_order() -> None:
 
 def test_labels_are_drawn_uniformly_and_then_rows() -> None:
     labels = np.array([3] * 9000 + [0] * 900 + [7] * 100)
-    batches = label_order(labels, 32, generator(1, 1))
+    batches = label_order(labels, 32, 10_000, generator(1, 1))
     rows = np.concatenate(batches)
     assert len(rows) == 10_000
     assert [len(batch) for batch in batches] == [32] * 312 + [16]
@@ -79,14 +79,16 @@ def test_labels_are_drawn_uniformly_and_then_rows() -> None:
     of_seven = np.bincount(rows[labels[rows] == 7] - 9900, minlength=100)
     assert of_seven.min() > 10
     assert of_seven.max() < 65
-    assert np.array_equal(rows, np.concatenate(label_order(labels, 32, generator(1, 1))))
-    assert not np.array_equal(rows, np.concatenate(label_order(labels, 32, generator(1, 2))))
+    for epoch, same in ((1, True), (2, False)):
+        again = np.concatenate(label_order(labels, 32, 10_000, generator(1, epoch)))
+        assert np.array_equal(rows, again) == same
+    assert [len(rows) for rows in label_order(labels, 2, 5, generator(1, 1))] == [2, 2, 1]
 
 
 def test_no_rows_give_no_batches() -> None:
     none = np.empty(0, np.int64)
     assert bucketed_order(none, 4, 3, generator(1, 1)) == []
-    assert label_order(none, 4, generator(1, 1)) == []
+    assert label_order(none, 4, 0, generator(1, 1)) == []
     assert reading_order(none) == []
 
 

@@ -10,13 +10,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Top floor first, as in docs/architecture.md; a folder's files may import each other.
 LISTING = """
-F0 seqcli errors interrupts settings config files table
+F0 seqcli errors interrupts settings config files formulas table
 F1 counting taskfile tokens sequences vocab splits metrics ngrams readers vectors labeled corpus
 F1 outline filecheck
 F2 distributed device nn batching optim
 F3 kinds
 F4 evaluation training checkpoint modelfile transfer drawing sampling plots
-F5 runfolder run loading mistakes prediction output_tables api
+F5 runfolder resume run loading mistakes prediction explanation output_tables api
 F6 cli __main__
 """
 ORDER = [name for floor in LISTING.strip().splitlines() for name in floor.split()[1:]]

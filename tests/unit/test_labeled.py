@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqcli import sequences
 from seqcli.config import DataConfig
 from seqcli.errors import DataError
 from seqcli.labeled import (
@@ -159,10 +161,18 @@ def test_case_alone_may_make_texts_equal(tmp_path: Path) -> None:
     assert loaded(path, DataConfig(repeats="drop", repeats_casefold=True)).dropped == 1
 
 
-def test_features_stand_beside_the_tokens(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waiting", [1, 4, 1000])
+def test_features_stand_beside_the_tokens(
+    tmp_path: Path, waiting: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sequences, "WAITING", waiting)
     path = written(tmp_path / "a.tsv", [("x", "a"), ("y", "bb"), ("x", "ccc"), ("y", "")])
     data = DataConfig(test=0, valid=0)
-    found = loaded(path, data, features=lambda text: np.full(len(text), len(text)))
+
+    def lengths(texts: Sequence[str]) -> Sequences:
+        return Sequences.from_rows([len(text)] * len(text) for text in texts)
+
+    found = loaded(path, data, features=lengths)
     features = found.splits["train"].features
     assert features is not None
     assert as_lists(features) == [[1], [2, 2], [3, 3, 3], []]

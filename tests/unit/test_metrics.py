@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from seqcli.metrics import (
     accuracy,
+    accuracy_interval,
     bits_per_character,
     bits_per_token,
     confusion,
     macro_f1,
+    macro_f1_interval,
     majority,
     mcc,
     per_label,
@@ -133,3 +135,38 @@ def test_agrees_with_scikit_learn(case: tuple[int, list[tuple[int, int]]]) -> No
     parts = sklearn.precision_recall_fscore_support(true, said, labels=every, zero_division=0)
     ours = [(one.precision, one.recall, one.f1, one.support) for one in per_label(matrix)]
     assert np.array(ours) == pytest.approx(np.array(parts).T)
+
+
+def test_intervals_are_those_of_resampled_examples() -> None:
+    draw = np.random.default_rng(3)
+    true = draw.integers(0, 3, 400)
+    said = np.where(draw.random(400) < 0.7, true, draw.integers(0, 3, 400))
+    rows = (draw.integers(0, 400, 400) for _ in range(3000))
+    samples = [confusion(true[some], said[some], 3) for some in rows]
+    matrix = confusion(true, said, 3)
+    for figure, interval in ((accuracy, accuracy_interval), (macro_f1, macro_f1_interval)):
+        expected = np.quantile([figure(sample) for sample in samples], (0.025, 0.975))
+        assert interval(matrix) == pytest.approx(expected, abs=0.006)
+        assert interval(matrix) == interval(matrix)
+        low, high = interval(matrix)
+        assert low < figure(matrix) < high
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.integers(0, 30), min_size=9, max_size=9))
+def test_intervals_lie_within_the_figures_range(cells: list[int]) -> None:
+    matrix = np.array(cells).reshape(3, 3)
+    for low, high in (accuracy_interval(matrix), macro_f1_interval(matrix)):
+        assert math.isnan(low) if not matrix.sum() else 0 <= low <= high <= 1
+
+
+def test_intervals_where_nothing_varies_or_nothing_is() -> None:
+    assert accuracy_interval(np.diag([5, 5])) == macro_f1_interval(np.diag([5, 5])) == (1.0, 1.0)
+    empty = np.zeros((2, 2), np.int64)
+    assert all(map(math.isnan, accuracy_interval(empty) + macro_f1_interval(empty)))
+
+
+def test_a_huge_matrix_has_no_macro_f1_interval() -> None:
+    matrix = np.ones((30, 30), np.int64)
+    assert accuracy_interval(matrix)[0] < 1 / 30 < accuracy_interval(matrix)[1]
+    assert all(map(math.isnan, macro_f1_interval(matrix)))

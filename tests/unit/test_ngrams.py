@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from seqcli import ngrams
 from seqcli.ngrams import Ngrams
 from seqcli.sequences import Sequences
 
@@ -70,6 +71,30 @@ def test_rows_equal_the_naive_hash(
         assert row.tolist() == naive(grams, text)
         assert all(0 <= bucket < buckets for bucket in row.tolist())
         assert np.array_equal(row, np.unique(row))
+
+
+@settings(deadline=None)
+@given(st.lists(TEXT, max_size=12), st.sampled_from([2, 1001, 1 << 18, 1 << 30]))
+def test_many_texts_at_once_change_nothing(texts: list[str], buckets: int) -> None:
+    for words, characters in (((1, 2), (2, 3)), ((1,), ()), ((), (1, 4))):
+        grams = Ngrams(words, characters, buckets)
+        for portion in (1, 20, 1 << 15):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(ngrams, "PORTION", portion)
+                rows = grams.rows(texts)
+            assert rows.ids.dtype == np.int32
+            assert [row.tolist() for row in map(rows.row, range(len(rows)))] == [
+                naive(grams, text) for text in texts
+            ]
+
+
+def test_more_words_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngrams, "REMEMBERED", 3)
+    monkeypatch.setattr(ngrams, "_codes", ngrams._Codes())
+    grams = Ngrams((1, 2), (), 1 << 18)
+    text = "a b c d e a 123 456 b c"
+    assert grams.row(text).tolist() == naive(grams, text)
+    assert len(ngrams._codes) <= 3
 
 
 def test_words_and_characters_have_halves_of_their_own() -> None:

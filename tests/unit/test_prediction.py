@@ -16,7 +16,15 @@ from tiny_models import write_model
 
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.loading import load_model
-from seqcli.prediction import Group, Predictions, Predictor, grouped, sharded, whole
+from seqcli.prediction import (
+    Group,
+    Predictions,
+    Predictor,
+    grouped,
+    recut,
+    sharded,
+    whole,
+)
 from seqcli.readers.live import arriving
 
 WIDE = {"wide_words": [1, 2], "wide_characters": [3], "wide_buckets": 512}
@@ -132,6 +140,17 @@ def test_shards_are_disjoint_and_make_the_whole(parts: list[list[str]], count: i
     for place in range(count):
         groups = list(sharded((Group(part) for part in parts), place, count))
         assert [text for group in groups for text in group.texts] == flat[place::count]
+
+
+@given(st.lists(st.lists(st.text(max_size=2), max_size=9)), st.integers(1, 4))
+def test_recut_groups_hold_all_rows_in_order(parts: list[list[str]], size: int) -> None:
+    groups = [Group(part, [(text, 1) for text in part]) for part in parts]
+    found = list(recut(groups, (1, size)))
+    assert [text for group in found for text in group.texts] == [t for part in parts for t in part]
+    assert all(0 < len(group.texts) <= size for group in found)
+    assert all(group.cells == [(text, 1) for text in group.texts] for group in found)
+    assert len(found) >= len(list(filter(None, parts)))  # none waits for the next
+    assert all(len(group.texts) == 1 for group in found[:1])
 
 
 @given(st.text(st.characters()))

@@ -13,7 +13,8 @@ from runs import job
 
 from seqcli.cli import progress
 from seqcli.cli.progress import Display
-from seqcli.cli.report import duration, figures_text, share, short_text
+from seqcli.cli.report import duration, figures_text, short_text
+from seqcli.cli.tables import share
 from seqcli.run import run
 from seqcli.training import Stepped
 

@@ -74,3 +74,13 @@ def test_builder_takes_any_iterable_and_refuses_what_does_not_fit() -> None:
     assert len(builder) == 1
     with pytest.raises(OverflowError):
         builder.append([2**31])
+
+
+def test_builder_takes_many_rows_at_once() -> None:
+    builder = SequencesBuilder()
+    builder.append([7])
+    builder.extend(Sequences.from_rows([[1, 2], [], [3]]))
+    builder.extend(Sequences.from_rows([]))
+    builder.append([4])
+    built = builder.build()
+    assert [built.row(n).tolist() for n in range(len(built))] == [[7], [1, 2], [], [3], [4]]

@@ -93,6 +93,43 @@ def test_no_mark_is_left_and_nothing_else_goes(text: str) -> None:
     assert len(whole) - len(bare) == sum(unicodedata.category(char) == "Mn" for char in whole)
 
 
+OPTIONS = st.fixed_dictionaries(
+    {
+        "tokenizer": st.sampled_from(sorted(tokens.SPLITTERS)),
+        "lowercase": st.booleans(),
+        "strip_accents": st.booleans(),
+        "fold_digits": st.booleans(),
+        "alphabet": st.sampled_from(["", "abc e'"]),
+    }
+)
+ODD = st.text(st.characters() | st.sampled_from(" aBc1é'İΣß한👍🏽\u0301\u0085"), max_size=20)
+
+
+@settings(deadline=None)
+@given(ODD, OPTIONS)
+def test_spans_lead_back_into_the_text(text: str, options: dict[str, object]) -> None:
+    """As many as tokens, in order, and what stands there becomes the token when it is cleaned."""
+    splitter = tokenizer(DataConfig(**options))  # type: ignore[arg-type]
+    found, spans = splitter.split(text), splitter.spans(text)
+    assert len(spans) == len(found)
+    for token, (start, end) in zip(found, spans, strict=True):
+        assert 0 <= start < end <= len(text)
+        cleaned = splitter.clean(text[start:end]).replace("σ", "ς")
+        if not options["strip_accents"]:  # which may put marks in another order
+            assert token.replace("σ", "ς") in cleaned
+    assert [start for start, _ in spans] == sorted(start for start, _ in spans)
+
+
+def test_spans_of_a_text_that_cleaning_makes_shorter_and_longer() -> None:
+    splitter = tokenizer(DataConfig(lowercase=True, strip_accents=True))
+    text = "İe\u0301! ÀB  한"
+    assert splitter.split(text) == ["ie", "!", "ab", *splitter.split("한")]
+    assert [text[a:b] for a, b in splitter.spans(text)] == ["İe\u0301", "!", "ÀB", "한"]
+    letters = tokenizer(DataConfig(tokenizer="characters", strip_accents=True, alphabet="ONeil'"))
+    text = "O'Né-il"
+    assert [text[a:b] for a, b in letters.spans(text)] == ["O", "'", "N", "é", "i", "l"]
+
+
 def test_lower_case_comes_before_accents() -> None:
     assert split("İSTANBUL", lowercase=True, strip_accents=True) == ["istanbul"]
 
