@@ -30,9 +30,7 @@ class DataConfig:
     label_column: str = setting("", "column with the label", kinds=CLASSIFIER)
     encoding: str = setting("utf-8", "text encoding of the files")
     tokenizer: str = setting(
-        "words",
-        "how text becomes tokens",
-        choices=("words", "letters", "spaces", "characters"),
+        "words", "how text becomes tokens", choices=("words", "letters", "spaces", "characters")
     )
     lowercase: bool = setting(False, "lower-case the text first")
     strip_accents: bool = setting(False, "drop combining marks after NFD, so that é becomes e")
@@ -73,10 +71,7 @@ class ModelConfig:
     layers: int | None = setting(None, "number of layers, for one hidden size", low=1, high=64)
     bidirectional: bool = setting(False, "read in both directions", kinds=CLASSIFIER)
     merge: str = setting(
-        "concat",
-        "how the directions join",
-        choices=("concat", "sum", "mul", "ave"),
-        kinds=CLASSIFIER,
+        "concat", "how directions join", choices=("concat", "sum", "mul", "ave"), kinds=CLASSIFIER
     )
     activation: str = setting("tanh", "of the state", choices=("tanh", "relu", "sigmoid", "linear"))
     recurrent_activation: str = setting(
@@ -116,6 +111,9 @@ class ModelConfig:
         kinds=CLASSIFIER,
     )
     tied: bool = setting(False, "output weights are the embedding's", kinds=LANGUAGE)
+    prior_power: float = setting(
+        0.0, "answers are divided by label shares to this power", low=0, high=2, kinds=CLASSIFIER
+    )
     init: str = setting(
         "keras",
         "how recurrent and dense weights start",
@@ -192,7 +190,12 @@ class TrainConfig:
     wide_momentum: float = setting(
         0.9, "momentum of the n-gram table", low=0, high=0.9999, kinds=CLASSIFIER
     )
-    clip: float | None = setting(None, "largest global gradient norm", above=0)
+    clip: float = setting(0.0, "largest global gradient norm, 0 = no limit", low=0)
+    on_nan: str = setting(
+        "stop",
+        "where the loss is no number: end, or go back to what was saved last, with half the rate",
+        choices=("stop", "rollback"),
+    )
     time_sum: bool = setting(False, "sum the loss over time, average over columns", kinds=LANGUAGE)
     schedule: str = setting(
         "constant",
@@ -213,10 +216,10 @@ class TrainConfig:
         0.0, "share given to all labels", low=0, high=0.5, kinds=CLASSIFIER
     )
     draw: str = setting(
-        "shuffle",
-        "every example once, or label first, then example",
-        choices=("shuffle", "label"),
-        kinds=CLASSIFIER,
+        "shuffle", "every row once, or label first", choices=("shuffle", "label"), kinds=CLASSIFIER
+    )
+    draws: int = setting(
+        0, "draw = label: draws an epoch; 0 = one a row", low=0, high=1 << 30, kinds=CLASSIFIER
     )
     patience: int = setting(0, "evaluations without gain before stopping; 0 = never", low=0)
     select: str = setting(

@@ -61,7 +61,7 @@ class Updater:
 
     def norm(self) -> Tensor | None:
         """The global norm of the network's gradients, where there is a limit to it."""
-        if self.clip is None:
+        if not self.clip:
             return None
         grads = [_values(weight.grad) for weight in self.weights if weight.grad is not None]
         norms = torch.stack([torch.linalg.vector_norm(grad) for grad in grads])
@@ -70,7 +70,7 @@ class Updater:
 
     def step(self, norm: Tensor | None) -> None:
         """Update the weights; the network's gradients count as if scaled to at most `clip`."""
-        if norm is not None and self.clip is not None:
+        if norm is not None and self.clip:
             scale = torch.clamp((norm + 1e-6) / self.clip, min=1.0)  # gradients are divided by it
             if isinstance(self.optimizer, PlainSGD) or self.optimizer.defaults.get("fused"):
                 self.optimizer.grad_scale = scale  # type: ignore[attr-defined]
@@ -79,8 +79,11 @@ class Updater:
                     if weight.grad is not None:
                         weight.grad.div_(scale)
         for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
+            if isinstance(optimizer, PlainSGD):
+                optimizer.update()
+            else:
+                optimizer.step()
+                optimizer.zero_grad()
 
     def slots(self) -> dict[str, Tensor]:
         """What the optimizers remember of each weight, by "optimizer.weight.name"."""
@@ -93,7 +96,7 @@ class Updater:
         }
 
     def load_slots(self, slots: dict[str, Tensor]) -> None:
-        """The inverse of `slots`. Errors: ValueError, KeyError for those of other settings."""
+        """The inverse of `slots`. Errors: those of a dictionary or list, ValueError, for others."""
         for number, optimizer in enumerate(self.optimizers):
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in slots.items():
@@ -101,20 +104,33 @@ class Updater:
                 if int(owner) == number:
                     state.setdefault(int(index), {})[name] = value
             groups = optimizer.state_dict()["param_groups"]
+            weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+            for place, slot in state.items():
+                for value in slot.values():  # a kernel would write beyond the end of one too small
+                    if value.shape not in (weights[place].shape, ()):
+                        raise ValueError(f"slot {place}")
             optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 class PlainSGD(Optimizer):
-    """w -= lr * gradient, dense or sparse, in one pass over what has a gradient."""
+    """w -= lr * gradient, dense or sparse, in one pass over what has a gradient.
+
+    `update` is `step` and `zero_grad` without torch's hooks and profiler around them, which take
+    longer than the update of a small network.
+    """
 
     grad_scale: Tensor | None = None
 
     def __init__(self, weights: list[nn.Parameter], rate: float) -> None:
         super().__init__(weights, {"lr": rate})
 
-    @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """See the class; gradients are divided by `grad_scale`."""
+        """See the class."""
+        self.update()
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """One update; gradients are divided by `grad_scale`, and dropped afterwards."""
         scale = 1.0 if self.grad_scale is None else float(self.grad_scale)
         for group in self.param_groups:
             rate = group["lr"] / scale
@@ -126,6 +142,7 @@ class PlainSGD(Optimizer):
                     weight.index_add_(0, grad._indices()[0], grad._values(), alpha=-rate)
                 else:
                     weight.add_(grad, alpha=-rate)
+                weight.grad = None
 
 
 def _values(grad: Tensor) -> Tensor:

@@ -118,8 +118,8 @@ def check(config: Config) -> Config:
         )
     if config.train.select == "last" and config.train.patience:
         raise ConfigError("train.patience waits for a better epoch, train.select = last has none")
-    if model.freeze_vectors and not model.vectors:
-        raise ConfigError("model.freeze_vectors needs model.vectors", "give --vectors FILE")
+    if config.train.draws and config.train.draw != "label":
+        raise ConfigError("train.draws counts the draws of train.draw = label")
     if model.cell == "gru" and not model.reset_after and model.unit_forget_bias:
         raise ConfigError("model.unit_forget_bias belongs to an lstm")
     return config

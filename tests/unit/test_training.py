@@ -215,9 +215,9 @@ def test_time_adds_up_over_parts_and_pauses_do_not_count() -> None:
 # --- what goes wrong
 
 
-@pytest.mark.parametrize("clip", [None, 1.0])
+@pytest.mark.parametrize("clip", [0.0, 1.0])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_stops_before_the_update(bad: float, clip: float | None) -> None:
+def test_a_loss_that_is_no_number_stops_before_the_update(bad: float, clip: float) -> None:
     train = replace(SGD, clip=clip)
     state = fresh(train)
     with pytest.raises(TrainingError, match=r"step 3 \(rate 0\.1\)") as caught:
