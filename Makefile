@@ -1,6 +1,6 @@
 # A fresh machine needs Python 3.11 or newer and make; everything else lands in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo check format-check lint types test test-slow docs format
+.PHONY: help demo check format-check lint types test test-slow torture docs format
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -49,6 +49,9 @@ test: .venv/.dev ## the tests, minutes on two cores
 
 test-slow: .venv/.dev ## the tests marked slow
 	$(BIN)/python -m pytest -q -m slow
+
+torture: .venv/.dev ## faults injected by the hundred: under an hour on two cores
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "torture or not torture" tests/torture
 
 docs: .venv/.dev ## write the generated pages of docs/ anew
 	$(BIN)/python docs/generate_cli.py

@@ -1,6 +1,8 @@
 """The program's way in: `seqcli`, and `python -m seqcli`, so that torchrun can start it."""
 
-from seqcli.interrupts import interrupts
+import sys
+
+from seqcli.interrupts import Interrupted, interrupts
 
 
 def main() -> None:
@@ -8,7 +10,12 @@ def main() -> None:
     interrupts.install()
     with interrupts.at_once():
         from seqcli.cli import app
-    app.main()
+    try:
+        app.main()
+    except Interrupted as stop:  # before the program's own boundary, or behind it
+        sys.exit(stop.exit_code)
+    finally:
+        interrupts.end()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqcli.corpus import Stream
+from seqcli.distributed import ALONE, Ranks
 from seqcli.sequences import Sequences
 
 ROUND = 8  # padded lengths are multiples of this: oneDNN keeps code and buffers for every shape
@@ -75,6 +77,69 @@ def bags(rows: Sequences, weights: NDArray[np.float32]) -> Bags:
         torch.from_numpy(starts.astype(np.int64)),
         torch.from_numpy(weights),
     )
+
+
+@dataclass(frozen=True)
+class Window:
+    """`steps` tokens of each column, and the tokens that follow them."""
+
+    ids: Tensor  # (B, T) int64
+    targets: Tensor  # (B, T) int64
+    share: float = 1.0  # of all ranks' columns
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read."""
+        return self.ids.numel()
+
+    def to(self, device: torch.device) -> Window:
+        """The window on `device`."""
+        if device.type == "cpu":
+            return self
+        ids = self.ids.to(device, non_blocking=True)
+        return Window(ids, self.targets.to(device, non_blocking=True), self.share)
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A stream cut into B parallel columns, read in windows of `steps` (Zaremba et al. 2014).
+
+    What does not fill the columns or the last window is not read, unless `exact`. Each of several
+    ranks reads columns of its own.
+    """
+
+    ids: Stream
+    columns: int
+    steps: int
+    exact: bool = False
+    ranks: Ranks = ALONE
+
+    @property
+    def length(self) -> int:
+        """Tokens of a column."""
+        return len(self.ids) // self.columns
+
+    @property
+    def own(self) -> int:
+        """Columns that this rank reads."""
+        return len(self.ranks.own(range(self.columns)))
+
+    def __len__(self) -> int:
+        """Windows."""
+        predictions = max(self.length - 1, 0)
+        if self.exact:
+            return -(-predictions // self.steps)
+        return max(predictions // self.steps, min(predictions, 1))
+
+    def __getitem__(self, index: int) -> Window:
+        """Window `index`, every column's at the same place."""
+        grid = self.ids[: self.length * self.columns].reshape(self.columns, self.length)
+        start = index * self.steps
+        own = self.ranks.own(grid)
+        # One copy: targets are the same numbers one step on.
+        piece = own[:, start : min(start + self.steps, self.length - 1) + 1].astype(np.int64)
+        ids = torch.from_numpy(piece)
+        return Window(ids[:, :-1], ids[:, 1:], self.own / self.columns)
 
 
 def generator(seed: int, epoch: int) -> np.random.Generator:

@@ -7,22 +7,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqcli.nn.cells import Cell
 from seqcli.training import Best, TrainState
 
-COUNTERS = (
-    "epoch",
-    "batch",
-    "step",
-    "count",
-    "tokens",
-    "units",
-    "seconds",
-    "reading_seconds",
-    "stale",
-    "falls",
-    "rate",
-    "finished",
-)
+COUNTERS: dict[str, Any] = {
+    "epoch": int,
+    "batch": int,
+    "step": int,
+    "count": int,
+    "tokens": int,
+    "units": int,
+    "seconds": float,
+    "reading_seconds": float,
+    "stale": int,
+    "falls": int,
+    "rollbacks": int,
+    "rate": float,
+    "finished": str,
+}
 
 
 def pack(state: TrainState) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -46,22 +48,53 @@ def pack(state: TrainState) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def unpack(values: dict[str, Any], tensors: dict[str, Tensor], state: TrainState) -> None:
-    """Put a packed state into a fresh one of the same settings. Errors: KeyError, RuntimeError,
-    ValueError where it is of other settings."""
-    for name in COUNTERS:
-        setattr(state, name, values[name])
-    state.model.load_state_dict(_named(tensors, "model."))
+    """Put a packed state into a fresh one of the same settings.
+
+    Errors: AttributeError, KeyError, RuntimeError, TypeError, ValueError where it is of other
+    settings, or made by hand; the state may then be changed in part.
+    """
+    for name, value in counters(values).items():
+        setattr(state, name, value)
     device = state.sums.device
+    weights = state.model.state_dict()
+    state.model.load_state_dict(_like(weights, _named(tensors, "model.")))
+    state.model.zero_grad()
     state.updater.load_slots(_named(tensors, "optimizer."))
-    state.sums = tensors["sums"].to(device)
+    state.sums = _like({"sums": state.sums}, tensors)["sums"].to(device)
     torch.set_rng_state(tensors["random"])
     if device.type == "cuda" and "cuda_random" in tensors:
         torch.cuda.set_rng_state(tensors["cuda_random"], device)
-    state.carried = _carried(tensors, device)
+    state.carried = _carried(tensors, state.model, device)
+    state.best = None
     if "best" in values:
-        weights = {name: value.to(device) for name, value in _named(tensors, "best.").items()}
+        found = _like(weights, _named(tensors, "best."))
         best = values["best"]
-        state.best = Best(best["epoch"], best["step"], best["figures"], weights)
+        own = {name: value.to(device) for name, value in found.items()}
+        state.best = Best(int(best["epoch"]), int(best["step"]), dict(best["figures"]), own)
+
+
+def counters(values: dict[str, Any]) -> dict[str, Any]:
+    """The counters of a packed state, each checked; 0 for one that older states lack.
+
+    Errors: TypeError, ValueError.
+    """
+    found = {}
+    for name, kind in COUNTERS.items():
+        value: Any = values.get(name, kind())
+        if type(value) is not kind and (kind is not float or type(value) is not int):
+            raise TypeError(name)
+        if kind is not str and not 0 <= value < 1 << 53:  # NaN, too
+            raise ValueError(name)
+        found[name] = value
+    return found
+
+
+def _like(own: dict[str, Tensor], found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What is found for each of `own`: of its shape and type, or ValueError."""
+    for name, value in own.items():
+        if found[name].shape != value.shape or found[name].dtype != value.dtype:
+            raise ValueError(name)
+    return {name: found[name] for name in own}
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -72,16 +105,23 @@ def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
-def _carried(tensors: dict[str, Tensor], device: torch.device) -> Any:
+def _carried(tensors: dict[str, Tensor], model: nn.Module, device: torch.device) -> Any:
+    """The carried state by layer and part, each as its cell would begin with; None without."""
     layers: dict[int, dict[int, Tensor]] = {}
     for name, value in _named(tensors, "carried.").items():
         layer, place = name.split(".")
         layers.setdefault(int(layer), {})[int(place)] = value.to(device)
     if not layers:
         return None
-    return tuple(
+    found = tuple(
         tuple(layers[layer][place] for place in sorted(layers[layer])) for layer in sorted(layers)
     )
+    cells = [module for module in model.modules() if isinstance(module, Cell)]
+    for cell, parts in zip(cells, found, strict=True):
+        fresh = cell.zero_state(len(found[0][0]))
+        if [part.shape for part in parts] != [part.shape for part in fresh]:
+            raise ValueError("carried")
+    return found
 
 
 def parameters(model: nn.Module) -> int:

@@ -56,9 +56,7 @@ class DataConfig:
         choices=("group", "drop", "keep"),
         kinds=CLASSIFIER,
     )
-    repeats_casefold: bool = setting(
-        False, "texts that differ in case alone are equal", kinds=CLASSIFIER
-    )
+    repeats_casefold: bool = setting(False, "case alone makes no difference", kinds=CLASSIFIER)
 
 
 @dataclass(frozen=True)
@@ -119,12 +117,12 @@ class ModelConfig:
         "how recurrent and dense weights start",
         choices=("keras", "glorot", "torch", "linear", "uniform"),
     )
-    init_scale: float = setting(0.1, "init = uniform: ± this, embedding and output too", above=0)
-    embed_scale: float = setting(0.05, "embedding starts uniform in ± this", above=0)
+    init_scale: float = setting(0.1, "init = uniform: ± this, for all weights", above=0, high=1e6)
+    embed_scale: float = setting(0.05, "embedding starts uniform in ± this", above=0, high=1e6)
     output_scale: float | None = setting(
-        None, "output weights start normal with this deviation", above=0
+        None, "output weights start normal with this deviation", above=0, high=1e6
     )
-    output_bias: float = setting(0.0, "output bias starts at this")
+    output_bias: float = setting(0.0, "output bias starts at this", low=-1e6, high=1e6)
     vectors: str = setting("", "word vectors in GloVe's text format", kinds=CLASSIFIER)
     freeze_vectors: bool = setting(False, "keep the embedding as it starts", kinds=CLASSIFIER)
     wide_words: tuple[int, ...] = setting(
@@ -135,6 +133,12 @@ class ModelConfig:
     )
     wide_buckets: int = setting(
         1 << 18, "rows of the n-gram table", low=2, high=1 << 28, kinds=CLASSIFIER
+    )
+    wide_init: str = setting(
+        "zero",
+        "how the n-gram table starts; naive-bayes also gives each n-gram a rate of its own",
+        choices=("zero", "naive-bayes"),
+        kinds=CLASSIFIER,
     )
     wide_share: float | None = setting(
         None,
@@ -269,13 +273,10 @@ def to_dict(config: Config) -> dict[str, Any]:
     """The inverse of `from_dict`; `None` and settings of other kinds are left out."""
     plain: dict[str, Any] = {"kind": config.kind}
     for name, section in SECTIONS.items():
-        limits = {item.name: item.metadata["kinds"] for item in dataclasses.fields(section)}
+        fields = dataclasses.fields(section)
+        kinds = {item.name: item.metadata["kinds"] or (config.kind,) for item in fields}
         values = settings.as_dict(getattr(config, name))
-        plain[name] = {
-            key: value
-            for key, value in values.items()
-            if not limits[key] or config.kind in limits[key]
-        }
+        plain[name] = {key: value for key, value in values.items() if config.kind in kinds[key]}
     return plain
 
 
@@ -294,7 +295,5 @@ def _belongs(kind: str, name: str, table: Mapping[str, Any]) -> None:
     for item in dataclasses.fields(SECTIONS[name]):
         kinds = item.metadata["kinds"]
         if item.name in table and kinds and kind not in kinds:
-            raise ConfigError(
-                f"{name}.{item.name} does nothing in a {kind}",
-                f"it belongs to: {', '.join(kinds)}",
-            )
+            only = f"it belongs to: {', '.join(kinds)}"
+            raise ConfigError(f"{name}.{item.name} does nothing in a {kind}", only)

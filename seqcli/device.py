@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqcli.distributed import ALONE, Ranks
 from seqcli.errors import ConfigError, TrainingError
 
 SMALL_STEP = 4_000_000  # multiply-adds: 40 microseconds of one core
@@ -24,6 +25,7 @@ class Runtime:
     device: torch.device
     precision: str
     threads: int
+    ranks: Ranks = ALONE  # the processes that share the work
 
     @property
     def dtype(self) -> torch.dtype:

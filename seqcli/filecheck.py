@@ -2,64 +2,68 @@
 
 A model file is the zip that `torch.save` writes: one pickle of plain values and tensors, their
 storages, and a record `seqcli.json` that repeats the description, so that a file can be described
-or refused in milliseconds. `torch.load(weights_only=True)` alone is no full boundary: it unpacks
-bombs, trusts strides and ignores checksums.
+or refused in milliseconds. `torch.load(weights_only=True)` would be no full boundary (it unpacks
+bombs, trusts strides and ignores checksums) and is not used here: what a file holds is read off
+its pickle without running it.
 """
 
 from __future__ import annotations
 
 import json
-import pickletools
+import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from seqcli.errors import ModelFileError
+from seqcli import outline
+from seqcli.config import from_dict
+from seqcli.errors import ConfigError, ModelFileError
 from seqcli.files import readable_file
+from seqcli.outline import Refused, Stored
+from seqcli.taskfile import check
 
 FORMAT = 1
-DESCRIPTION = "archive/seqcli.json"  # torch refuses a record outside its folder
-MAX_PICKLE = 64 << 20
-MAX_DESCRIPTION = 512 << 20
+FOLDER = "archive/"  # torch refuses a record outside of it
+PICKLE = f"{FOLDER}data.pkl"
+DESCRIPTION = f"{FOLDER}seqcli.json"
+MAX_TEXT = 512 << 20  # bytes of a description; a million labels with their figures take 200 MB
+HEADER_BYTES = 30  # at least, in front of a record
 HINT = "give a file that `seqcli train` wrote"
 
-ALLOWED_GLOBALS = {
-    "torch._utils _rebuild_tensor_v2",
-    "collections OrderedDict",
-    *(f"torch {name}Storage" for name in ("Float", "Double", "BFloat16", "Long", "Int", "Byte")),
-}
-# What torch.save emits for dicts, lists, tuples, numbers, text and tensors; nothing that imports
-# by a computed name, builds objects by other means or asks for extensions.
-ALLOWED_OPCODES = frozenset(
-    """
-    PROTO FRAME STOP MARK EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3
-    APPEND APPENDS SETITEM SETITEMS BINUNICODE SHORT_BINUNICODE BININT BININT1 BININT2 LONG1
-    BINFLOAT NONE NEWTRUE NEWFALSE GLOBAL REDUCE BINPERSID BINPUT LONG_BINPUT BINGET LONG_BINGET
-    MEMOIZE
-    """.split()  # noqa: SIM905
-)
+
+@dataclass(frozen=True)
+class Contents:
+    """A model file's description, and where its tensors are."""
+
+    description: dict[str, Any]
+    tensors: dict[str, Stored]
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """The JSON description of a model file, after a look at its outline alone."""
-    with opened(path) as archive:
-        check_outline(archive, path)
-        return read_description(archive, path)
-
-
-def check(path: Path) -> dict[str, Any]:
-    """Verify the whole file (records, checksums, pickle) and return its description.
+    """The JSON description of a model file, everything checked but the numbers themselves.
 
     Errors: ModelFileError with one line that says what is wrong; nothing is executed.
     """
     with opened(path) as archive:
-        check_outline(archive, path)
-        _check_sums(archive, path)
-        name = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
-        _check_pickle(archive.read(name), path)
-        return read_description(archive, path)
+        return contents(archive, path).description
+
+
+def contents(archive: zipfile.ZipFile, path: Path) -> Contents:
+    """The records, the pickle and the description, all of one mind."""
+    _check_records(archive, path)
+    written = archive.read(DESCRIPTION)
+    description = _parsed(written, path)  # first: another format may have another pickle
+    try:
+        number, text, tensors = outline.read(archive.read(PICKLE))
+    except Refused as error:
+        raise broken(path, str(error)) from error
+    if text.encode("utf-8", "surrogatepass") != written or number != description["format"]:
+        raise broken(path, "its two descriptions differ")
+    _check_sizes(archive, tensors, path)
+    return Contents(description, tensors)
 
 
 @contextmanager
@@ -88,67 +92,103 @@ def broken(path: Path, why: str) -> ModelFileError:
     return ModelFileError(f"{path}: {why}", HINT)
 
 
-def check_outline(archive: zipfile.ZipFile, path: Path) -> None:
-    """Records stored plainly, once each, no larger than the file, one pickle, one description."""
-    size = path.stat().st_size
+def _check_records(archive: zipfile.ZipFile, path: Path) -> None:
+    """Records stored plainly, once each, no larger than the file; one pickle, one description."""
     names = archive.namelist()
     if DESCRIPTION not in names:
         raise broken(path, "not a seqcli model file")
+    if min(record.header_offset for record in archive.infolist()) or archive.comment:
+        raise broken(path, "something stands before or behind its records")
     if len(set(names)) != len(names):
         raise broken(path, "a record appears twice")
-    total = 0
-    for record in archive.infolist():
+    if not all(name.startswith(FOLDER) for name in names):
+        raise broken(path, f"a record lies outside {FOLDER}")
+    total = end = 0
+    for record in sorted(archive.infolist(), key=lambda record: record.header_offset):
+        if record.header_offset < end:
+            raise broken(path, "its records lie one on the other")
+        end = record.header_offset + HEADER_BYTES + record.file_size
         if record.compress_type != zipfile.ZIP_STORED or record.file_size != record.compress_size:
             raise broken(path, "a record is compressed, which seqcli never does")
         if record.flag_bits & 1:
             raise broken(path, "a record is encrypted")
         total += record.file_size
-    if total > size:
+    if total > path.stat().st_size:
         raise broken(path, "its records claim more bytes than the file has")
-    pickles = [record for record in archive.infolist() if record.filename.endswith(".pkl")]
-    if len(pickles) != 1 or not pickles[0].filename.endswith("/data.pkl"):
+    if [name for name in names if name.endswith(".pkl")] != [PICKLE]:
         raise broken(path, "one data.pkl expected")
-    if pickles[0].file_size > MAX_PICKLE:
-        raise broken(path, "its outline is larger than any model needs")
+    for name in (PICKLE, DESCRIPTION):
+        if archive.getinfo(name).file_size > MAX_TEXT:
+            raise broken(path, "its description is larger than any model needs")
+    order = f"{FOLDER}byteorder"
+    if order not in names or archive.read(order) != sys.byteorder.encode():
+        raise broken(path, "written on a machine with another order of bytes")
 
 
-def read_description(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:
-    """`seqcli.json`: format checked, a JSON object."""
-    if archive.getinfo(DESCRIPTION).file_size > MAX_DESCRIPTION:
-        raise broken(path, "its description is larger than any model needs")
+def _parsed(text: bytes, path: Path) -> dict[str, Any]:
+    """`seqcli.json`: a JSON object of a format that this program knows."""
     try:
-        description = json.loads(archive.read(DESCRIPTION))
+        description = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise broken(path, "its description is not JSON") from error
-    if not isinstance(description, dict) or not isinstance(description.get("format"), int):
+    if not isinstance(description, dict) or type(description.get("format")) is not int:
         raise broken(path, "its description names no format")
-    if description["format"] > FORMAT:
+    number = description["format"]
+    if not 1 <= number < 1 << 31:
+        raise broken(path, f"format {number:.6g} does not exist")
+    if number > FORMAT:
         raise ModelFileError(
-            f"{path}: format {description['format']}, this seqcli reads up to {FORMAT}",
+            f"{path}: format {number}, this seqcli reads up to {FORMAT}",
             "update seqcli: pip install --upgrade seqcli",
         )
-    if description["format"] < 1:
-        raise broken(path, f"format {description['format']} does not exist")
     return description
 
 
-def _check_sums(archive: zipfile.ZipFile, path: Path) -> None:
-    for record in archive.infolist():
-        with archive.open(record) as file:
-            _drain(file)
+def _check_sizes(archive: zipfile.ZipFile, tensors: dict[str, Stored], path: Path) -> None:
+    """Every tensor has a record of its size, and every record of numbers its tensor."""
+    sizes = {record_of(tensor): tensor.size for tensor in tensors.values()}
+    numbers = f"{FOLDER}data/"
+    found = {r.filename: r.file_size for r in archive.infolist() if r.filename.startswith(numbers)}
+    if sizes != found:
+        raise broken(path, "its tensors and its records disagree")
 
 
-def _drain(file: IO[bytes]) -> None:
-    while file.read(1 << 20):
-        pass  # zipfile compares the checksum at the end
+def record_of(tensor: Stored) -> str:
+    """The name of the record that holds the numbers of `tensor`."""
+    return f"{FOLDER}data/{tensor.storage.key}"
 
 
-def _check_pickle(content: bytes, path: Path) -> None:
+def check_model(description: dict[str, Any], path: Path) -> None:
+    """Refuse a description whose parts are not what every model's are.
+
+    Errors: ModelFileError; for the state of a run it names the model to give instead.
+    """
+    if "state" in description:
+        model = path.absolute().parent.with_suffix(".pt")
+        raise ModelFileError(f"{path}: the state of a run, not a model", f"give {model}")
+    for name in ("vocabulary", "labels"):
+        items = description.get(name, [])
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise broken(path, f"its {name} is not a list of text")
+        if len(set(items)) != len(items):
+            raise broken(path, f"its {name} has an entry twice")
+    if not isinstance(description.get("config"), dict) or "vocabulary" not in description:
+        raise broken(path, "it does not say what it is")
     try:
-        for opcode, argument, _ in pickletools.genops(content):
-            if opcode.name not in ALLOWED_OPCODES:
-                raise broken(path, f"its pickle uses {opcode.name}, which no model needs")
-            if opcode.name == "GLOBAL" and argument not in ALLOWED_GLOBALS:
-                raise broken(path, "its pickle names code that no model needs")
-    except (ValueError, IndexError, UnicodeDecodeError, KeyError, OverflowError) as error:
-        raise broken(path, "its pickle is damaged") from error
+        config = check(from_dict(description["config"]))
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        raise broken(path, f"its settings make no sense: {error}") from error
+    if "labels" in description:
+        labels, counts = description["labels"], description.get("label_counts", [])
+        whole = isinstance(counts, list) and all(
+            type(n) is int and 0 <= n < 1 << 53 for n in counts
+        )
+        if not whole or len(counts) != len(labels):
+            raise broken(path, "its labels and their counts disagree")
+        if config.model.head == "sigmoid" and len(labels) != 2:
+            raise broken(path, "its head is for two labels")
+    data = description.get("data")
+    if not isinstance(data, dict) or not all(
+        isinstance(data.get(key), str) for key in ("path", "sha256")
+    ):
+        raise broken(path, "it does not say what it was trained on")

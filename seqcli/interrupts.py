@@ -63,6 +63,10 @@ class Interrupts:
         finally:
             self._leaving -= 1
 
+    def end(self) -> None:
+        """From now on a signal ends the program there and then: it is closing down anyway."""
+        self._leaving += 1
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.requested or self._leaving:
             if os.isatty(2):

@@ -144,4 +144,3 @@ def load_model(
     model = kind.build(None)
     model.load_state_dict(file.tensors)
     return Loaded(path, file.description, kind, model.to(runtime.device).eval(), runtime)
-

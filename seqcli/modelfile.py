@@ -1,14 +1,14 @@
 """The one-file model, and the run's `last.pt`: plain values and dense tensors, nothing else.
 
-Written by `torch.save`, so `torch.load(path, weights_only=True)` opens it anywhere; read back only
-after `filecheck.check` has found it whole and harmless. Equal contents give equal bytes.
+Written by `torch.save`, so `torch.load(path, weights_only=True)` opens it anywhere. Read back
+without it: `filecheck` tells what tensors there are, and their numbers are read from their records,
+checksums and all. Equal contents give equal bytes.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import warnings
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,18 @@ import torch
 from torch import Tensor
 
 from seqcli import filecheck
-from seqcli.errors import ModelFileError
 from seqcli.files import atomic_write
+from seqcli.outline import Stored
+
+CHUNK = 1 << 20
+TYPES = {
+    "Float": torch.float32,
+    "Double": torch.float64,
+    "BFloat16": torch.bfloat16,
+    "Long": torch.int64,
+    "Int": torch.int32,
+    "Byte": torch.uint8,
+}
 
 
 @dataclass(frozen=True)
@@ -32,12 +42,14 @@ class ModelFile:
 
 def save(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     """Write a model file atomically. Errors: SeqcliError if it cannot be written."""
-    text = json.dumps({"format": filecheck.FORMAT, **description}, ensure_ascii=False)
+    table = {"format": filecheck.FORMAT, **description}
+    text = json.dumps(table, ensure_ascii=False)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        text = json.dumps(table)  # a path that is not UTF-8 has half characters
     content = {
         "format": filecheck.FORMAT,
         "description": text,
-        # clone: a slice would save the whole storage it is cut from
-        "tensors": {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()},
+        "tensors": {name: _plain(tensor) for name, tensor in tensors.items()},
     }
     with atomic_write(path) as file:
         buffer = (
@@ -52,45 +64,44 @@ def save(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) ->
 
 def load(path: Path) -> ModelFile:
     """Read a model file on the CPU. Errors: ModelFileError for whatever is not one of ours."""
-    described = filecheck.check(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds, and its text advises weights_only=False
-        raise filecheck.broken(path, "damaged: its tensors cannot be read") from error
-    if not isinstance(content, dict) or set(content) != {"format", "description", "tensors"}:
-        raise filecheck.broken(path, "not a seqcli model file")
-    try:
-        inside = json.loads(content["description"])
-    except (TypeError, ValueError, RecursionError) as error:
-        raise filecheck.broken(path, "its description is not JSON") from error
-    if json.dumps(inside) != json.dumps(described):  # as text: NaN is not equal to itself
-        raise filecheck.broken(path, "its two descriptions differ")
-    return ModelFile(described, _checked_tensors(content["tensors"], path))
+    with filecheck.opened(path) as archive:
+        found = filecheck.contents(archive, path)
+        tensors = {name: _tensor(archive, stored) for name, stored in found.tensors.items()}
+        for name in archive.namelist():
+            if not name.startswith(f"{filecheck.FOLDER}data/"):
+                archive.read(name)  # for its checksum
+    return ModelFile(found.description, tensors)
 
 
 def load_trained(path: Path) -> ModelFile:
-    """`load`, of a model. Errors: ModelFileError for a run's state, too."""
+    """`load`, of a model. Errors: ModelFileError for a run's state, and for NaN or infinity."""
     file = load(path)
-    if "state" in file.description:
-        model = path.absolute().parent.with_suffix(".pt")
-        raise ModelFileError(f"{path}: the state of a run, not a model", f"give {model}")
+    filecheck.check_model(file.description, path)
+    for name, tensor in file.tensors.items():
+        if not tensor.isfinite().all():
+            raise filecheck.broken(path, f"{name} holds what is no number")
     return file
 
 
-def _checked_tensors(tensors: Any, path: Path) -> dict[str, Tensor]:
-    if not isinstance(tensors, dict):
-        raise filecheck.broken(path, "no table of tensors")
-    for name, tensor in tensors.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise filecheck.broken(path, "its table of tensors holds something else")
-        if tensor.layout != torch.strided or not tensor.is_contiguous():
-            raise filecheck.broken(path, "a tensor is not dense")
-        held = tensor.untyped_storage().nbytes()
-        if tensor.numel() * tensor.element_size() > held:
-            raise filecheck.broken(path, "a tensor is larger than its storage")
-    return tensors
+def _tensor(archive: zipfile.ZipFile, stored: Stored) -> Tensor:
+    """The numbers of one record; zipfile compares its checksum at the end."""
+    content = bytearray(stored.size)
+    view = memoryview(content)
+    at = 0
+    with archive.open(filecheck.record_of(stored)) as file:
+        while piece := file.read(CHUNK):
+            view[at : at + len(piece)] = piece
+            at += len(piece)
+    if at != stored.size:
+        raise EOFError
+    if not content:
+        return torch.empty(stored.shape, dtype=TYPES[stored.storage.kind])
+    return torch.frombuffer(content, dtype=TYPES[stored.storage.kind]).reshape(stored.shape)
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """A copy of its own, row by row: a slice would save the whole storage it is cut from."""
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def fits(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

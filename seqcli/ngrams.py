@@ -91,6 +91,26 @@ class Ngrams:
         return (1 / np.sqrt(counts[owner])).astype(np.float32)
 
 
+def naive_bayes(
+    rows: Sequences, labels: NDArray[np.int64], classes: int, buckets: int
+) -> NDArray[np.float32]:
+    """What each bucket says for each label: log p(bucket | label), less its mean over labels.
+
+    (buckets, classes). Counts are of texts that have the bucket, one more than there are (Laplace);
+    a bucket that no text has says nothing.
+    """
+    owners = np.repeat(labels, rows.lengths)
+    scores = np.empty((buckets, classes), np.float32)
+    seen = np.zeros(buckets, np.bool_)
+    for label in range(classes):
+        counts = np.bincount(rows.ids[owners == label], minlength=buckets)
+        seen |= counts > 0
+        scores[:, label] = np.log((counts + 1) / (counts.sum() + buckets))
+    scores -= scores.mean(1, keepdims=True)
+    scores[~seen] = 0
+    return scores
+
+
 class _Codes(dict[str, int]):
     """A number for each word; a number counts by its digits alone. Words come again and again."""
 

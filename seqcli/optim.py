@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seqcli.config import TrainConfig
+from seqcli.nn.wide import Wide
+
+BIAS_RATE = 0.01  # beside an n-gram's of 1: every text moves the bias
 
 
 class Updater:
@@ -32,6 +35,7 @@ class Updater:
         for name, weight in model.named_parameters():
             if weight.requires_grad:
                 (wide if name.startswith("wide.") else self.weights).append(weight)
+        self.rated = [module for module in model.modules() if isinstance(module, Wide)]
         self.clip = train.clip
         plain = train.optimizer == "sgd" and not train.momentum and not train.weight_decay
         if plain:
@@ -78,6 +82,11 @@ class Updater:
                 for weight in self.weights:
                     if weight.grad is not None:
                         weight.grad.div_(scale)
+        for wide in self.rated:
+            if wide.table.grad is not None and wide.rates is not None:
+                wide.table.grad.mul_(wide.rates)
+                if wide.bias.grad is not None:
+                    wide.bias.grad.mul_(BIAS_RATE)
         for optimizer in self.optimizers:
             if isinstance(optimizer, PlainSGD):
                 optimizer.update()

@@ -12,6 +12,7 @@ from typing import IO, Any, BinaryIO, Protocol
 
 from seqcli.errors import ConfigError, SeqcliError
 from seqcli.files import atomic_write
+from seqcli.formulas import guarded
 from seqcli.readers.lines import COMPRESSED
 from seqcli.readers.tables import table_format
 
@@ -22,16 +23,21 @@ TSV_BREAKS = str.maketrans("\t\n\r", "   ")
 
 
 class TableWriter(Protocol):
-    """A table that grows; `softened` counts cells that the format could not hold as they were."""
+    """A table that grows.
+
+    softened: cells that the format could not hold as they were; guarded: cells that would have
+    been formulas.
+    """
 
     softened: int
+    guarded: int
 
     def write(self, rows: Rows) -> None:
         """Add rows, each with a cell for every column."""
 
 
-def check_output(path: Path, *, force: bool) -> str:
-    """The format that `path` names; ConfigError for another ending.
+def check_output(path: Path, *, force: bool, safe: bool = False) -> str:
+    """The format that `path` names; ConfigError for another ending, or one that needs no guard.
 
     SeqcliError for a folder, and for what exists already unless `force`.
     """
@@ -40,6 +46,10 @@ def check_output(path: Path, *, force: bool) -> str:
     if kind is None or (packed and kind == "parquet"):
         raise ConfigError(
             f"--output {path}: its ending names no table format", f"one of: {ENDINGS}"
+        )
+    if safe and kind not in ("csv", "tsv"):
+        raise ConfigError(
+            f"--safe-csv: no spreadsheet computes the cells of {kind}", "leave it out"
         )
     if path.is_dir():
         raise SeqcliError(f"{path}: a folder", "--output takes the name of a file")
@@ -68,11 +78,17 @@ def fresh_names(taken: Sequence[str], wanted: Sequence[str]) -> list[str]:
 
 @contextmanager
 def table_writer(
-    path: Path, kept: Sequence[str], added: dict[str, type], source: Path | None = None
+    path: Path,
+    kept: Sequence[str],
+    added: dict[str, type],
+    source: Path | None = None,
+    *,
+    safe: bool = False,
 ) -> Iterator[TableWriter]:
     """A writer of columns `kept` and then `added` (str or float); the file is there at the end.
 
-    source: the parquet file that `kept` comes from, whose types they keep.
+    source: the parquet file that `kept` comes from, whose types they keep; safe: csv and tsv cells
+    that a spreadsheet would take for formulas are guarded.
     Errors: SeqcliError if it cannot be written, or a value is of another type than its column.
     """
     kind = table_format(path)
@@ -88,7 +104,7 @@ def table_writer(
         packer: Any = COMPRESSED.get(path.suffix.lower())
         out = file if packer is None else stack.enter_context(packer(file, "wb"))
         form, header = FORMS[kind or "csv"]
-        writer = _Text(out, columns, form)
+        writer = _Text(out, columns, form, safe)
         if header:
             writer.write([columns])
         yield writer
@@ -97,11 +113,14 @@ def table_writer(
 class _Text:
     """Lines of text, UTF-8, whatever the locale."""
 
-    def __init__(self, file: IO[bytes], columns: Sequence[str], form: Form) -> None:
-        self.softened = 0
-        self._file, self._columns, self._form = file, columns, form
+    def __init__(self, file: IO[bytes], columns: Sequence[str], form: Form, safe: bool) -> None:
+        self.softened = self.guarded = 0
+        self._file, self._columns, self._form, self._safe = file, columns, form, safe
 
     def write(self, rows: Rows) -> None:
+        if self._safe:
+            rows, changed = guarded([[_plain(cell) for cell in row] for row in rows])
+            self.guarded += changed
         lines, softened = self._form(self._columns, rows)
         self.softened += softened
         self._file.write("".join(lines).encode("utf-8", "backslashreplace"))
@@ -188,7 +207,7 @@ class _Parquet:
     def __init__(
         self, path: Path, file: BinaryIO, kept: Sequence[str], added: dict[str, type], schema: Any
     ) -> None:
-        self.softened = 0
+        self.softened = self.guarded = 0
         self._path, self._file, self._kept, self._added = path, file, kept, added
         self._schema = schema
         self._writer: Any = None

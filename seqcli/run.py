@@ -18,19 +18,20 @@ import torch
 import seqcli
 from seqcli import config as configs
 from seqcli import counting, modelfile
-from seqcli.checkpoint import pack, parameters, unpack
+from seqcli.checkpoint import pack, parameters
 from seqcli.device import Runtime, training_runtime
-from seqcli.errors import SeqcliError, TrainingError
+from seqcli.errors import TrainingError
 from seqcli.evaluation import evaluate
-from seqcli.files import lock, sweep, write_bytes
+from seqcli.files import lock, write_bytes
 from seqcli.interrupts import Interrupted, interrupts
 from seqcli.kinds import KINDS
 from seqcli.kinds.contract import Figures, Prepared
 from seqcli.optim import Updater
+from seqcli.resume import RolledBack, changed, check_same_data, roll_back, take_up
 from seqcli.runfolder import RunFolder
 from seqcli.table import Table
-from seqcli.taskfile import Task, to_toml
-from seqcli.training import Best, Evaluated, Event, TrainState, chosen_by, fit, settle
+from seqcli.taskfile import Task, to_toml, trainable
+from seqcli.training import Best, Diverged, Evaluated, Event, TrainState, chosen_by, fit, sound
 from seqcli.transfer import transfer
 
 SAVE_SECONDS = 60.0
@@ -74,7 +75,7 @@ class Finished:
     already: bool = False
 
 
-RunEvent = Started | Event | Finished
+RunEvent = Started | Event | RolledBack | Finished
 
 
 def run(job: Job) -> Iterator[RunEvent]:
@@ -82,11 +83,11 @@ def run(job: Job) -> Iterator[RunEvent]:
 
     Errors: SeqcliError of many kinds; Interrupted once everything is saved.
     """
+    trainable(job.task.config)
     folder = RunFolder(job.out)
     folder.claim(force=job.force, resume=job.resume)
     with lock(folder.lock):
-        sweep(folder.model)
-        sweep(folder.last)
+        folder.sweep()
         saved = folder.load_last(job.task.config) if job.resume else None
         yield from _run(job, folder, saved)
 
@@ -94,11 +95,13 @@ def run(job: Job) -> Iterator[RunEvent]:
 def _run(job: Job, folder: RunFolder, saved: modelfile.ModelFile | None) -> Iterator[RunEvent]:
     config = job.task.config
     if saved is not None and folder.complete(saved.description, config.train):
+        check_same_data(saved, job.data, config, allowed=job.allow_changed_data)
         yield Finished(saved.description["result"], folder, "complete", already=True)
         return
     prepared = KINDS[config.kind].prepare(config, job.data, folder.path, interrupts.poll)
     if saved is not None and prepared.fingerprint != saved.description["data"]["sha256"]:
-        prepared = _changed(prepared, saved.description, job)
+        allowed = job.allow_changed_data
+        prepared = changed(prepared, saved, job.data, config, allowed=allowed)
     run = _Run(job, folder, prepared)
     yield Started(prepared, run.table(), run.runtime, run.state, tuple(run.start(saved)))
     with interrupts.deferred():
@@ -147,22 +150,28 @@ class _Run:
             if self.job.init_from is not None:
                 yield transfer(self.job.init_from, self.kind, self.state.model)
             self.folder.clear()  # not before: until here an error may still end this run
-            write_bytes(self.folder.settings, to_toml(self.config).encode())
+            write_bytes(
+                self.folder.settings, to_toml(self.config).encode("utf-8", "surrogateescape")
+            )
             self._save()  # a run killed after its first model can then be resumed
             return
-        try:
-            unpack(saved.description["state"], saved.tensors, self.state)
-        except (KeyError, RuntimeError, ValueError) as error:
-            why = f"{self.folder.last}: does not fit these settings"
-            raise TrainingError(why, "start anew with --force") from error
-        # an epoch under way is first brought to its end, whatever the limits are now
-        done = "" if self.state.batch else settle(saved.description["state"], self.config.train)
-        self.state.finished = done
-        self.folder.cut_log(self.state.epoch)
-        yield f"resumed at epoch {self.state.epoch + 1}, step {self.state.step:,}"
+        yield take_up(saved, self.state, self.config, self.folder)
 
-    def train(self) -> Iterator[Event]:
-        """The loop's events, each saved before it is handed on."""
+    def train(self) -> Iterator[RunEvent]:
+        """The loop's events, each saved before it is handed on.
+
+        Errors: Diverged, unless the settings ask for another try at half the rate.
+        """
+        while True:
+            try:
+                yield from self._train()
+                return
+            except Diverged as error:
+                roll_back(error, self.state, self.config, self.folder)
+                self._save()
+                yield RolledBack(error.message, self.state.step, self.state.rollbacks)
+
+    def _train(self) -> Iterator[Event]:
         events = fit(
             self.kind,
             self.prepared.splits,
@@ -176,12 +185,18 @@ class _Run:
                 if isinstance(event, Evaluated):
                     self._record(event)
                 elif interrupts.requested or time.monotonic() - self.saved_at > SAVE_SECONDS:
-                    self._save()
+                    self._save_sound()
                 yield event
                 interrupts.poll()
         except Interrupted:
-            self._save()
+            if sound(self.state):  # else what was saved before is better
+                self._save()
             raise
+
+    def _save_sound(self) -> None:
+        if not sound(self.state):  # on a GPU the loss is looked at now and then
+            raise Diverged(self.state)
+        self._save()
 
     def _record(self, event: Evaluated) -> None:
         state = self.state
@@ -282,17 +297,3 @@ class _Run:
                 "sample": self.job.sample,
             },
         }
-
-
-def _changed(prepared: Prepared, then: dict[str, Any], job: Job) -> Prepared:
-    """Data that changed since, read with the vocabulary of before, if the person wants that."""
-    if not job.allow_changed_data:
-        raise SeqcliError(
-            f"{job.data}: changed since the run began (SHA-256 was {then['data']['sha256']}, "
-            f"is {prepared.fingerprint})",
-            "--allow-changed-data goes on all the same; --force starts anew",
-        )
-    kind = KINDS[job.task.config.kind].restore(job.task.config, then["learned"])
-    splits = {name: kind.load_split(job.data, name, interrupts.poll) for name in prepared.splits}
-    notes = [*prepared.notes, "the data changed: the run goes on with the vocabulary it has"]
-    return replace(prepared, kind=kind, splits=splits, notes=notes)

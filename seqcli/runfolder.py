@@ -10,15 +10,23 @@ from typing import Any
 
 from seqcli import config as configs
 from seqcli import modelfile, plots
+from seqcli.checkpoint import counters
 from seqcli.config import Config, TrainConfig
 from seqcli.errors import ConfigError, ModelFileError, SeqcliError
-from seqcli.files import append_line, write_bytes
+from seqcli.files import append_line, sweep, write_bytes
 from seqcli.kinds.contract import Figures
 from seqcli.training import settle
 
 # The data's path too: its fingerprint says whether it is the same.
 MAY_CHANGE = frozenset(
-    {"data.path", "train.epochs", "train.max_steps", "train.max_time", "train.patience"}
+    {
+        "data.path",
+        "train.epochs",
+        "train.max_steps",
+        "train.max_time",
+        "train.on_nan",
+        "train.patience",
+    }
 )
 
 
@@ -90,6 +98,12 @@ class RunFolder:
                 f"{self.path}: cannot be made: {reason}", "--out FILE.pt goes elsewhere"
             ) from error
 
+    def sweep(self) -> None:
+        """Remove what killed runs left half written; call with the lock held."""
+        inside = (self.last, self.settings, self.log_file, self.curves, self.confusion)
+        for path in (self.model, *inside):
+            sweep(path)
+
     def load_last(self, config: Config) -> modelfile.ModelFile | None:
         """`last.pt` of a run with these settings, or None where there is none yet.
 
@@ -99,17 +113,33 @@ class RunFolder:
             return None
         try:
             saved = modelfile.load(self.last)
-            if "state" not in saved.description:
-                raise ModelFileError(f"{self.last}: not the state of a run")
         except ModelFileError as error:
             error.hint = "start anew with --force"
             raise
-        _same_settings(config, saved.description["config"])
+        then = saved.description
+        if not all(
+            isinstance(then.get(key), dict) for key in ("config", "data", "learned", "state")
+        ):
+            raise self._no_state()
+        if type(then.get("complete")) is not bool or type(then["data"].get("sha256")) is not str:
+            raise self._no_state()
+        try:
+            counters(then["state"])
+        except (TypeError, ValueError) as error:
+            raise self._no_state() from error
+        _same_settings(config, then["config"])
         return saved
+
+    def _no_state(self) -> ModelFileError:
+        return ModelFileError(f"{self.last}: not the state of a run", "start anew with --force")
 
     def complete(self, then: dict[str, Any], train: TrainConfig) -> bool:
         """Whether a run described so has nothing left to do, with the limits as they are now."""
-        return then["complete"] and self.model.exists() and bool(settle(then["state"], train))
+        return (
+            then["complete"]
+            and self.model.exists()
+            and bool(settle(counters(then["state"]), train))
+        )
 
     def clear(self) -> None:
         """Remove what an earlier run left; its model stays until there is a better."""
@@ -164,7 +194,10 @@ def _same_settings(now: Config, then: dict[str, Any]) -> None:
     """Refuse to resume with other settings; the error lists every difference."""
     new, differences = configs.to_dict(now), []
     for section in configs.SECTIONS:
-        old_values, new_values = then.get(section, {}), new[section]
+        old_values, new_values = then.get(section), new[section]
+        if not isinstance(old_values, dict):
+            differences.append(f"[{section}] was nothing")
+            continue
         for key in sorted({*old_values, *new_values}):
             old, value = old_values.get(key), new_values.get(key)
             if old != value and f"{section}.{key}" not in MAY_CHANGE:

@@ -17,6 +17,7 @@ from seqcli.errors import ConfigError, unknown_name
 
 Section = TypeVar("Section")
 MOST = 10**12  # of any whole number without a limit of its own
+MOST_ITEMS = 64  # of a list: more layers than anybody trains
 
 
 def setting(
@@ -105,6 +106,8 @@ def _checked(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any
     if typing.get_origin(kind) is tuple:
         inner = typing.get_args(kind)[0]
         items = value if isinstance(value, (list, tuple)) else [value]
+        if len(items) > MOST_ITEMS:
+            raise ConfigError(f"{name}: at most {MOST_ITEMS} expected, {len(items):,} found")
         return tuple(_checked(name, item, inner, limits) for item in items)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)

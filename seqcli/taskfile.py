@@ -120,9 +120,20 @@ def check(config: Config) -> Config:
         raise ConfigError("train.patience waits for a better epoch, train.select = last has none")
     if config.train.draws and config.train.draw != "label":
         raise ConfigError("train.draws counts the draws of train.draw = label")
+    if model.wide_init != "zero" and not model.wide:
+        raise ConfigError("model.wide_init needs model.wide_words or model.wide_characters")
     if model.cell == "gru" and not model.reset_after and model.unit_forget_bias:
         raise ConfigError("model.unit_forget_bias belongs to an lstm")
     return config
+
+
+def trainable(config: Config) -> None:
+    """Refuse what can be counted and listed, but not trained. Errors: ConfigError."""
+    if config.model.freeze_vectors and not config.model.vectors:
+        raise ConfigError(
+            "model.freeze_vectors needs model.vectors",
+            "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
+        )
 
 
 def _locate(name: str) -> Path:

@@ -22,6 +22,7 @@ from seqcli.evaluation import evaluate
 from seqcli.kinds.contract import Figures, Kind, better
 from seqcli.optim import Updater, rate_factor
 
+EXPLODED = 1e6  # nats a prediction: far beyond what any training comes back from
 CHECK_STEPS = 50  # on a GPU the loss is looked at this often: each look waits for the device
 
 
@@ -54,6 +55,7 @@ class TrainState:
     best: Best | None = None
     stale: int = 0  # validations without gain since the best
     falls: int = 0  # of the rate, on a plateau
+    rollbacks: int = 0  # each halved the rate
     rate: float = 0.0  # of the last update
     finished: str = ""  # why, once it is
 
@@ -91,7 +93,7 @@ def fit(
 ) -> Iterator[Event]:
     """Train from `state` to the end; it is whole at every event. `poll` may raise in validation.
 
-    Errors: TrainingError when the loss is no longer finite.
+    Errors: Diverged when the loss or a weight is no longer finite, or the loss has exploded.
     """
     while not state.finished:
         batches = kind.batches(splits["train"], state.epoch + 1)
@@ -102,10 +104,12 @@ def fit(
         valid = None
         if "valid" in splits:
             valid = evaluate(kind.validation, state.model, splits["valid"], runtime, poll)
-            if math.isnan(valid["loss"]):
-                raise _diverged(state, state.step)
+            if not valid["loss"] < EXPLODED:
+                raise Diverged(state)
         state.reading_seconds = clock() - before
         state.seconds = pace.elapsed()
+        if not sound(state):
+            raise Diverged(state)
         best = _judge(kind, state, train, valid if valid is not None else figures)
         _close_epoch(state, train, pace)
         yield Evaluated(figures, valid, best)
@@ -152,7 +156,7 @@ def _epoch(
         epoch = state.epoch + 1
         if train.max_time is not None:  # a run cut by time passes through the whole schedule
             epoch = max(epoch, math.ceil(progress * train.epochs))
-        factor = rate_factor(train, progress, epoch, state.falls)
+        factor = rate_factor(train, progress, epoch, state.falls) * 0.5**state.rollbacks
         state.updater.set_rate(factor)
         state.rate = state.updater.rate
         _update(kind, batches[state.batch], state, runtime)
@@ -160,7 +164,6 @@ def _epoch(
         state.step += 1
         state.seconds = pace.elapsed()
         yield Stepped(pace.progress(state), state.batch / len(batches), train.lr * factor)
-    _check(state)
 
 
 def _update(
@@ -176,7 +179,9 @@ def _update(
     state.sums += torch.stack([loss.total, loss.correct]).to(state.sums)
     state.count += loss.count
     if runtime.device.type == "cpu" or state.step % CHECK_STEPS == 0:
-        _check(state, norm)  # before the update: the weights are still those of a good step
+        _check(
+            state, loss.total / max(loss.count, 1), norm
+        )  # before the update: the weights are still those of a good step
     state.updater.step(norm)
     state.tokens += batch.tokens
     state.units += loss.count
@@ -189,20 +194,31 @@ def running(kind: Kind, state: TrainState) -> Figures:
     return kind.running(total, state.count, correct)
 
 
-def _check(state: TrainState, norm: Tensor | None = None) -> None:
+def _check(state: TrainState, loss: Tensor, norm: Tensor | None) -> None:
     """Stop at the first loss or gradient norm that is not finite; clipping alone would hide it."""
-    total = state.sums[0].item()
-    if math.isfinite(total) and (norm is None or math.isfinite(norm.item())):
-        return
-    raise _diverged(state, state.step + 1)
+    if not loss.item() < EXPLODED or not (norm is None or math.isfinite(norm.item())):
+        raise Diverged(state, state.step + 1)
 
 
-def _diverged(state: TrainState, step: int) -> TrainingError:
-    kept = "; the best model so far is kept" if state.best is not None else ""
-    return TrainingError(
-        f"the loss is no longer a number at step {step:,} (rate {state.rate:g})",
-        f"try a lower --lr, or --clip 1{kept}",
-    )
+def sound(state: TrainState) -> bool:
+    """Whether all weights, and the losses of the epoch under way, are finite numbers."""
+    values = [state.sums, *state.model.state_dict().values()]
+    return all(bool(value.isfinite().all()) for value in values)
+
+
+class Diverged(TrainingError):
+    """The loss is NaN, infinite or exploded, or a weight is no number any more."""
+
+    def __init__(self, state: TrainState, step: int | None = None) -> None:
+        """`step`: of the update that shows it, which is not done; else the last one."""
+        number = state.step if step is None else step
+        kept = "; the best model so far is kept" if state.best is not None else ""
+        super().__init__(
+            f"the loss is no longer a number, or beyond all bounds, at step {number:,} "
+            f"(rate {state.rate:g})",
+            "try a lower --lr, or --clip 1; or go on with --resume --on-nan rollback, at half the "
+            f"rate{kept}",
+        )
 
 
 def _judge(kind: Kind, state: TrainState, train: TrainConfig, figures: Figures) -> bool:

@@ -24,7 +24,8 @@ def transfer(path: Path, kind: Kind, model: nn.Module) -> str:
     """
     source = modelfile.load_trained(path)
     described, own = kind.describe(), dict(model.named_parameters())
-    pairs = _pairs(described["vocabulary"], source.description["vocabulary"])
+    there: list[str] = source.description["vocabulary"]
+    pairs = _pairs(described["vocabulary"], there)
     same_labels = source.description.get("labels") == described.get("labels")
     of_tokens = ROWS if "embedding.weight" in own else ROWS | FIRST_INPUTS
     taken = []
@@ -36,7 +37,8 @@ def transfer(path: Path, kind: Kind, model: nn.Module) -> str:
             if name in of_tokens:
                 # one-hot tokens are the columns of the first layer's input weights
                 rows, others = (weight, other) if name in ROWS else (weight.t(), other.t())
-                if others.shape[1:] == rows.shape[1:] and pairs:
+                same = others.shape[1:] == rows.shape[1:] and len(others) == len(there)
+                if same and pairs:
                     rows[pairs[0]] = others[pairs[1]].to(rows.device)
                     taken.append(name)
             elif other.shape == weight.shape and (same_labels or not _of_labels(name)):

@@ -8,6 +8,7 @@ the end mark stands only where the program puts it (`Vocab.end`), so that no tex
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,8 +98,7 @@ class Vocab:
     def places(self, tokens: Iterable[str]) -> NDArray[np.int32]:
         """The id of each token (len(tokens),): unknown ones get the unknown id, or -1 without."""
         missing = -1 if self.unknown is None else self.unknown
-        find = self._ids.get
-        return np.fromiter((find(token, missing) for token in tokens), np.int32)
+        return np.fromiter(map(self._ids.get, tokens, repeat(missing)), np.int32)
 
     def encode(self, tokens: Iterable[str]) -> NDArray[np.int32]:
         """Ids of a text's tokens; unknown ones are dropped where there is no unknown row."""

@@ -81,7 +81,8 @@ def _without_debug(args: list[str]) -> tuple[list[str], bool]:
 
 def _report(error: BaseException, debug: bool) -> int:
     if debug:
-        traceback.print_exception(error, file=sys.stderr)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(line)  # not print_exception: a message may hold what steers a terminal
     if isinstance(error, KeyboardInterrupt):
         return 130
     if isinstance(error, typer.TyperException):

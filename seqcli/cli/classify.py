@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqcli.cli import options
-from seqcli.cli.answers import Shown, cells, columns, json_lines, lines
+from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines
 from seqcli.cli.console import answer, say
 from seqcli.errors import ConfigError, SeqcliError
 from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
-    from seqcli.prediction import Group, Predictor
+    from seqcli.explanation import Mark
+    from seqcli.prediction import Group, Predictions, Predictor
     from seqcli.readers import Table
 
 STDIN = "-"
@@ -47,11 +48,18 @@ Abstain = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="JSON Lines: text, label, prob, probs.  [default: lines]")
 ]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Mark the words that carried the label.  [default: no]")
+]
 Output = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="Table to write: csv, tsv, jsonl, parquet.  [default: none]"),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite --output.  [default: no]")]
+SafeCsv = Annotated[
+    bool,
+    typer.Option("--safe-csv", help="Keep spreadsheets from computing cells.  [default: no]"),
+]
 Shard = Annotated[
     str | None,
     typer.Option(metavar="I/N", help="Every Nth row, from the Ith.  [default: all rows]"),
@@ -68,9 +76,11 @@ def classify(
     probs: Probs = False,
     threshold: Threshold = None,
     abstain_label: Abstain = None,
+    explain: Explain = False,
     as_json: AsJson = False,
     output: Output = None,
     force: Force = False,
+    safe_csv: SafeCsv = False,
     shard: Shard = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
@@ -80,7 +90,8 @@ def classify(
 
     A line holds label and probability, parted by a tab; with --top-k, K such pairs; with --probs
     the answer, then every label in the model's order. --output keeps the columns of the input and
-    adds label and prob; a name that is taken becomes predicted_label.
+    adds label and prob; a name that is taken becomes predicted_label. --explain weighs each word
+    (or character) by what the log-odds of the likeliest label lose without it.
 
     \b
     Examples:
@@ -88,9 +99,9 @@ def classify(
       cat lines.txt | seqcli classify --model spam.pt -
     """
     path = options.model_path(model)
-    shown = Shown.of(top_k, probs, threshold, abstain_label, as_json)
+    shown = Shown.of(top_k, probs, threshold, abstain_label, as_json, explain)
     source = _Source.of(texts or [], input, text_column, encoding, shard)
-    target = _target(output, force, as_json)
+    target = _target(output, force, as_json, safe_csv)
     _refuse_language_model(path)
     with interrupts.at_once():
         from seqcli.loading import load_model
@@ -102,7 +113,7 @@ def classify(
     if target is None:
         _print(predictor, source, shown)
     else:
-        _write(predictor, source, shown, target, quiet)
+        _write(predictor, source, shown, target, quiet, safe_csv)
 
 
 class _Source:
@@ -168,12 +179,12 @@ class _Source:
             data = DataConfig(text_column=self._column or "", encoding=self._encoding)
             self._table = open_table(self.path, data)
 
-    def groups(self) -> Iterator[Group]:
+    def groups(self, *, one_by_one: bool = False) -> Iterator[Group]:
         """This shard's texts, in order. Errors: DataError, after the texts before it."""
-        from seqcli.prediction import sharded
+        from seqcli.prediction import FIRST, recut, sharded
 
         place, count = self._shard
-        return sharded(self._all(), place - 1, count)
+        return recut(sharded(self._all(), place - 1, count), (1,) if one_by_one else FIRST)
 
     def _all(self) -> Iterator[Group]:
         from seqcli.prediction import CHARACTERS, ROWS, Group, grouped, whole
@@ -201,10 +212,10 @@ def _shard(text: str | None) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _target(output: str | None, force: bool, as_json: bool) -> Path | None:
+def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path | None:
     if output is None:
-        if force:
-            raise ConfigError("--force belongs to --output")
+        if force or safe:
+            raise ConfigError(f"--{'force' if force else 'safe-csv'} belongs to --output")
         return None
     if as_json:
         raise ConfigError(
@@ -213,30 +224,49 @@ def _target(output: str | None, force: bool, as_json: bool) -> Path | None:
     from seqcli.output_tables import check_output
 
     path = options.existing(output, "--output")
-    check_output(path, force=force)
+    check_output(path, force=force, safe=safe)
     return path
 
 
 def _refuse_language_model(path: Path) -> None:
     """Say so before torch is imported; whatever else is wrong, `load_model` finds."""
-    from seqcli import filecheck
-
-    settings = filecheck.describe(path).get("config")
-    if isinstance(settings, dict) and settings.get("kind") == "language-model":
+    if options.described(path)["config"].get("kind") == "language-model":
         raise SeqcliError(
             f"{path}: a language model cannot classify",
             f"seqcli sample --model {path} writes text with it",
         )
 
 
+def _answers(
+    predictor: Predictor, source: _Source, shown: Shown
+) -> Iterator[tuple[Group, Predictions, list[list[Mark]] | None]]:
+    """Groups with their predictions, and with marks if they are to be explained."""
+    if not shown.explain:
+        for group, found in predictor.stream(source.groups()):
+            yield group, found, None
+        return
+    from seqcli.explanation import explain
+
+    for group, found in predictor.stream(source.groups(one_by_one=True)):
+        pairs = zip(group.texts, found.best.tolist(), strict=True)
+        yield group, found, [explain(predictor, text, label) for text, label in pairs]
+
+
 def _print(predictor: Predictor, source: _Source, shown: Shown) -> None:
     """Lines on stdout, written and flushed group by group."""
-    for group, found in predictor.stream(source.groups()):
-        spelled = json_lines(group.texts, found, shown) if shown.as_json else lines(found, shown)
+    for group, found, marks in _answers(predictor, source, shown):
+        if shown.as_json:
+            spelled = json_lines(group.texts, found, shown, marks)
+        elif marks is None:
+            spelled = lines(found, shown)
+        else:
+            spelled = explained(group.texts, found, marks, shown)
         answer("\n".join(spelled))
 
 
-def _write(predictor: Predictor, source: _Source, shown: Shown, path: Path, quiet: bool) -> None:
+def _write(
+    predictor: Predictor, source: _Source, shown: Shown, path: Path, quiet: bool, safe: bool
+) -> None:
     """The table at `path`: the input's columns, then the answers'."""
     from seqcli.output_tables import fresh_names, table_writer
     from seqcli.readers.tables import table_format
@@ -246,9 +276,10 @@ def _write(predictor: Predictor, source: _Source, shown: Shown, path: Path, quie
     added = dict(zip(names, wanted.values(), strict=True))
     parquet = source.path is not None and table_format(source.path) == "parquet"
     count = 0
-    with table_writer(path, source.columns, added, source.path if parquet else None) as table:
-        for group, found in predictor.stream(source.groups()):
-            pairs = zip(group.cells, cells(found, shown), strict=True)
+    like = source.path if parquet else None
+    with table_writer(path, source.columns, added, like, safe=safe) as table:
+        for group, found, marks in _answers(predictor, source, shown):
+            pairs = zip(group.cells, cells(group.texts, found, shown, marks), strict=True)
             table.write([[*row, *more] for row, more in pairs])
             count += len(group.texts)
     if quiet:
@@ -258,4 +289,6 @@ def _write(predictor: Predictor, source: _Source, shown: Shown, path: Path, quie
             say(f"the input has a column {old!r}: the answers are in {new!r}")
     if table.softened:
         say(f"{table.softened:,} cells: tabs and line ends are spaces in tsv; csv keeps them")
+    if safe:
+        say(f"{table.guarded:,} cells begin like a formula: an ' stands in front of them")
     say(f"{path}: {count:,} rows")

@@ -10,7 +10,7 @@ import typer
 
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, out, say
-from seqcli.errors import ConfigError, DataError, lookup
+from seqcli.errors import ConfigError, DataError, SeqcliError, lookup
 from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ BatchSize = Annotated[
 Plots = Annotated[
     str | None, typer.Option(metavar="DIR", help="Write confusion.png there.  [default: none]")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite the picture.  [default: no]")]
 Mistakes = Annotated[
     int | None,
     typer.Option(min=1, metavar="N", help="The N mistakes it is surest of.  [default: none]"),
@@ -46,6 +47,7 @@ def evaluate(
     batch_size: BatchSize = None,
     mistakes: Mistakes = None,
     plots: Plots = None,
+    force: Force = False,
     device: options.Device = "auto",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
@@ -59,6 +61,7 @@ def evaluate(
       seqcli eval --model spam.pt --data more.tsv --json
     """
     path = options.model_path(model)
+    picture = _picture(plots, force)
     wanted = None if split is None else lookup(SPLITS, split, "split")
     reading = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
     kind = options.described(path)["config"].get("kind")  # refused before torch is imported
@@ -82,8 +85,8 @@ def evaluate(
     figures = {"split": chosen.split, **figures}
     if not quiet and batch_size is not None and batch_size > 1:
         say(f"approximate: {batch_size} columns, each from the zero state")
-    if plots is not None:
-        _draw(figures, Path(plots), quiet)
+    if picture is not None:
+        _draw(figures, picture, quiet)
     if as_json:
         listed = {} if found is None else {"mistakes": [asdict(one) for one in found]}
         answer_json({**figures, **listed})
@@ -125,7 +128,19 @@ def _print_tables(
             answer(line)
 
 
-def _draw(figures: dict[str, Any], folder: Path, quiet: bool) -> None:
+def _picture(plots: str | None, force: bool) -> Path | None:
+    """Where the picture is to be. Errors: before anything is scored, if one is there already."""
+    if plots is None:
+        if force:
+            raise ConfigError("--force belongs to --plots")
+        return None
+    path = options.existing(plots, "--plots") / "confusion.png"
+    if path.exists() and not force:
+        raise SeqcliError(f"{path} exists", "--force overwrites it, --plots DIR goes elsewhere")
+    return path
+
+
+def _draw(figures: dict[str, Any], path: Path, quiet: bool) -> None:
     if figures.get("confusion") is None:
         say("no picture: this kind of model has no confusion matrix, or it is too large")
         return
@@ -133,9 +148,10 @@ def _draw(figures: dict[str, Any], folder: Path, quiet: bool) -> None:
     from seqcli.plots import confusion_png
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(folder, 0, f"cannot be made: {(error.strerror or '').lower()}") from error
-    write_bytes(folder / "confusion.png", confusion_png(figures["confusion"], figures["labels"]))
+        why = (error.strerror or "").lower()
+        raise DataError(path.parent, 0, f"cannot be made: {why}") from error
+    write_bytes(path, confusion_png(figures["confusion"], figures["labels"]))
     if not quiet:
-        say(f"picture: {folder / 'confusion.png'}")
+        say(f"picture: {path}")

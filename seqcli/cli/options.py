@@ -91,3 +91,15 @@ def model_path(text: str) -> Path:
     if not text:
         raise ConfigError("--model is missing", "--model FILE.pt names what `seqcli train` wrote")
     return Path(text)
+
+
+def described(path: Path) -> dict[str, Any]:
+    """What a model file says of itself: asked before anything heavy is imported.
+
+    Errors: ModelFileError for what is no model.
+    """
+    from seqcli import filecheck
+
+    description = filecheck.describe(path)
+    filecheck.check_model(description, path)
+    return description

@@ -13,7 +13,7 @@ import typer
 
 from seqcli import config
 from seqcli.cli.console import answer, answer_json, out
-from seqcli.cli.options import model_path, overrides
+from seqcli.cli.options import described, model_path, overrides
 from seqcli.config import CLASSIFIER, LANGUAGE, ModelConfig
 from seqcli.counting import FORMULAS, count, fit_budget
 from seqcli.errors import ConfigError
@@ -185,7 +185,7 @@ def _from_task(name: str, preset: str, given: Overrides, sizes: _Sizes) -> Netwo
 def _from_file(path: Path, sizes: _Sizes) -> Network:
     from seqcli import filecheck
 
-    record = filecheck.describe(path)
+    record = described(path)
     try:
         saved = config.from_dict(record["config"])
         vocabulary, labels = len(record["vocabulary"]), record.get("labels")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from seqcli.cli.console import err, safe, say
 from seqcli.cli.report import duration, figures_text, finish_lines, short_text, start_lines
+from seqcli.resume import RolledBack
 from seqcli.run import Finished, Job, RunEvent, Started
 from seqcli.training import Evaluated, Stepped, running
 
@@ -62,6 +63,8 @@ class Display:
                 self._step(event, now)
         elif isinstance(event, Evaluated):
             self._line(self._epoch(event))
+        elif isinstance(event, RolledBack):
+            self._line(f"{event.why}: back to step {event.step:,}, rate halved ({event.number})")
         elif isinstance(event, Finished):
             self.stop()
             for line in finish_lines(self.job, event):

@@ -66,6 +66,10 @@ BatchSize = Annotated[int | None, typer.Option(help=f"Sequences an update.  {KEE
 Rate = Annotated[float | None, typer.Option("--lr", help=f"Learning rate.  {KEEP}")]
 Optimizer = Annotated[str | None, typer.Option(help=f"sgd, adam, adamw or rmsprop.  {KEEP}")]
 Clip = Annotated[float | None, typer.Option(help=f"Largest gradient norm.  {KEEP}")]
+OnNan = Annotated[
+    str | None,
+    typer.Option(help=f"Loss not a number: stop, or rollback and halve the rate.  {KEEP}"),
+]
 ClassWeight = Annotated[str | None, typer.Option(help=f"none or balanced.  {KEEP}")]
 Patience = Annotated[int | None, typer.Option(help=f"Epochs without gain, 0 = all.  {KEEP}")]
 MaxTime = Annotated[
@@ -108,6 +112,7 @@ def train(
     lr: Rate = None,
     optimizer: Optimizer = None,
     clip: Clip = None,
+    on_nan: OnNan = None,
     class_weight: ClassWeight = None,
     patience: Patience = None,
     precision: Precision = None,
@@ -160,6 +165,7 @@ def train(
         "train.lr": lr,
         "train.optimizer": optimizer,
         "train.clip": clip,
+        "train.on_nan": on_nan,
         "train.class_weight": class_weight,
         "train.patience": patience,
         "train.precision": precision,
@@ -175,6 +181,8 @@ def train(
     _refuse_inputs(
         model, {"--data": path, "--task": task, "--vectors": vectors, "--init-from": init_from}
     )
+    if init_from is not None:
+        options.described(options.existing(init_from, "--init-from"))
     with interrupts.at_once():
         from seqcli.run import Job
 

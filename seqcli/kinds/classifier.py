@@ -21,7 +21,7 @@ from seqcli.errors import ConfigError
 from seqcli.kinds import networks
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
 from seqcli.labeled import Examples, LabeledData, load, load_whole
-from seqcli.ngrams import Ngrams
+from seqcli.ngrams import Ngrams, naive_bayes
 from seqcli.nn.models import TextClassifier
 from seqcli.readers import Source, discover
 from seqcli.sequences import Features
@@ -40,6 +40,7 @@ class Classifier:
     labels: tuple[str, ...]
     label_counts: tuple[int, ...]  # in the training split
     vectors: NDArray[np.float32] | None = None  # (V, E) the embedding starts from
+    scores: NDArray[np.float32] | None = None  # (buckets, C) the n-gram table starts from
 
     name: ClassVar[str] = "classifier"
     unit: str = "examples"
@@ -64,15 +65,11 @@ class Classifier:
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
         notes = _notes(data)
         vectors = None
-        if config.model.freeze_vectors and not config.model.vectors:
-            raise ConfigError(
-                "model.freeze_vectors needs model.vectors",
-                "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
-            )
         if config.model.vectors:
             vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
             notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
-        kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors)
+        scores = _naive_bayes(config, data)
+        kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
         return Prepared(kind, dict(data.splits), sizes, "examples", notes, data.fingerprint)
 
@@ -135,6 +132,8 @@ class Classifier:
         if generator is not None and self.vectors is not None:
             with torch.no_grad():
                 network.embedding.weight.copy_(torch.from_numpy(self.vectors))
+        if generator is not None and self.scores is not None and network.wide is not None:
+            network.wide.start(torch.from_numpy(self.scores))
         return network
 
     def batches(self, split: Examples, epoch: int) -> Epoch:
@@ -275,6 +274,14 @@ def ngrams(config: Config) -> Ngrams | None:
 def _features(config: Config) -> Features | None:
     grams = ngrams(config)
     return None if grams is None else grams.rows
+
+
+def _naive_bayes(config: Config, data: LabeledData) -> NDArray[np.float32] | None:
+    """What the n-gram table starts from, fitted on the training split alone."""
+    train, model = data.splits["train"], config.model
+    if model.wide_init != "naive-bayes" or train.features is None:
+        return None
+    return naive_bayes(train.features, train.labels, len(data.labels), model.wide_buckets)
 
 
 def _notes(data: LabeledData) -> list[str]:

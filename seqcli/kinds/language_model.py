@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 from seqcli import metrics
+from seqcli.batching import Columns, Window
 from seqcli.config import Config
 from seqcli.corpus import Corpus, Stream, encode_corpus, encode_whole, load_corpus
 from seqcli.device import Runtime
+from seqcli.distributed import ALONE, Ranks
 from seqcli.errors import ConfigError, DataError
 from seqcli.kinds import networks
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
@@ -34,61 +34,6 @@ class Text:
 
     ids: Stream
     unknown_share: float
-
-
-@dataclass(frozen=True)
-class Window:
-    """`steps` tokens of each column, and the tokens that follow them."""
-
-    ids: Tensor  # (B, T) int64
-    targets: Tensor  # (B, T) int64
-
-    @property
-    def tokens(self) -> int:
-        """Tokens read."""
-        return self.ids.numel()
-
-    def to(self, device: torch.device) -> Window:
-        """The window on `device`."""
-        if device.type == "cpu":
-            return self
-        return Window(
-            self.ids.to(device, non_blocking=True), self.targets.to(device, non_blocking=True)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """A stream cut into B parallel columns, read in windows of `steps` (Zaremba et al. 2014).
-
-    What does not fill the columns or the last window is not read, unless `exact`.
-    """
-
-    ids: Stream
-    columns: int
-    steps: int
-    exact: bool = False
-
-    @property
-    def length(self) -> int:
-        """Tokens of a column."""
-        return len(self.ids) // self.columns
-
-    def __len__(self) -> int:
-        """Windows."""
-        predictions = max(self.length - 1, 0)
-        if self.exact:
-            return -(-predictions // self.steps)
-        return max(predictions // self.steps, min(predictions, 1))
-
-    def __getitem__(self, index: int) -> Window:
-        """Window `index`, every column's at the same place."""
-        grid = self.ids[: self.length * self.columns].reshape(self.columns, self.length)
-        start = index * self.steps
-        # One copy: targets are the same numbers one step on.
-        piece = grid[:, start : min(start + self.steps, self.length - 1) + 1].astype(np.int64)
-        ids = torch.from_numpy(piece)
-        return Window(ids[:, :-1], ids[:, 1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,10 +98,15 @@ class LanguageModel:
         """See `Kind.build`."""
         return networks.language_model(self.config.model, len(self.vocab), generator)
 
-    def batches(self, split: Text, epoch: int) -> Columns:
-        """See `Kind.batches`; the order is the text's in every epoch."""
+    def batches(self, split: Text, epoch: int, ranks: Ranks = ALONE) -> Columns:
+        """See `Kind.batches`; the order is the text's in every epoch. Errors: ConfigError."""
         train = self.config.train
-        return Columns(split.ids, train.batch_size, train.steps)
+        if train.batch_size % ranks.world:
+            raise ConfigError(
+                f"{ranks.world} ranks cannot share {train.batch_size} columns evenly",
+                f"--batch-size {-(-train.batch_size // ranks.world) * ranks.world}, for example",
+            )
+        return Columns(split.ids, train.batch_size, train.steps, ranks=ranks)
 
     def loss(self, model: nn.Module, batch: Window, state: Any, runtime: Runtime) -> Loss:
         """Cross-entropy. The objective is its mean, or (train.time_sum) its sum over time."""
@@ -197,20 +147,22 @@ class LanguageModel:
         """Figures in the shape of training, as while it goes on: fast, and a little pessimistic."""
         train = self.config.train
         columns = max(min(train.batch_size, len(split.ids) // (train.steps + 1)), 1)
-        return self.score(model, split, Columns(split.ids, columns, train.steps), poll)
+        windows = Columns(split.ids, columns, train.steps, ranks=runtime.ranks)
+        return self.score(model, split, windows, poll)
 
     def score(self, model: nn.Module, split: Text, windows: Columns, poll: Poll) -> Figures:
         """Figures over `windows`, the model in eval mode."""
         assert isinstance(model, Network)
         device = model.output.weight.device
         total, count, state = 0.0, 0, None
-        for index in range(len(windows)):
+        for index in range(len(windows) if windows.own else 0):
             poll()
             window = windows[index].to(device)
             outputs, state = model(window.ids, state)
             total += model.loss(outputs, window.targets)[1].item()
             count += window.tokens
-        return {**self._figures(total, count), "unknown_share": split.unknown_share}
+        total, everywhere = windows.ranks.totals(total, count)
+        return {**self._figures(total, int(everywhere)), "unknown_share": split.unknown_share}
 
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Generator, nn
 
@@ -39,9 +41,10 @@ def recurrent(model: ModelConfig, inputs: int, output_dropout: float) -> Recurre
 
 
 def text_classifier(
-    model: ModelConfig, vocabulary: int, labels: int, generator: Generator | None
+    model: ModelConfig, vocabulary: int, label_counts: Sequence[int], generator: Generator | None
 ) -> TextClassifier:
-    """A classifier with its first weights, for `vocabulary` rows and `labels` labels."""
+    """A classifier with its first weights, for `vocabulary` rows and labels seen so often."""
+    labels = len(label_counts)
     outputs = 1 if model.head == "sigmoid" else labels
     embedding = embed(model, vocabulary)
     stack = recurrent(model, model.embed or vocabulary, 0.0)  # the read-out is dropped instead
@@ -52,7 +55,9 @@ def text_classifier(
             f"an n-gram table of {model.wide_buckets:,} rows for {outputs:,} labels is too large",
             f"--set model.wide_buckets={MOST_WIDE // outputs} is the most",
         )
-    wide = Wide(model.wide_buckets, outputs) if model.wide else None
+    rated = model.wide_init == "naive-bayes"
+    wide = Wide(model.wide_buckets, outputs, rated=rated) if model.wide else None
+    seen = torch.tensor(label_counts, dtype=torch.float32).clamp(min=1)
     network = TextClassifier(
         embedding,
         stack,
@@ -61,6 +66,7 @@ def text_classifier(
         head=model.head,
         wide=wide,
         wide_share=model.wide_share,
+        prior=(seen / seen.sum()) ** model.prior_power if model.prior_power else None,
         word_dropout=model.word_dropout,
         output_dropout=model.output_dropout,
     )

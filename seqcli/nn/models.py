@@ -20,7 +20,11 @@ class TextClassifier(nn.Module):
 
     Where there is a `wide` part (a linear layer on hashed n-grams), its logits are added; or, with
     a `wide_share`, both paths are trained by themselves and the answer is the mean of their logits.
+    With a `prior` the answer, not what is trained, is divided by it (logit adjustment after
+    training: Menon et al. 2021); so labels that are rare in training are answered more often.
     """
+
+    shift: Tensor | None
 
     def __init__(
         self,
@@ -32,14 +36,18 @@ class TextClassifier(nn.Module):
         head: str,
         wide: Wide | None = None,
         wide_share: float | None = None,
+        prior: Tensor | None = None,
         word_dropout: float = 0.0,
         output_dropout: float = 0.0,
     ) -> None:
+        """prior (C,): positive numbers; only their ratios count."""
         super().__init__()
         self.embedding, self.recurrent = embedding, recurrent
         self.read_out, self.dense, self.wide = read_out, dense, wide
         self.head, self.wide_share = head, wide_share
         self.word_dropout, self.output_dropout = word_dropout, output_dropout
+        shift = None if prior is None else prior.log()
+        self.register_buffer("shift", shift, persistent=False)
 
     def paths(
         self, ids: Tensor, lengths: Tensor | None, features: Bags | None = None
@@ -61,16 +69,19 @@ class TextClassifier(nn.Module):
     def answers(self, deep: Tensor, wide: Tensor | None) -> list[Tensor]:
         """Log-probabilities (B, C) that are trained: of the whole, or of each path by itself."""
         if wide is None or self.wide_share is None:
-            return [self.joined(deep, wide)]
+            return [log_probabilities(self._logits(deep, wide), self.head)]
         return [log_probabilities(deep, self.head), log_probabilities(wide, self.head)]
 
     def joined(self, deep: Tensor, wide: Tensor | None) -> Tensor:
-        """Log-probabilities (B, C) of the logits' sum, or of their mean by `wide_share`."""
+        """Log-probabilities (B, C): the model's answer."""
+        found = log_probabilities(self._logits(deep, wide), self.head)
+        return found if self.shift is None else F.log_softmax(found - self.shift, 1)
+
+    def _logits(self, deep: Tensor, wide: Tensor | None) -> Tensor:
+        """Both paths' sum, or their mean by `wide_share`."""
         if wide is None:
-            return log_probabilities(deep, self.head)
-        if self.wide_share is None:
-            return log_probabilities(deep + wide, self.head)
-        return log_probabilities(torch.lerp(deep, wide, self.wide_share), self.head)
+            return deep
+        return deep + wide if self.wide_share is None else torch.lerp(deep, wide, self.wide_share)
 
     def forward(self, ids: Tensor, lengths: Tensor | None, features: Bags | None = None) -> Tensor:
         """As `paths` -> log-probabilities (B, C)."""

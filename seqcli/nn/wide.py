@@ -9,14 +9,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+NAIVE_SHARE = 0.5  # naive Bayes takes n-grams that overlap for independent, and is too sure
+
 
 class Wide(nn.Module):
     """Buckets (N,) in B bags, weighted -> (B, outputs): rows of a table, summed, and a bias."""
 
-    def __init__(self, buckets: int, outputs: int) -> None:
+    rates: Tensor | None
+
+    def __init__(self, buckets: int, outputs: int, *, rated: bool = False) -> None:
+        """`rated`: every bucket has a learning rate of its own, which `start` sets."""
         super().__init__()
         self.table = nn.Parameter(torch.zeros(buckets, outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
+        self.register_buffer("rates", torch.ones(buckets, 1) if rated else None)
+
+    def start(self, scores: Tensor) -> None:
+        """Begin at part of naive Bayes' scores (buckets, C), and move each as far as it says much.
+
+        With a bucket's rate as the square of its scores, gradient descent on the table is that on
+        the weights of features scaled by the scores, as in NB-SVM (Wang & Manning 2012).
+        """
+        if self.table.shape[1] == 1:
+            scores = scores[:, 1:] - scores[:, :1]
+        with torch.no_grad():
+            self.table.copy_(scores * NAIVE_SHARE)
+        self.rates = scores.square().sum(1, keepdim=True)
 
     def forward(self, buckets: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
         """buckets (N,), starts (B,) of each bag, weights (N,) -> (B, outputs)."""

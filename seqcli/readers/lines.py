@@ -68,11 +68,17 @@ def unreadable(path: str | Path, done: int, error: BaseException) -> DataError:
     return DataError(path, done + 1, f"a readable file expected, found: {error}")
 
 
+def not_kept(path: str | Path) -> DataError:
+    """The error for data that is gone once it was read."""
+    hint = "the data is read more than once: save it to a file first"
+    return DataError(path, 0, "a file or folder expected, a pipe or device found", hint)
+
+
 @contextmanager
 def _text(path: str | Path, encoding: str) -> Iterator[IO[str]]:
     try:
         "".encode(encoding)
-    except LookupError:
+    except (LookupError, ValueError):
         raise ConfigError(
             f"data.encoding: a text encoding expected, {encoding!r} found",
             "well-known ones are utf-8, utf-16, cp1252, latin-1",

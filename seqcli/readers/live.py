@@ -53,7 +53,7 @@ def check_encoding(name: str) -> None:
     """Errors: ConfigError for what is not a text encoding."""
     try:
         "".encode(name)
-    except LookupError:
+    except (LookupError, ValueError):
         raise ConfigError(
             f"--encoding: a text encoding expected, {name!r} found",
             "well-known ones are utf-8, utf-16, cp1252, latin-1",
@@ -65,6 +65,7 @@ class _Feed:
 
     def __init__(self, encoding: str) -> None:
         check_encoding(encoding)
+        self._encoding = encoding
         self._decoder = codecs.getincrementaldecoder(encoding)()
         self._begun: list[str] = []  # pieces of the line that has not ended
         self._lines = 0
@@ -97,6 +98,10 @@ class _Feed:
         except UnicodeDecodeError as error:
             self._fail(block, pending, error)
             return
+        except UnicodeError as error:  # UTF-16 and UTF-32 without their mark
+            hint = "without --encoding it is read as UTF-8"
+            self._end(f"{self._encoding} text expected, found: {error}", hint)
+            return
         self._cut(text)
         if not block:
             self.open = False
@@ -121,15 +126,15 @@ class _Feed:
     def _fail(self, block: bytes, pending: int, error: UnicodeDecodeError) -> None:
         """Hand on the whole lines before the bad byte, and keep the error for after them."""
         self.open = False
-        with suppress(UnicodeDecodeError):
+        with suppress(UnicodeError):
             self._cut(self._decoder.decode(block[: max(error.start - pending, 0)]))
         found = " ".join(f"0x{byte:02x}" for byte in error.object[error.start : error.end])
-        self.fault = DataError(
-            NAME,
-            self._lines + 1,
-            f"{error.encoding} text expected, found: {found}",
-            "name its encoding, for example --encoding cp1252",
-        )
+        hint = "name its encoding, for example --encoding cp1252"
+        self._end(f"{error.encoding} text expected, found: {found}", hint)
+
+    def _end(self, problem: str, hint: str) -> None:
+        self.open = False
+        self.fault = DataError(NAME, self._lines + 1, problem, hint)
 
     def break_off(self, error: OSError) -> None:
         """The stream cannot be read on."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 from seqcli.config import DataConfig
 from seqcli.errors import DataError
 from seqcli.files import sha256
 from seqcli.readers.layout import split_files
-from seqcli.readers.lines import lines
+from seqcli.readers.lines import lines, not_kept, unreadable
 
 CHUNK = 1 << 18  # characters handed on at a time: bounded memory, few calls
 NAMES = "name its files like book.train.txt, book.valid.txt, book.test.txt; or give one file"
@@ -55,7 +57,13 @@ class TextSource:
 
 def text_source(path: Path, data: DataConfig) -> TextSource:
     """What lies at `path`. Errors: DataError for nothing readable, or a folder without splits."""
-    if not path.is_dir():
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise unreadable(path, 0, error) from None
+    if not S_ISDIR(mode):
+        if not S_ISREG(mode):
+            raise not_kept(path)
         return TextSource(path, {"all": (path,)}, data)
     parts = split_files(path)
     if not parts:

@@ -14,7 +14,7 @@ from seqcli.errors import DataError, lookup
 from seqcli.readers.fasttext import fasttext
 from seqcli.readers.labeled_table import labeled_table
 from seqcli.readers.layout import arrange, sniff
-from seqcli.readers.lines import unreadable
+from seqcli.readers.lines import not_kept, unreadable
 from seqcli.readers.record import Piece, Reader, Record
 from seqcli.readers.text_files import each_line, whole_file
 
@@ -87,8 +87,7 @@ def discover(path: str | Path, data: DataConfig) -> Source:
         found, parts = arrange(path, data.format, data.encoding)
         return Source(path, found, parts, data)
     if not S_ISREG(mode):
-        hint = "the data is read more than once: save it to a file first"
-        raise DataError(path, 0, "a file or folder expected, a pipe or device found", hint)
+        raise not_kept(path)
     if data.format in ("folders", "files"):
         what = "a folder of files named by label"
         raise DataError(path, 0, f"{what} expected (data.format), a file found")

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from tiny_language import tiny, write
 from tiny_models import write_model
 from typer.testing import CliRunner, Result
 
-from seqcli import modelfile
 from seqcli.cli.app import app
 
 LABELS = ("ham", "spam", "other")
@@ -291,8 +291,7 @@ def test_answers_before_an_error(model: str, tmp_path: Path) -> None:
 
 
 def test_kinds_that_do_not_fit(model: str, tmp_path: Path) -> None:
-    path = tmp_path / "lm.pt"
-    modelfile.save(path, {"config": {"kind": "language-model"}}, {})
+    path = write(tmp_path / "lm.pt", *tiny())
     result = ask("--model", str(path), "a")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "a language model cannot classify" in result.stderr

@@ -168,6 +168,10 @@ def test_plots(place: Path, tmp_path: Path) -> None:
     shown = said(place, "--plots", "new/pictures")
     assert shown == "picture: new/pictures/confusion.png\n"
     assert (tmp_path / "new/pictures/confusion.png").read_bytes().startswith(b"\x89PNG")
+    again = ("eval", "--model", place / "m.pt", "--plots", "new/pictures")
+    assert "--force overwrites it" in error(1, *again)
+    assert said(place, "--plots", "new/pictures", "--force") == shown
+    assert "--force belongs to --plots" in error(2, *again[:3], "--force")
     (tmp_path / "file").write_text("")
     assert "cannot be made" in error(1, "eval", "--model", place / "m.pt", "--plots", "file/x")
 

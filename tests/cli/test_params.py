@@ -208,16 +208,17 @@ def test_model_file(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     model = {"cell": "gru", "embed": 4, "hidden": [5]}
     described: dict[str, Any] = {
         "config": config.to_dict(config.from_dict({"kind": kind, "model": model})),
-        "vocabulary": ["word"] * 30,
+        "data": {"path": "x", "sha256": "0", "sample": False, "sizes": {}},
+        "vocabulary": [f"word {number}" for number in range(30)],
     }
     if kind == "classifier":
-        described["labels"] = ["a", "b", "c"]
+        described |= {"labels": ["a", "b", "c"], "label_counts": [1, 1, 1]}
     monkeypatch.setattr(filecheck, "describe", lambda path: described)
     logits = 3 if kind == "classifier" else 30
     assert answer("--model", "x.pt")["total"] == 30 * 4 + 165 + 6 * logits
     del described["config"]
     result = CliRunner().invoke(app, ["--model", "x.pt"])
-    assert "names no network" in str(result.exception)
+    assert "it does not say what it is" in str(result.exception)
 
 
 def test_missing_model_file(tmp_path: Path) -> None:

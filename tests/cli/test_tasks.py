@@ -22,7 +22,9 @@ def variants() -> list[tuple[str, str]]:
 def data(task: str, folder: Path) -> Path:
     """A little data of the task's kind: the big presets take long over a whole sample."""
     if taskfile.resolve(task).config.kind == "classifier":
-        rows = [f"{word} {other}\t{word[0]}" for word in WORDS[:4] for other in WORDS * 3]
+        rows = [
+            f"{word} {other}\t{'ab'[len(word) > 3]}" for word in WORDS[:4] for other in WORDS * 3
+        ]
         text = "".join("\t".join(reversed(row.split("\t"))) + "\n" for row in rows)
         path = folder / "rows.tsv"
     else:
@@ -51,6 +53,10 @@ def seqcli(folder: Path, shell: dict[str, str], *args: str) -> str:
 def test_two_steps(task: str, preset: str, tmp_path: Path, shell: dict[str, str]) -> None:
     source = str(data(task, tmp_path))
     choice = ["--preset", preset] if preset else []
+    if taskfile.resolve(task, preset).config.model.freeze_vectors:
+        vectors = "".join(f"{word} " + "0.1 " * 99 + "0.1\n" for word in WORDS)
+        (tmp_path / "vectors.txt").write_text(vectors, encoding="utf-8")
+        choice += ["--vectors", "vectors.txt"]
     options = ["--max-steps", "2", "--threads", "1", "--json", "--set", "train.batch_size=8"]
     told = seqcli(tmp_path, shell, "train", "--task", task, *choice, "--data", source, *options)
     result = json.loads(told)

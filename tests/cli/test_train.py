@@ -17,8 +17,8 @@ RESULT = [
     "tokens_per_second", "best", "train", "valid", "test", "data",
 ]  # fmt: skip
 EVAL = [
-    "kind", "count", "loss", "accuracy", "macro_f1", "mcc", "majority", "labels", "per_label",
-    "confusion",
+    "kind", "count", "loss", "accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval",
+    "mcc", "majority", "labels", "per_label", "confusion",
 ]  # fmt: skip
 
 

@@ -10,9 +10,10 @@ import torch
 from tiny_language import fill, tiny
 from torch.nn import functional as F
 
+from seqcli.batching import Columns
 from seqcli.device import Runtime
 from seqcli.kinds import networks
-from seqcli.kinds.language_model import Columns, LanguageModel, Text
+from seqcli.kinds.language_model import LanguageModel, Text
 from seqcli.nn.cells import LSTM
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.nn.recurrent import Direction

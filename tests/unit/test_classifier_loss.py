@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,29 @@ def test_without_a_share_the_logits_are_added_and_trained_together() -> None:
     assert found.total.item() == pytest.approx(7 * expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("options", [{}, WIDE, {**WIDE, "wide_share": 0.3}, {"head": "sigmoid"}])
+def test_a_prior_moves_the_answer_and_not_what_is_trained(options: dict[str, Any]) -> None:
+    labels = LABELS.clip(max=1) if "head" in options else LABELS
+    seen = batch(features="wide_words" in options, labels=labels)
+    plain, moved = (classifier({**options, "prior_power": power}) for power in (0.0, 0.7))
+    model, other = network(plain).eval(), network(moved).eval()
+    found, its = (kind.loss(net, seen, None, CPU) for kind, net in ((plain, model), (moved, other)))
+    assert its.objective.item() == pytest.approx(found.objective.item(), rel=1e-6)
+    answers = model(seen.ids, None, seen.features).exp().detach().numpy()
+    shares = answers / np.array(COUNTS[: answers.shape[1]]) ** 0.7
+    shares /= shares.sum(1, keepdims=True)
+    told = other(seen.ids, None, seen.features).exp().detach().numpy()
+    np.testing.assert_allclose(told, shares, rtol=1e-4)
+    assert its.total.item() == pytest.approx(-np.log(shares[np.arange(7), labels]).sum(), rel=1e-4)
+    assert not [name for name in other.state_dict() if "shift" in name]
+
+
+def test_a_prior_of_a_label_that_was_never_trained_is_finite() -> None:
+    kind = replace(classifier({"prior_power": 1.0}), label_counts=(6, 4, 0))
+    model = network(kind).eval()
+    assert torch.isfinite(model(batch().ids, None)).all()
+
+
 def examples(rows: int) -> Examples:
     draw = np.random.default_rng(2)
     lengths = draw.integers(1, 9, rows)
@@ -163,6 +187,14 @@ def test_a_rate_of_nothing_makes_the_running_figures_those_of_the_split(draw: st
         assert last.train["loss"] == pytest.approx(last.valid["loss"], rel=1e-5)
         assert last.train["accuracy"] == pytest.approx(last.valid["accuracy"])
         assert state.tokens == len(data.tokens.ids)
+
+
+def test_draws_are_the_length_of_an_epoch() -> None:
+    kind = classifier(batch_size=8, epochs=2, draw="label", draws=20)
+    state = TrainState(network(kind), Updater(network(kind), kind.config.train))
+    events = list(fit(kind, {"train": examples(37)}, state, kind.config.train, CPU))
+    assert [isinstance(event, Evaluated) for event in events] == [False, False, False, True] * 2
+    assert state.units == 40
 
 
 def test_figures_do_not_depend_on_the_order_of_the_rows() -> None:

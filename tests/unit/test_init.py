@@ -108,7 +108,7 @@ def test_an_unknown_scheme_is_named() -> None:
 
 
 def build(seed: int = 0, **options: Any) -> Any:
-    return text_classifier(ModelConfig(**options), 90, 3, Generator().manual_seed(seed))
+    return text_classifier(ModelConfig(**options), 90, (1,) * 3, Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

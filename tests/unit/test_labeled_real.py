@@ -60,11 +60,15 @@ def test_the_real_reviews_have_ten_thousand_rows(real_data: Path) -> None:
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("preset", ["", "rnn"])
-def test_the_spam_task_expects_what_it_will_find(real_data: Path, preset: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "place"), [("spam", "sms-spam/SMSSpamCollection.tsv"), ("names", "names")]
+)
+def test_a_task_expects_what_it_will_find(
+    real_data: Path, name: str, place: str, preset: str
+) -> None:
     """`params --task spam` counts without the data, by these sizes (seed 1)."""
-    task = resolve("spam", preset)
-    path = real_data / "sms-spam" / "SMSSpamCollection.tsv"
+    task = resolve(name, preset)
     data = task.config.data
-    found = load(discover(path, data), data, seed=1)
+    found = load(discover(real_data / place, data), data, seed=1)
     assert len(found.vocab) == task.expected.vocabulary
     assert len(found.labels) == task.expected.outputs

@@ -110,7 +110,7 @@ def test_what_no_model_needs_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
     cases: list[tuple[dict[str, Any], str]] = [
         ({"archive/data.pkl": pickle.dumps(Evil(), protocol=2)}, "names code"),
         ({"archive/data.pkl": pickle.dumps(bytearray(9), protocol=5)}, "which no model needs"),
-        ({"archive/data.pkl": b"\x80\x02."}, "damaged|cannot be read"),
+        ({"archive/data.pkl": b"\x80\x02."}, "no table"),
         ({"archive/data.pkl": None}, "one data.pkl"),
         ({"archive/more.pkl": b"x"}, "one data.pkl"),
         ({filecheck.DESCRIPTION: None}, "not a seqcli model file"),
@@ -131,9 +131,9 @@ def test_what_no_model_needs_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("tensors", "words"),
     [
-        ({"a": torch.zeros(1).expand(10**9)}, "dense|larger"),
+        ({"a": torch.zeros(1).expand(10**9)}, "as large as its storage"),
         ({"a": torch.eye(3).to_sparse()}, "code|dense"),
-        ([1], "no table"),
+        ([1], "EMPTY_LIST"),
         ({"a": 1}, "something else"),
     ],
 )

@@ -25,7 +25,7 @@ torch.set_num_threads(1)
 
 
 def build(model: ModelConfig, vocabulary: int, labels: int) -> TextClassifier:
-    return text_classifier(model, vocabulary, labels, Generator().manual_seed(0))
+    return text_classifier(model, vocabulary, (1,) * labels, Generator().manual_seed(0))
 
 
 def sizes(model: nn.Module) -> tuple[int, int]:

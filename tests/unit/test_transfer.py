@@ -38,7 +38,13 @@ def saved(path: Path, vocabulary: list[str], **more: Any) -> dict[str, Tensor]:
     model = LanguageModel(len(vocabulary))
     for weight in model.parameters():
         nn.init.uniform_(weight, 1, 2)
-    modelfile.save(path, {"vocabulary": vocabulary, **more}, dict(model.state_dict()))
+    told = {
+        "config": {"kind": "classifier"},
+        "data": {"path": "", "sha256": ""},
+        "vocabulary": vocabulary,
+        **more,
+    }
+    modelfile.save(path, told, dict(model.state_dict()))
     return dict(model.state_dict())
 
 

@@ -1,0 +1,259 @@
+"""What is done to a command from inside: a disk that fails, a kill or a signal at a chosen point.
+
+`install` is called in a forked child (forkserver.py) before the program starts. Every operation
+that changes the disk below the current folder is counted: opening for writing, each raw write,
+fsync, rename, removal, making a folder. The operation with the chosen number fails, or is the
+process's last act. So is every place that the program passes: a batch, an evaluation, a picture.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import errno
+import importlib
+import io
+import os
+import pathlib
+import pickle
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PHASES = {  # what to call the time inside a function, for the record of where kills hit
+    "seqcli.labeled._Scan.of": "reading",
+    "seqcli.corpus._Scan.__init__": "reading",
+    "seqcli.vocab.Vocab.for_data": "vocabulary",
+    "seqcli.training._update": "training",
+    "seqcli.training.evaluate": "evaluation",
+    "seqcli.run.evaluate": "scoring",
+    "seqcli.modelfile.save": "saving",
+    "seqcli.runfolder.RunFolder.log": "logging",
+    "seqcli.runfolder.RunFolder.draw": "plotting",
+    "seqcli.loading.evaluate": "scoring",
+    "seqcli.prediction.Predictor.predict": "classifying",
+    "seqcli.sampling.choose": "sampling",
+}
+
+
+def install(faults: dict[str, Any], phase: Any) -> None:
+    """Prepare this process for its faults.
+
+    disk: {"at": n, "do": "fail" | "full" | "short" | "kill" | "count", "errno": name}. "full" fails
+        from n on, "short" writes half and fails, "kill" dies in the middle. With "log": path every
+        operation is noted there, with "tape": path in full, for disks.py to play back.
+    signal: {"phase": name, "at": n, "send": [numbers]}, on entering the phase for the n-th time.
+    remove: {"phase", "at", "path"}, a folder that is taken away then.
+    memory: a phase in which memory runs out.
+    nan: {"step", "times"}, the loss of that update of the run is NaN so many times.
+    save_every: seconds between two saves of a run. pictures: False for none.
+    """
+    marks = _Marks(faults, phase)
+    for name, mark in PHASES.items():
+        _wrap(name, lambda inner, mark=mark: marks.wrapped(inner, mark))
+    if "save_every" in faults:
+        import seqcli.run
+
+        seqcli.run.SAVE_SECONDS = faults["save_every"]
+    if faults.get("pictures") is False:
+        from seqcli import plots
+
+        plots.curves_png = lambda *given, **more: b"\x89PNG curves"  # type: ignore[assignment]
+        plots.confusion_png = lambda *given, **more: b"\x89PNG matrix"  # type: ignore[assignment]
+    if "nan" in faults:
+        _spoil(faults["nan"]["step"], faults["nan"]["times"])
+    if "disk" in faults:
+        _Disk(Path.cwd(), faults["disk"], phase).install()
+
+
+def _spoil(step: int, times: int) -> None:
+    from seqcli import training
+
+    update, left = training._update, [times]
+
+    def spoiled(kind: Any, batch: Any, state: Any, runtime: Any) -> Any:
+        if state.step + 1 != step or not left[0]:
+            return update(kind, batch, state, runtime)
+        left[0] -= 1
+        real = type(kind).loss
+
+        def loss(self: Any, *given: Any) -> Any:
+            found = real(self, *given)
+            nan = found.total * float("nan")
+            return dataclasses.replace(found, total=nan, objective=found.objective * nan)
+
+        type(kind).loss = loss
+        try:
+            return update(kind, batch, state, runtime)
+        finally:
+            type(kind).loss = real
+
+    training._update = spoiled
+
+
+def _wrap(name: str, wrap: Callable[[Any], Any]) -> None:
+    """Replace a function or method by what `wrap` makes of it, where its module is loaded."""
+    module, inside = _module(name)
+    *owners, last = inside
+    owner: Any = module
+    for part in owners:
+        owner = getattr(owner, part)
+    found = vars(owner)[last]
+    if isinstance(found, classmethod):
+        setattr(owner, last, classmethod(wrap(found.__func__)))
+    else:
+        setattr(owner, last, wrap(found))
+
+
+def _module(name: str) -> tuple[Any, list[str]]:
+    """The module of a dotted name, and the names within it."""
+    parts = name.split(".")
+    module = ".".join(parts[:2])
+    return importlib.import_module(module), parts[2:]
+
+
+def load() -> None:
+    """Import whatever can be wrapped, before there are children."""
+    for name in PHASES:
+        _module(name)
+
+
+class _Marks:
+    """Tells the parent where the program is, and does what is to be done there."""
+
+    def __init__(self, faults: dict[str, Any], phase: Any) -> None:
+        self.send, self.remove = faults.get("signal"), faults.get("remove")
+        self.memory, self.shared = faults.get("memory"), phase
+        self.counts: dict[str, int] = {}
+
+    def wrapped(self, inner: Any, mark: str) -> Any:
+        def outer(*given: Any, **more: Any) -> Any:
+            before = self.shared.value
+            self.shared.value = mark.encode()
+            self.enter(mark)
+            try:
+                return inner(*given, **more)
+            finally:
+                self.shared.value = before
+
+        return outer
+
+    def enter(self, mark: str) -> None:
+        self.counts[mark] = self.counts.get(mark, 0) + 1
+        if self.memory == mark:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+        if self.due(self.send, mark):
+            for number in self.send["send"]:
+                os.kill(os.getpid(), number)
+        if self.due(self.remove, mark):
+            shutil.rmtree(self.remove["path"])
+
+    def due(self, what: dict[str, Any] | None, mark: str) -> bool:
+        return what is not None and (mark, self.counts[mark]) == (what["phase"], what["at"])
+
+
+class _Disk:
+    """Counts operations, and lets one go wrong."""
+
+    def __init__(self, folder: Path, fault: dict[str, Any], phase: Any) -> None:
+        self.folder, self.phase = str(folder.resolve()) + os.sep, phase
+        self.at, self.do = fault["at"], fault["do"]
+        self.error = getattr(errno, fault.get("errno", "ENOSPC"))
+        self.done = 0
+        self.log, self.tape = fault.get("log"), fault.get("tape")
+        self.real_open_number, self.real_open = os.open, io.open
+
+    def ours(self, path: Any) -> bool:
+        return os.path.join(os.getcwd(), os.fsdecode(path)).startswith(self.folder)
+
+    def install(self) -> None:
+        os.open = self.open  # type: ignore[assignment]
+        os.replace = self.counted("replace", os.replace)  # type: ignore[assignment]
+        os.unlink = self.counted("unlink", os.unlink)  # type: ignore[assignment]
+        os.mkdir = self.counted("mkdir", os.mkdir)  # type: ignore[assignment]
+        real_fsync, real_fdopen = os.fsync, os.fdopen
+
+        def fsync(number: Any) -> None:
+            self.operation("fsync", lambda: real_fsync(number))
+            self.note("fsync", os.readlink(f"/proc/self/fd/{number}"))
+
+        def fdopen(number: int, mode: str = "r", *rest: Any) -> Any:
+            if "w" in mode or "a" in mode:
+                return io.BufferedRandom(_Raw(self, number, "r+b"))  # type: ignore[arg-type]
+            return real_fdopen(number, mode, *rest)
+
+        os.fsync, os.fdopen = fsync, fdopen  # type: ignore[assignment]
+        io.open = builtins.open = self.opened  # type: ignore[assignment]
+        pathlib.io.open = self.opened  # type: ignore[attr-defined]
+
+    def counted(self, name: str, real: Any) -> Any:
+        def operation(path: Any, *rest: Any, **more: Any) -> Any:
+            if not self.ours(path):
+                return real(path, *rest, **more)
+            result = self.operation(name, lambda: real(path, *rest, **more))
+            places = [path, rest[0]] if name == "replace" else [path]
+            self.note(name, *(os.path.abspath(os.fsdecode(place)) for place in places))
+            return result
+
+        return operation
+
+    def note(self, *what: Any) -> None:
+        if self.tape:
+            with self.real_open(self.tape, "ab") as tape:
+                pickle.dump(what, tape)
+
+    def open(self, path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
+        real = self.real_open_number
+        if flags & (os.O_WRONLY | os.O_RDWR) and self.ours(path):
+            number: int = self.operation("open", lambda: real(path, flags, mode, **more))
+            self.note("open", os.path.abspath(os.fsdecode(path)), bool(flags & os.O_TRUNC))
+            return number
+        return int(real(path, flags, mode, **more))
+
+    def opened(self, path: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        writes = any(letter in mode for letter in "wax+")
+        if isinstance(path, int) or not writes or "b" not in mode or not self.ours(path):
+            return self.real_open(path, mode, *rest, **more)
+        file = self.operation("open", lambda: io.BufferedRandom(_Raw(self, path, mode)))  # type: ignore[arg-type]
+        self.note("open", os.path.abspath(os.fsdecode(path)), "w" in mode)
+        return file
+
+    def operation(self, name: str, act: Callable[[], Any], half: Any = None) -> Any:
+        self.done += 1
+        now = self.done == self.at or (self.do == "full" and self.done > self.at)
+        if self.log:
+            with self.real_open(self.log, "a") as log:
+                log.write(f"{self.done} {name}\n")
+        if not now or self.do == "count":
+            return act()
+        if self.do == "kill":
+            if half is not None and self.done % 2:
+                half()
+            self.phase.value = f"operation {name}".encode()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.do == "full" and name == "unlink" and self.error == errno.ENOSPC:
+            return act()  # a full disk can be cleared
+        if self.do == "short" and half is not None:
+            half()
+        raise OSError(self.error, os.strerror(self.error))
+
+
+class _Raw(io.FileIO):
+    """An unbuffered file whose every write is an operation."""
+
+    def __init__(self, disk: _Disk, name: Any, mode: str) -> None:
+        self.disk = disk
+        super().__init__(name, mode.replace("b", "") + ("" if "+" in mode else "+"))
+
+    def write(self, content: Any) -> int:  # type: ignore[override]
+        whole = memoryview(content).cast("B")
+        place, at = os.readlink(f"/proc/self/fd/{self.fileno()}"), self.tell()
+        written: int = self.disk.operation(
+            "write",
+            lambda: super(_Raw, self).write(whole),
+            lambda: super(_Raw, self).write(whole[: len(whole) // 2]),
+        )
+        self.disk.note("write", place, at if self.seekable() else 0, bytes(whole[:written]))
+        return written

@@ -1,0 +1,98 @@
+"""Short trainings to be hurt: two kinds of task, the whole run to compare with, and the comparison.
+
+The comparison is bit for bit: the model's file, the state's numbers, figures and log. Left out is
+what a clock says: the seconds in the log and in the state of the run.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runs import figures_of, log_rows, write_data, write_task
+
+from seqcli import modelfile
+from torture.forkserver import Server
+
+CLOCKS = ("seconds", "reading_seconds")
+TALE = "the cat sat on the mat and the dog sat on the log; a bird sang and the cat ran away.\n"
+LANGUAGE = """
+kind = "language-model"
+[data]
+tokenizer = "words"
+document = "line"
+valid = 0.2
+test = 0.1
+[model]
+embed = 6
+hidden = [7, 5]
+dropout = 0.2
+[train]
+epochs = 3
+batch_size = 4
+steps = 5
+lr = 0.02
+optimizer = "adamw"
+clip = 1.0
+schedule = "cosine"
+precision = "fp32"
+"""
+KINDS = ("classifier", "language")
+
+
+def prepare(folder: Path, kind: str) -> tuple[str, ...]:
+    """Data and task file in `folder`; the command that trains on them, but for --out."""
+    if kind == "classifier":
+        write_data(folder / "data.txt")
+        write_task(folder / "tiny.toml")
+    else:
+        lines = TALE.replace(".", f" {kind}.") * 12
+        (folder / "data.txt").write_text(lines)
+        (folder / "tiny.toml").write_text(LANGUAGE)
+    given = ("train", "--task", "tiny.toml", "--data", "data.txt", "--device", "cpu")
+    return (*given, "--threads", "1", "--deterministic", "--json", "--quiet")
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a complete run leaves."""
+
+    model: bytes
+    state: dict[str, Any]
+    tensors: dict[str, Any]
+    log: list[dict[str, Any]]
+    figures: dict[str, Any]
+
+    @classmethod
+    def of(cls, model: Path, answer: str) -> Left:
+        """The files of a run and its JSON answer."""
+        saved = modelfile.load(model.with_suffix(".run") / "last.pt")
+        description = dict(saved.description)
+        state = {k: v for k, v in description.pop("state").items() if k not in CLOCKS}
+        description["result"] = figures_of(description["result"])
+        return cls(
+            model.read_bytes(),
+            {**description, "state": state},
+            saved.tensors,
+            log_rows(model),
+            figures_of(json.loads(answer)),
+        )
+
+    def same_as(self, other: Left) -> None:
+        """Assert equality."""
+        assert self.figures == other.figures
+        assert self.log == other.log
+        assert self.state == other.state
+        assert self.tensors.keys() == other.tensors.keys()
+        for name, tensor in self.tensors.items():
+            assert tensor.equal(other.tensors[name]), name
+        assert self.model == other.model
+
+
+def whole(server: Server, folder: Path, command: tuple[str, ...], **given: Any) -> Left:
+    """The run that nothing happens to, at whole.pt."""
+    ended = server.run([*command, "--out", "whole.pt"], folder, **given)
+    assert ended.code == 0, ended
+    return Left.of(folder / "whole.pt", ended.out)

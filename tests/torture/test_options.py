@@ -1,0 +1,149 @@
+"""Every option of every command and every setting, with values that nobody means."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_language
+from tiny_models import write_model
+from typer.main import get_command
+
+from seqcli.cli.app import app
+from seqcli.config import SECTIONS
+from torture.checks import words
+from torture.conftest import Tally
+from torture.forkserver import Server
+from torture.runs_hurt import prepare
+
+COMMANDS: dict[str, Any] = getattr(get_command(app), "commands", {})
+VALUES = ("nan", "inf", "-inf", "0", "-1", "1e308", "", "9" * 400, "[red]\x1b[31m", "\udcff,;'\"=")
+SECONDS = 20.0  # of processor time
+MEMORY = 3 << 30
+NEEDS = {  # what makes a command complete, but for the option that is tried
+    "train": {
+        "--task": "tiny.toml",
+        "--data": "data.txt",
+        "--out": "out.pt",
+        "--max-steps": "1",
+        "--epochs": "1",
+        "--threads": "1",
+        "--force": None,
+    },
+    "eval": {"--model": "classifier.pt", "--data": "some.tsv", "--threads": "1"},
+    "classify": {"--model": "classifier.pt", "--input": "some.csv"},
+    "sample": {"--model": "language.pt", "--max-tokens": "5", "--count": "2"},
+    "params": {"lstm": None, "--input": "3"},
+}
+
+
+def options() -> list[tuple[str, str]]:
+    """Every option that takes a value, by command."""
+    return [
+        (command, parameter.opts[0])
+        for command, found in COMMANDS.items()
+        for parameter in found.params
+        if parameter.opts[0].startswith("--") and not getattr(parameter, "is_flag", False)
+    ]
+
+
+def settings() -> list[str]:
+    """Every setting as --set names it."""
+    return [
+        f"{section}.{field.name}"
+        for section, kind in SECTIONS.items()
+        for field in dataclasses.fields(kind)
+    ]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Models, data and task file for all commands."""
+    folder = tmp_path_factory.mktemp("stage")
+    prepare(folder, "classifier")
+    write_model(folder / "classifier.pt", ("ham", "spam"))
+    tiny_language.write(folder / "language.pt", *tiny_language.tiny())
+    (folder / "some.tsv").write_text("ham\tsee you at six\nspam\twin a prize now\n" * 5)
+    (folder / "some.csv").write_text("text\nsee you at six\n")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def tried(server: Server, folder: Path, args: list[str]) -> int:
+    """Run; whatever is wrong is said in words. The exit code."""
+    ended = server.run(args, folder, timeout=120, faults={"pictures": False})
+    words(ended)
+    assert ended.cpu < SECONDS, (args, ended)
+    assert ended.memory < MEMORY, (args, ended)
+    if ended.code:
+        assert ended.err.count("error: ") == 1, ended
+    return ended.code
+
+
+def with_value(command: str, option: str, value: str) -> list[str]:
+    needed = {key: word for key, word in NEEDS[command].items() if key != option}
+    rest = [word for pair in needed.items() for word in pair if word is not None]
+    return [command, *rest, option, value]
+
+
+def sampled(cases: list[Any], every: int) -> list[Any]:
+    """All for the torture, one in `every` always."""
+    return [
+        case if place % every == 0 else pytest.param(*case, marks=pytest.mark.torture)
+        for place, case in enumerate(cases)
+    ]
+
+
+@pytest.mark.parametrize(("command", "option"), sampled(options(), 14))
+def test_an_option(command: str, option: str, stage: Path, heavy: Server, tally: Tally) -> None:
+    refused = 0
+    for value in VALUES:
+        refused += tried(heavy, stage, with_value(command, option, value)) != 0
+        tally("options: values nobody means", lost=False)
+    assert refused or option in ANYTHING, (command, option)
+
+
+# Any text is good for these.
+ANYTHING = {"--prompt", "--abstain-label"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if place % 12 == 0 else pytest.param(name, marks=pytest.mark.torture)
+        for place, name in enumerate(settings())
+    ],
+)
+def test_a_setting(name: str, stage: Path, heavy: Server, tally: Tally) -> None:
+    for value in VALUES:
+        given = with_value("train", "--set", f"{name}={value}")
+        tried(heavy, stage, given)
+        if name.startswith("data."):
+            language = [word.replace("tiny.toml", "char") for word in given]
+            tried(heavy, stage, language)
+        tally("options: values nobody means", lost=False)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "0", "1e308"])
+def test_a_number_out_of_range_is_a_usage_error(
+    value: str, stage: Path, heavy: Server, tally: Tally
+) -> None:
+    """Exit 2, in words that name the option."""
+    for command, option in (
+        ("train", "--lr"),
+        ("train", "--max-time"),
+        ("sample", "--top-p"),
+        ("sample", "--repetition-penalty"),
+        ("train", "--batch-size"),
+    ):
+        ended = heavy.run(with_value(command, option, value), stage, faults={"pictures": False})
+        if (option, value) in {("--lr", "1e308"), ("--repetition-penalty", "1e308")}:
+            words(ended)
+            continue
+        assert ended.code == 2, ended
+        assert option.strip("-").replace("-", "_") in ended.err.replace("-", "_"), ended
+        tally("options: values nobody means", lost=False)
