@@ -2,8 +2,7 @@
 
 Padding is invisible: rows are padded at the end, the forward direction never sees it, the backward
 one reads each row reversed within its length. So a padded batch runs through torch's whole-sequence
-kernels (oneDNN for LSTM on the CPU, cuDNN on GPUs) or, for the RNN and GRU on a CPU, ours, without
-packing, which is 3 x slower on a CPU.
+kernels (oneDNN for LSTM on the CPU, cuDNN on GPUs) without packing, which is 3 x slower on a CPU.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqcli.errors import lookup
-from seqcli.nn import sequence
 from seqcli.nn.cells import CELLS, GRU, LSTM, RNN, Cell, State
 
 MERGES = ("concat", "sum", "mul", "ave", "none")
@@ -55,11 +53,6 @@ def dropout_mask(shape: tuple[int, ...], rate: float, like: Tensor) -> Tensor:
     draws = words.view(torch.int16)[:count].view(shape)  # four from each
     dropped = min(round(rate * 65536), 65535)
     return (draws >= dropped - 32768).to(like.dtype).mul_(65536 / (65536 - dropped))
-
-
-def _ours(x: Tensor) -> bool:
-    """Whether our RNN and GRU are the faster ones: torch's serve bfloat16 and other devices."""
-    return x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
 class Direction(nn.Module):
@@ -111,15 +104,8 @@ class Direction(nn.Module):
         return plain and (not isinstance(cell, GRU) or cell.reset_after)
 
     def _sequence(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        cell, w_ih, w_hh = self.cell, self.cell.weight_ih, self.cell.weight_hh
-        if _ours(x) and isinstance(cell, RNN):
-            relu = cell.activation == "relu"
-            outputs, h = sequence.rnn(x, state[0], w_ih, w_hh, cell.bias, relu=relu)
-            return outputs, (h,)
-        if _ours(x) and isinstance(cell, GRU):
-            outputs, h = sequence.gru(x, state[0], w_ih, w_hh, (cell.bias, cell.bias_hh))
-            return outputs, (h,)
-        weights: list[Tensor] = [w_ih, w_hh]
+        cell = self.cell
+        weights: list[Tensor] = [cell.weight_ih, cell.weight_hh]
         if cell.bias is not None:
             weights += [cell.bias, self.zeros if cell.bias_hh is None else cell.bias_hh]
         first = tuple(part.unsqueeze(0).contiguous() for part in state)

@@ -136,7 +136,7 @@ def test_a_line_of_100_mb(
             "--force",
         ],
     ):
-        ended = heavy.run([*args, "--force"], place, timeout=300, faults={"pictures": False})
+        ended = heavy.run([*args, "--force"], place, timeout=1200, faults={"pictures": False})
         words(ended)
         assert ended.memory < 5 << 30, ended
         tally("input: a line of 100 MB", lost=False)
