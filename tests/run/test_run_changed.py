@@ -80,7 +80,7 @@ def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
     other = {"train": {"lr": 0.5, "seed": 4, "clip": 1.0, "epochs": 9}, "model": {"hidden": [9]}}
     with pytest.raises(ConfigError) as caught:
         finished(job(tmp_path, overrides=other, resume=True))
-    for words in ("train.lr was 0.05, is 0.5", "hidden was [5], is [9]", "clip was None, is 1.0"):
+    for words in ("train.lr was 0.05, is 0.5", "hidden was [5], is [9]", "clip was 0.0, is 1.0"):
         assert words in caught.value.message
     assert "epochs" not in caught.value.message
     assert caught.value.exit_code == 2
