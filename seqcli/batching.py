@@ -5,7 +5,7 @@ What is in batch i of epoch e follows from (seed, e, i) alone, so a run can go o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor
 
 from seqcli.corpus import Stream
 from seqcli.distributed import ALONE, Ranks
+from seqcli.labeled import Examples
+from seqcli.ngrams import Ngrams
 from seqcli.sequences import Sequences
 
 ROUND = 8  # padded lengths are multiples of this: oneDNN keeps code and buffers for every shape
@@ -31,6 +33,7 @@ class TextBatch:
     lengths: Tensor | None  # (B,) int64; None: every row is T long
     labels: Tensor  # (B,) int64
     features: Bags | None = None
+    share: float = 1.0  # of all ranks' weight
 
     def to(self, device: torch.device) -> TextBatch:
         """The batch on `device`."""
@@ -42,6 +45,7 @@ class TextBatch:
             None if self.lengths is None else self.lengths.to(device, non_blocking=True),
             self.labels.to(device, non_blocking=True),
             None if features is None else _moved(features, device),
+            self.share,
         )
 
     @property
@@ -77,6 +81,44 @@ def bags(rows: Sequences, weights: NDArray[np.float32]) -> Bags:
         torch.from_numpy(starts.astype(np.int64)),
         torch.from_numpy(weights),
     )
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's batches over a split."""
+
+    split: Examples
+    order: list[NDArray[np.int64]]
+    grams: Ngrams | None
+    ranks: Ranks = ALONE
+    weights: NDArray[np.float64] | None = None  # of the labels, where they are not equal
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return len(self.order)
+
+    def __getitem__(self, index: int) -> TextBatch:
+        """This rank's part of batch `index`."""
+        rows = self.order[index]
+        own = self.ranks.own(rows)
+        return replace(gather(self.split, own, self.grams), share=self._share(own, rows))
+
+    def _share(self, own: NDArray[np.int64], rows: NDArray[np.int64]) -> float:
+        if self.ranks.world == 1 or self.weights is None:
+            return len(own) / len(rows)
+        labels = self.split.labels
+        return float(self.weights[labels[own]].sum() / self.weights[labels[rows]].sum())
+
+
+def gather(split: Examples, rows: NDArray[np.int64], grams: Ngrams | None) -> TextBatch:
+    """The examples `rows` as one padded batch."""
+    ids, lengths = padded(split.tokens.take(rows))
+    labels = torch.from_numpy(split.labels[rows])
+    features = None
+    if grams is not None and split.features is not None:
+        picked = split.features.take(rows)
+        features = bags(picked, grams.weights(picked))
+    return TextBatch(ids, lengths, labels, features)
 
 
 @dataclass(frozen=True)

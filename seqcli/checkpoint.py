@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqcli.distributed import ALONE, Ranks
 from seqcli.nn.cells import Cell
 from seqcli.training import Best, TrainState
 
@@ -27,19 +28,26 @@ COUNTERS: dict[str, Any] = {
 }
 
 
-def pack(state: TrainState) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Everything that `unpack` needs to go on bit for bit."""
+Packed = tuple[dict[str, Any], dict[str, Tensor]]
+
+
+def pack(state: TrainState, ranks: Ranks = ALONE) -> Packed:
+    """Everything that `unpack` needs to go on bit for bit; all ranks take part, and get the same.
+
+    What ranks have of their own, random states and carried columns, is gathered.
+    """
     values: dict[str, Any] = {name: getattr(state, name) for name in COUNTERS}
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     tensors |= {f"optimizer.{name}": value for name, value in state.updater.slots().items()}
     tensors["sums"] = state.sums
-    tensors["random"] = torch.get_rng_state()
+    tensors |= _by_rank("random", ranks.gather(torch.get_rng_state()))
     device = state.sums.device
     if device.type == "cuda":
-        tensors["cuda_random"] = torch.cuda.get_rng_state(device)
+        tensors |= _by_rank("cuda_random", ranks.gather(torch.cuda.get_rng_state(device)))
     for layer, parts in enumerate(state.carried or ()):
         for place, part in enumerate(parts):
-            tensors[f"carried.{layer}.{place}"] = part
+            columns = torch.stack(ranks.gather(part), 1).flatten(0, 1)  # in turn: see Ranks.own
+            tensors[f"carried.{layer}.{place}"] = columns
     if state.best is not None:
         best = state.best
         values["best"] = {"epoch": best.epoch, "step": best.step, "figures": best.figures}
@@ -47,8 +55,10 @@ def pack(state: TrainState) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return values, tensors
 
 
-def unpack(values: dict[str, Any], tensors: dict[str, Tensor], state: TrainState) -> None:
-    """Put a packed state into a fresh one of the same settings.
+def unpack(
+    values: dict[str, Any], tensors: dict[str, Tensor], state: TrainState, ranks: Ranks = ALONE
+) -> None:
+    """Put a packed state into a fresh one of the same settings; each rank takes what is its own.
 
     Errors: AttributeError, KeyError, RuntimeError, TypeError, ValueError where it is of other
     settings, or made by hand; the state may then be changed in part.
@@ -61,16 +71,29 @@ def unpack(values: dict[str, Any], tensors: dict[str, Tensor], state: TrainState
     state.model.zero_grad()
     state.updater.load_slots(_named(tensors, "optimizer."))
     state.sums = _like({"sums": state.sums}, tensors)["sums"].to(device)
-    torch.set_rng_state(tensors["random"])
-    if device.type == "cuda" and "cuda_random" in tensors:
-        torch.cuda.set_rng_state(tensors["cuda_random"], device)
-    state.carried = _carried(tensors, state.model, device)
+    _set_random(tensors, device, ranks.rank, state.step)
+    state.carried = _carried(tensors, state.model, device, ranks)
     state.best = None
     if "best" in values:
         found = _like(weights, _named(tensors, "best."))
         best = values["best"]
         own = {name: value.to(device) for name, value in found.items()}
         state.best = Best(int(best["epoch"]), int(best["step"]), dict(best["figures"]), own)
+
+
+def _by_rank(name: str, states: list[Tensor]) -> dict[str, Tensor]:
+    return {f"{name}.{rank}" if rank else name: state for rank, state in enumerate(states)}
+
+
+def _set_random(tensors: dict[str, Tensor], device: torch.device, rank: int, step: int) -> None:
+    """The random states of this rank; one that the saved run did not have gets new ones."""
+    own = f".{rank}" if rank else ""
+    if rank and f"random{own}" not in tensors:
+        torch.manual_seed(torch.initial_seed() + step)
+        return
+    torch.set_rng_state(tensors[f"random{own}"])
+    if device.type == "cuda" and f"cuda_random{own}" in tensors:
+        torch.cuda.set_rng_state(tensors[f"cuda_random{own}"], device)
 
 
 def counters(values: dict[str, Any]) -> dict[str, Any]:
@@ -105,12 +128,14 @@ def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
-def _carried(tensors: dict[str, Tensor], model: nn.Module, device: torch.device) -> Any:
+def _carried(
+    tensors: dict[str, Tensor], model: nn.Module, device: torch.device, ranks: Ranks
+) -> Any:
     """The carried state by layer and part, each as its cell would begin with; None without."""
     layers: dict[int, dict[int, Tensor]] = {}
     for name, value in _named(tensors, "carried.").items():
         layer, place = name.split(".")
-        layers.setdefault(int(layer), {})[int(place)] = value.to(device)
+        layers.setdefault(int(layer), {})[int(place)] = ranks.own(value).to(device)
     if not layers:
         return None
     found = tuple(

@@ -42,10 +42,12 @@ class Runtime:
             yield
 
 
-def choose_device(name: str) -> torch.device:
-    """ "auto", "cpu", "cuda", "cuda:N" or "mps" -> a device that is there."""
+def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
+    """ "auto", "cpu", "cuda", "cuda:N" or "mps" -> a device that is there; a GPU for each rank."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", name):
         raise ConfigError(f"unknown device {name!r}", "one of: auto, cpu, cuda, cuda:N, mps")
+    if ranks.world > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
+        name = f"cuda:{ranks.local_rank}"
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -63,9 +65,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def set_threads(threads: int | None) -> int:
-    """Threads for the CPU's products: as asked for, else one a core this process may use."""
-    count = threads or _cores()
+def set_threads(threads: int | None, ranks: Ranks = ALONE) -> int:
+    """Threads for the CPU's products: as asked for, else one a core this process may use.
+
+    Ranks on one host share its cores.
+    """
+    count = threads or max(_cores() // ranks.local_world, 1)
     torch.set_num_threads(count)
     return count
 
@@ -105,15 +110,19 @@ def training_runtime(
     *,
     bfloat16_helps: bool,
     multiply_adds: int,
+    ranks: Ranks = ALONE,
 ) -> Runtime:
     """Device, precision and threads as asked for, or what suits a model of this cell and size.
 
     `multiply_adds`: of one time step of a batch. Errors: ConfigError, TrainingError.
     """
     keep_freed_memory()
-    place = choose_device(device)
+    place = choose_device(device, ranks)
+    if place.type == "cuda":
+        torch.cuda.set_device(place)
     chosen = choose_precision(precision, place, bfloat16_helps)
-    return Runtime(place, chosen, set_threads(threads or worth_threads(multiply_adds)))
+    count = set_threads(threads or worth_threads(multiply_adds), ranks)
+    return Runtime(place, chosen, count, ranks)
 
 
 def choose_precision(asked: str, device: torch.device, helps: bool) -> str:

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 
-from seqcli.errors import ConfigError, SeqcliError, TrainingError
+from seqcli.errors import ConfigError, Ended, SeqcliError, TrainingError
 
 SMALL = 1 << 14  # numbers: gradients below this travel together, larger ones by themselves
-PATIENCE = timedelta(
-    hours=2
-)  # for the others, while rank 0 scores alone; a dead one is told at once
+PATIENCE = timedelta(minutes=30)  # while others still read their data; a dead one shows at once
+JOINING = timedelta(minutes=2)
 NEEDED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -40,6 +41,12 @@ class Ranks:
     def first(self) -> bool:
         """Whether this rank prints and writes."""
         return self.rank == 0
+
+    def seed(self, seed: int) -> int:
+        """The given one at rank 0, so that one rank is a run by itself; of (seed, rank) past it."""
+        if self.first:
+            return seed
+        return int(np.random.SeedSequence([seed, self.rank]).generate_state(1, np.uint64)[0] >> 1)
 
     def own(self, rows: Any) -> Any:
         """This rank's part of a sequence or an array: every `world`-th, disjoint, none left out."""
@@ -92,8 +99,45 @@ class Ranks:
             dist.broadcast_object_list(box)
         return box[0]
 
+    @contextlib.contextmanager
+    def checked(self) -> Iterator[None]:
+        """What one rank may fail in: then all end here, and rank 0 says why, once.
+
+        Nothing inside may wait for another rank. Errors: the rank's own, at rank 0; Ended.
+        """
+        error: SeqcliError | None = None
+        try:
+            yield
+        except SeqcliError as own:
+            if self.world == 1:
+                raise
+            error = own
+        if self.world == 1:
+            return
+        found: list[Any] = [None] * self.world
+        with _together():
+            dist.all_gather_object(found, error and (type(error), error.message, error.hint))
+        failed = next((rank for rank, theirs in enumerate(found) if theirs), None)
+        if failed is None:
+            return
+        kind, message, hint = found[failed]
+        if not self.first:
+            raise Ended(message)
+        if error is not None:
+            raise error
+        told = SeqcliError(f"rank {failed}: {message}", hint)
+        told.exit_code = kind.exit_code
+        raise told
+
+    def share_weights(self, model: nn.Module) -> None:
+        """Rank 0's weights, at every rank."""
+        if self.world > 1:
+            with _together():
+                for value in model.state_dict().values():
+                    dist.broadcast(value, 0)
+
     def agree(self, values: Mapping[str, str]) -> None:
-        """Make sure that all ranks have the same values. Errors: ConfigError at all of them."""
+        """Make sure that all ranks have the same values. Errors: ConfigError; Ended past rank 0."""
         if self.world == 1:
             return
         found: list[Any] = [None] * self.world
@@ -102,6 +146,8 @@ class Ranks:
         for other, theirs in enumerate(found):
             for name, value in found[0].items():
                 if theirs.get(name) != value:
+                    if not self.first:
+                        raise Ended(f"another {name}")
                     raise ConfigError(
                         f"rank {other} has another {name} than rank 0: {theirs.get(name)}, {value}",
                         "every rank needs the same command, files and versions",
@@ -139,7 +185,8 @@ def joined(ranks: Ranks) -> Iterator[None]:
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        dist.init_process_group(backend, timeout=PATIENCE)
+        store, rank, world = next(rendezvous("env://", timeout=JOINING))
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
         address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise TrainingError(
@@ -148,8 +195,12 @@ def joined(ranks: Ranks) -> Iterator[None]:
         ) from error
     try:
         yield
-    finally:
+    except Ended:  # nothing can be taken down in order any more
+        raise
+    except BaseException:
         dist.destroy_process_group()
+        raise
+    dist.destroy_process_group()
 
 
 @contextlib.contextmanager
@@ -157,10 +208,10 @@ def _together() -> Iterator[None]:
     """What all ranks do at the same time: it fails where one of them is gone."""
     try:
         yield
-    except SeqcliError:
-        raise
     except RuntimeError as error:
-        raise TrainingError(
+        if "gloo" not in str(error) and not isinstance(error, dist.DistError):
+            raise
+        raise Ended(
             "another process of this run has ended",
             "what was saved is kept: the same command with --resume goes on",
         ) from error

@@ -5,6 +5,7 @@ SeqcliError            exit 1
 ├── DataError                   an input file: where, and what was expected there
 ├── ModelFileError              a model file that is broken, foreign or too new
 └── TrainingError               a run that cannot start or go on
+    └── Ended                   another of the processes that train together says why
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ class ModelFileError(SeqcliError):
 
 class TrainingError(SeqcliError):
     """A run that cannot start, resume or go on."""
+
+
+class Ended(TrainingError):
+    """Another process of this run has failed, and says so itself; this one ends with it."""
 
 
 def unknown_name(what: str, name: str, allowed: Iterable[str]) -> ConfigError:

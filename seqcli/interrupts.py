@@ -29,12 +29,17 @@ class Interrupts:
         self.requested = 0
         self._deferring = 0
         self._leaving = 0
+        self._spare = 0
 
     def install(self) -> None:
         """Take over SIGINT and SIGTERM (main thread only)."""
-        self.requested = 0
+        self.requested = self._spare = 0
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
+
+    def under_launcher(self) -> None:
+        """The launcher hands on the signal that the terminal gave to all: that is no second one."""
+        self._spare = 1
 
     def poll(self) -> None:
         """Raise what a signal asked for while it was deferred."""
@@ -68,6 +73,9 @@ class Interrupts:
         self._leaving += 1
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.requested and self._spare:
+            self._spare -= 1
+            return
         if self.requested or self._leaving:
             if os.isatty(2):
                 os.write(2, b"\x1b[?25h")  # a bar hides the cursor

@@ -48,6 +48,10 @@ class Updater:
             )
         for group in self._groups():
             group["base"] = group["lr"]
+        owners = [module for module in model.modules() if getattr(module, "sparse", False)]
+        rows = {id(weight) for module in owners for weight in module.parameters(recurse=False)}
+        self.by_rows = [weight for weight in (*self.weights, *wide) if id(weight) in rows]
+        self.dense = [weight for weight in (*self.weights, *wide) if id(weight) not in rows]
 
     def _groups(self) -> Iterator[dict[str, Any]]:
         return (group for optimizer in self.optimizers for group in optimizer.param_groups)

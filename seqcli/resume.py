@@ -7,31 +7,36 @@ from pathlib import Path
 
 from seqcli.checkpoint import unpack
 from seqcli.config import Config
+from seqcli.distributed import ALONE, Ranks
 from seqcli.errors import SeqcliError, TrainingError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import KINDS
 from seqcli.kinds.contract import Prepared
 from seqcli.modelfile import ModelFile
+from seqcli.pace import settle
 from seqcli.runfolder import RunFolder
-from seqcli.training import Diverged, TrainState, settle
+from seqcli.training import Diverged, TrainState
 
 MOST_ROLLBACKS = 3
 
 
-def take_up(saved: ModelFile, state: TrainState, config: Config, folder: RunFolder) -> str:
+def take_up(
+    saved: ModelFile, state: TrainState, config: Config, folder: RunFolder, ranks: Ranks = ALONE
+) -> str:
     """Put a saved state into a fresh one, and the log back to it; returns a line for the person.
 
     Errors: TrainingError for a state that does not fit these settings.
     """
     try:
-        unpack(saved.description["state"], saved.tensors, state)
+        unpack(saved.description["state"], saved.tensors, state, ranks)
         _check_figures(state, config)
         # an epoch under way is first brought to its end, whatever the limits are now
         state.finished = "" if state.batch else settle(vars(state), config.train)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         why = f"{folder.last}: does not fit these settings"
         raise TrainingError(why, "start anew with --force") from error
-    folder.cut_log(state.epoch)
+    if ranks.first:
+        folder.cut_log(state.epoch)
     return f"resumed at epoch {state.epoch + 1}, step {state.step:,}"
 
 
@@ -54,21 +59,30 @@ class RolledBack:
     number: int
 
 
-def roll_back(error: Diverged, state: TrainState, config: Config, folder: RunFolder) -> None:
-    """Return to the last saved state with half the rate; gives up after MOST_ROLLBACKS.
+def last_good(error: Diverged, state: TrainState, config: Config, folder: RunFolder) -> ModelFile:
+    """The state to roll back to.
 
-    Errors: the one given, where nothing was to be rolled back or it helped no more.
+    Errors: the one given, where nothing is to be rolled back, or MOST_ROLLBACKS did not help.
     """
-    done, seconds = state.rollbacks, state.seconds
     if config.train.on_nan != "rollback":
         raise error
-    if done == MOST_ROLLBACKS:
-        error.hint = f"{done} times half the rate did not help: try a much lower --lr, or --clip 1"
+    if state.rollbacks == MOST_ROLLBACKS:
+        error.hint = (
+            f"{MOST_ROLLBACKS} times half the rate did not help: try a much lower --lr, or --clip 1"
+        )
         raise error
     saved = folder.load_last(config)
     if saved is None:
         raise error
-    take_up(saved, state, config, folder)
+    return saved
+
+
+def roll_back(
+    saved: ModelFile, state: TrainState, config: Config, folder: RunFolder, ranks: Ranks
+) -> None:
+    """Return to a saved state, with half the rate from then on."""
+    done, seconds = state.rollbacks, state.seconds
+    take_up(saved, state, config, folder, ranks)
     state.rollbacks, state.seconds = done + 1, seconds
 
 

@@ -7,7 +7,10 @@ an epoch's end: log row, OUT.pt, last.pt; a run killed in between repeats to the
 
 from __future__ import annotations
 
-import time
+import contextlib
+import hashlib
+import json
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,20 +21,22 @@ import torch
 import seqcli
 from seqcli import config as configs
 from seqcli import counting, modelfile
-from seqcli.checkpoint import pack, parameters
+from seqcli.checkpoint import Packed, pack
 from seqcli.device import Runtime, training_runtime
+from seqcli.distributed import ALONE, Ranks, joined, launched
 from seqcli.errors import TrainingError
 from seqcli.evaluation import evaluate
-from seqcli.files import lock, write_bytes
+from seqcli.files import lock
 from seqcli.interrupts import Interrupted, interrupts
 from seqcli.kinds import KINDS
 from seqcli.kinds.contract import Figures, Prepared
 from seqcli.optim import Updater
-from seqcli.resume import RolledBack, changed, check_same_data, roll_back, take_up
+from seqcli.record import Recorder, launch
+from seqcli.resume import RolledBack, changed, check_same_data, last_good, roll_back, take_up
 from seqcli.runfolder import RunFolder
 from seqcli.table import Table
-from seqcli.taskfile import Task, to_toml, trainable
-from seqcli.training import Best, Diverged, Evaluated, Event, TrainState, chosen_by, fit, sound
+from seqcli.taskfile import Task, trainable
+from seqcli.training import Diverged, Evaluated, Event, TrainState, fit, sound
 from seqcli.transfer import transfer
 
 SAVE_SECONDS = 60.0
@@ -81,57 +86,97 @@ RunEvent = Started | Event | RolledBack | Finished
 def run(job: Job) -> Iterator[RunEvent]:
     """Train as `job` says. Signals are honored between two updates, after saving.
 
-    Errors: SeqcliError of many kinds; Interrupted once everything is saved.
+    Under torchrun this is one of several ranks, which all go through the same events; rank 0 alone
+    writes. Errors: SeqcliError of many kinds; Interrupted once everything is saved.
     """
     trainable(job.task.config)
-    folder = RunFolder(job.out)
-    folder.claim(force=job.force, resume=job.resume)
-    with lock(folder.lock):
-        folder.sweep()
-        saved = folder.load_last(job.task.config) if job.resume else None
-        yield from _run(job, folder, saved)
+    ranks, folder = launched(), RunFolder(job.out)
+    if ranks.world > 1:
+        interrupts.under_launcher()
+    with joined(ranks), contextlib.ExitStack() as held:
+        saved = None
+        with ranks.checked():
+            if ranks.first:
+                job = _restarted(job, ranks, folder)
+                folder.claim(force=job.force, resume=job.resume)
+                held.enter_context(lock(folder.lock))
+                folder.sweep()
+                saved = folder.load_last(job.task.config) if job.resume else None
+        resume, saved = ranks.told((job.resume, saved))
+        yield from _run(replace(job, resume=resume), folder, saved, ranks)
 
 
-def _run(job: Job, folder: RunFolder, saved: modelfile.ModelFile | None) -> Iterator[RunEvent]:
+def _restarted(job: Job, ranks: Ranks, folder: RunFolder) -> Job:
+    """A run that the launcher started anew goes on with what it had saved, whatever it was told."""
+    if not ranks.restarts:
+        return job
+    own = not job.force or folder.launched_by(launch())
+    return replace(job, resume=True, force=False) if own else job
+
+
+def _run(
+    job: Job, folder: RunFolder, saved: modelfile.ModelFile | None, ranks: Ranks
+) -> Iterator[RunEvent]:
     config = job.task.config
-    if saved is not None and folder.complete(saved.description, config.train):
-        check_same_data(saved, job.data, config, allowed=job.allow_changed_data)
-        yield Finished(saved.description["result"], folder, "complete", already=True)
+    done = saved is not None and ranks.first and folder.complete(saved.description, config.train)
+    if saved is not None and ranks.told(done):
+        if ranks.first:
+            check_same_data(saved, job.data, config, allowed=job.allow_changed_data)
+            yield Finished(saved.description["result"], folder, "complete", already=True)
         return
+    with ranks.checked():
+        run = _Run(job, folder, _prepared(job, folder, saved, ranks), ranks)
+    ranks.agree(run.in_common())
+    yield Started(run.prepared, run.table(), run.runtime, run.state, tuple(run.start(saved)))
+    with interrupts.deferred():
+        yield from run.train()
+    packed = pack(run.state, ranks)
+    if ranks.first:  # the others are done
+        yield run.finish(packed)
+
+
+def _prepared(
+    job: Job, folder: RunFolder, saved: modelfile.ModelFile | None, ranks: Ranks
+) -> Prepared:
+    """The data, read by every rank for itself."""
+    config = job.task.config
+    folder.path.mkdir(exist_ok=True, parents=True)  # of a rank on a host of its own
     prepared = KINDS[config.kind].prepare(config, job.data, folder.path, interrupts.poll)
     if saved is not None and prepared.fingerprint != saved.description["data"]["sha256"]:
         allowed = job.allow_changed_data
         prepared = changed(prepared, saved, job.data, config, allowed=allowed)
-    run = _Run(job, folder, prepared)
-    yield Started(prepared, run.table(), run.runtime, run.state, tuple(run.start(saved)))
-    with interrupts.deferred():
-        yield from run.train()
-    yield run.finish()
+    if not ranks.first:
+        with contextlib.suppress(OSError):
+            folder.path.rmdir()  # if that host has nothing else in it
+    len(prepared.kind.batches(prepared.splits["train"], 1, ranks))  # can they be shared?
+    return prepared
 
 
 class _Run:
     """The parts of a run under way, so that its steps need not hand them round."""
 
-    def __init__(self, job: Job, folder: RunFolder, prepared: Prepared) -> None:
-        self.job, self.folder, self.prepared = job, folder, prepared
+    def __init__(self, job: Job, folder: RunFolder, prepared: Prepared, ranks: Ranks) -> None:
+        self.job, self.folder, self.prepared, self.ranks = job, folder, prepared, ranks
         self.config, self.kind = job.task.config, prepared.kind
+        self.record = Recorder(job, folder, prepared, ranks)
         train = self.config.train
         self.runtime = training_runtime(
             job.device,
             job.threads,
             train.precision,
             bfloat16_helps=self.config.model.cell == "lstm",
-            multiply_adds=self.table().multiply_adds_per_step * train.batch_size,
+            multiply_adds=self.table().multiply_adds_per_step * train.batch_size // ranks.world,
+            ranks=ranks,
         )
         device = self.runtime.device
         if train.deterministic:
             torch.use_deterministic_algorithms(True)
-        torch.manual_seed(train.seed)
+        torch.manual_seed(ranks.seed(train.seed))
         model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
         self.state = TrainState(model, Updater(model, train))
         exact = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
         self.state.sums = self.state.sums.to(device, exact)
-        self.saved_at = time.monotonic()
+        self.saved_at = 0.0
 
     def table(self) -> Table:
         described = self.kind.describe()
@@ -142,20 +187,34 @@ class _Run:
             outputs=len(described.get("labels", ())) or None,
         )
 
+    def in_common(self) -> dict[str, str]:
+        """What all ranks must have alike."""
+        settings = configs.to_dict(self.config)
+        del settings["data"]["path"]  # its fingerprint counts
+        return {
+            "data": self.prepared.fingerprint,
+            "settings": hashlib.sha256(json.dumps(settings).encode()).hexdigest(),
+            "seqcli": seqcli.__version__,
+            "torch": torch.__version__,
+            "precision": self.runtime.precision,
+        }
+
     def start(self, saved: modelfile.ModelFile | None) -> Iterator[str]:
         """First weights, or the saved state; yields notes for the person."""
-        if saved is None:
-            if self.job.resume:
-                yield "nothing to resume yet: starting anew"
-            if self.job.init_from is not None:
-                yield transfer(self.job.init_from, self.kind, self.state.model)
-            self.folder.clear()  # not before: until here an error may still end this run
-            write_bytes(
-                self.folder.settings, to_toml(self.config).encode("utf-8", "surrogateescape")
-            )
-            self._save()  # a run killed after its first model can then be resumed
+        if saved is not None:
+            with self.ranks.checked():
+                note = take_up(saved, self.state, self.config, self.folder, self.ranks)
+            self.saved_at = self.state.seconds
+            yield note
             return
-        yield take_up(saved, self.state, self.config, self.folder)
+        if self.job.resume:
+            yield "nothing to resume yet: starting anew"
+        with self.ranks.checked():
+            if self.job.init_from is not None and self.ranks.first:
+                yield transfer(self.job.init_from, self.kind, self.state.model)
+            self.record.begin()  # not before: until here an error may still end this run
+        self.ranks.share_weights(self.state.model)
+        self._save()  # a run killed after its first model can then be resumed
 
     def train(self) -> Iterator[RunEvent]:
         """The loop's events, each saved before it is handed on.
@@ -167,27 +226,37 @@ class _Run:
                 yield from self._train()
                 return
             except Diverged as error:
-                roll_back(error, self.state, self.config, self.folder)
+                state, saved = self.state, None
+                with self.ranks.checked():
+                    if self.ranks.first:
+                        saved = last_good(error, state, self.config, self.folder)
+                roll_back(self.ranks.told(saved), state, self.config, self.folder, self.ranks)
                 self._save()
-                yield RolledBack(error.message, self.state.step, self.state.rollbacks)
+                yield RolledBack(error.message, state.step, state.rollbacks)
 
     def _train(self) -> Iterator[Event]:
+        alone = self.ranks.world == 1
         events = fit(
             self.kind,
             self.prepared.splits,
             self.state,
             self.config.train,
             self.runtime,
-            poll=interrupts.poll,
+            poll=interrupts.poll if alone else _wait,
+            stopping=lambda: bool(interrupts.requested),
         )
         try:
             for event in events:
                 if isinstance(event, Evaluated):
-                    self._record(event)
-                elif interrupts.requested or time.monotonic() - self.saved_at > SAVE_SECONDS:
+                    self.record.epoch(self.state, event)
+                    self._save()
+                elif event.stop or self.state.seconds - self.saved_at > SAVE_SECONDS:
                     self._save_sound()
                 yield event
-                interrupts.poll()
+                if event.stop:
+                    raise Interrupted(interrupts.requested or signal.SIGTERM)
+                if alone:
+                    interrupts.poll()
         except Interrupted:
             if sound(self.state):  # else what was saved before is better
                 self._save()
@@ -198,60 +267,12 @@ class _Run:
             raise Diverged(self.state)
         self._save()
 
-    def _record(self, event: Evaluated) -> None:
-        state = self.state
-        self.folder.log(
-            {
-                "epoch": state.epoch,
-                "step": state.step,
-                "rate": state.rate,
-                "train": event.train,
-                "valid": event.valid,
-                "best": event.best,
-                "seconds": state.seconds,
-            }
-        )
-        if event.best and state.best is not None:
-            self._write_model(state.best, {"valid": event.valid})
-        self._save()
+    def _save(self) -> None:
+        self.record.state(pack(self.state, self.ranks))
+        self.saved_at = self.state.seconds
 
-    def _save(self, result: dict[str, Any] | None = None) -> None:
-        values, tensors = pack(self.state)
-        description = {
-            "config": configs.to_dict(self.config),
-            "data": self._data(),
-            "learned": self.kind.describe(),
-            "state": values,
-            "complete": result is not None,
-            "result": result,
-        }
-        modelfile.save(self.folder.last, description, tensors)
-        self.saved_at = time.monotonic()
-
-    def _data(self) -> dict[str, Any]:
-        return {
-            "path": str(self.job.data.resolve()),
-            "sha256": self.prepared.fingerprint,
-            "sample": self.job.sample,
-            "sizes": self.prepared.sizes,
-        }
-
-    def _write_model(self, best: Best, scores: dict[str, Figures | None]) -> None:
-        description = {
-            "task": self.job.task.name,
-            "preset": self.job.task.preset,
-            "config": configs.to_dict(self.config),
-            **self.kind.describe(),
-            "data": self._data(),
-            "epoch": best.epoch,
-            "step": best.step,
-            "scores": scores,
-            "versions": {"seqcli": seqcli.__version__, "torch": torch.__version__},
-        }
-        modelfile.save(self.folder.model, description, best.weights)
-
-    def finish(self) -> Finished:
-        """Score the best model, write it with its scores, draw the pictures."""
+    def finish(self, packed: Packed) -> Finished:
+        """Score the best model, write it with its scores, draw the pictures: rank 0 by itself."""
         best = self.state.best
         if best is None:
             raise TrainingError("the run ended before its first update", "give it more time")
@@ -259,41 +280,21 @@ class _Run:
         last = {name: value.clone() for name, value in model.state_dict().items()}
         model.load_state_dict(best.weights)
         splits = self.prepared.splits
-        fp32 = replace(self.runtime, precision="fp32")
+        fp32 = replace(self.runtime, precision="fp32", ranks=ALONE)
         scores: dict[str, Figures | None] = {"valid": None, "test": None}
         for name in ("valid", "test"):
             if name in splits:
-                figures = self.kind.figures
-                scores[name] = evaluate(figures, model, splits[name], fp32, interrupts.poll)
+                score = self.kind.figures
+                scores[name] = evaluate(score, model, splits[name], fp32, interrupts.poll)
         model.load_state_dict(last)  # a run that more epochs are asked of goes on from here
-        self._write_model(best, scores)
-        result = self._result(best, scores)
+        self.record.model(best, scores)
+        result = self.record.result(self.state, best, scores)
         marked = None if self.config.train.select == "last" else best.epoch
         self.folder.draw(marked, self.kind.metric, scores["test"] or scores["valid"])
-        self._save(result)
+        self.record.state(packed, result)
         command = self.kind.next_command(self.folder.model)
         return Finished(result, self.folder, self.state.finished, command)
 
-    def _result(self, best: Best, scores: dict[str, Figures | None]) -> dict[str, Any]:
-        state, train = self.state, self.config.train
-        metric = chosen_by(self.kind, train, best.figures)
-        history = self.folder.history()
-        return {
-            "task": self.job.task.name,
-            "preset": self.job.task.preset or None,
-            "model": str(self.folder.model),
-            "run": str(self.folder.path),
-            "parameters": parameters(state.model),
-            "epochs": state.epoch,
-            "steps": state.step,
-            "seconds": state.seconds,
-            "tokens_per_second": state.tokens / max(state.seconds, 1e-9),
-            "best": {"epoch": best.epoch, "metric": metric, "value": best.figures.get(metric)},
-            "train": history[-1]["train"] if history else None,
-            **scores,
-            "data": {
-                **{name: self.prepared.sizes.get(name, 0) for name in ("train", "valid", "test")},
-                "vocabulary": len(self.kind.describe()["vocabulary"]),
-                "sample": self.job.sample,
-            },
-        }
+
+def _wait() -> None:
+    """Ranks go through validation together; a signal is looked at after it."""

@@ -15,7 +15,7 @@ from seqcli.config import Config, TrainConfig
 from seqcli.errors import ConfigError, ModelFileError, SeqcliError
 from seqcli.files import append_line, sweep, write_bytes
 from seqcli.kinds.contract import Figures
-from seqcli.training import settle
+from seqcli.pace import settle
 
 # The data's path too: its fingerprint says whether it is the same.
 MAY_CHANGE = frozenset(
@@ -140,6 +140,12 @@ class RunFolder:
             and self.model.exists()
             and bool(settle(counters(then["state"]), train))
         )
+
+    def launched_by(self, launch: str) -> bool:
+        """Whether the state here was written by processes of this launch."""
+        if not launch or launch == "none" or not self.last.exists():
+            return False
+        return modelfile.load(self.last).description.get("launch") == launch
 
     def clear(self) -> None:
         """Remove what an earlier run left; its model stays until there is a better."""

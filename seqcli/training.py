@@ -19,8 +19,9 @@ from seqcli.config import TrainConfig
 from seqcli.device import Runtime
 from seqcli.errors import TrainingError
 from seqcli.evaluation import evaluate
-from seqcli.kinds.contract import Figures, Kind, better
+from seqcli.kinds.contract import Figures, Kind, Loss, better
 from seqcli.optim import Updater, rate_factor
+from seqcli.pace import Pace, settle
 
 EXPLODED = 1e6  # nats a prediction: far beyond what any training comes back from
 CHECK_STEPS = 50  # on a GPU the loss is looked at this often: each look waits for the device
@@ -67,6 +68,7 @@ class Stepped:
     progress: float
     share: float
     rate: float
+    stop: bool  # a rank was asked to
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Evaluated:
     train: Figures
     valid: Figures | None
     best: bool
+    stop: bool
 
 
 Event = Stepped | Evaluated
@@ -90,55 +93,33 @@ def fit(
     *,
     clock: Callable[[], float] = time.perf_counter,
     poll: Callable[[], None] = lambda: None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
     """Train from `state` to the end; it is whole at every event. `poll` may raise in validation.
 
-    Errors: Diverged when the loss or a weight is no longer finite, or the loss has exploded.
+    Ranks go through the same events, with equal weights and figures; what `stopping` says at one
+    of them, all learn at the next event. Errors: Diverged when the loss or a weight is no longer
+    finite, or the loss has exploded.
     """
+    ranks = runtime.ranks
     while not state.finished:
-        batches = kind.batches(splits["train"], state.epoch + 1)
-        pace = _Pace(train, len(batches), clock() - state.seconds, clock)
-        yield from _epoch(kind, batches, state, train, runtime, pace)
+        batches = kind.batches(splits["train"], state.epoch + 1, ranks)
+        pace = Pace(train, len(batches), clock() - state.seconds, clock)
+        yield from _epoch(kind, batches, state, train, runtime, pace, stopping)
         figures = running(kind, state)
-        before = clock()
+        before = pace.elapsed()
         valid = None
         if "valid" in splits:
             valid = evaluate(kind.validation, state.model, splits["valid"], runtime, poll)
             if not valid["loss"] < EXPLODED:
                 raise Diverged(state)
-        state.reading_seconds = clock() - before
-        state.seconds = pace.elapsed()
+        times = (pace.elapsed() - before, pace.elapsed()) if ranks.first else (0.0, 0.0)
+        state.reading_seconds, state.seconds, asked = ranks.totals(*times, stopping())
         if not sound(state):
             raise Diverged(state)
         best = _judge(kind, state, train, valid if valid is not None else figures)
         _close_epoch(state, train, pace)
-        yield Evaluated(figures, valid, best)
-
-
-class _Pace:
-    """How far a run is, by updates and by the clock."""
-
-    def __init__(
-        self, train: TrainConfig, batches: int, start: float, clock: Callable[[], float]
-    ) -> None:
-        self.train, self.batches, self.start, self.clock = train, batches, start, clock
-        self.steps = train.epochs * batches
-        if train.max_steps is not None:
-            self.steps = min(self.steps, train.max_steps)
-
-    def elapsed(self) -> float:
-        return self.clock() - self.start
-
-    def progress(self, state: TrainState) -> float:
-        """The larger of the shares of updates and of time; the last validation's time is kept."""
-        share = state.step / max(self.steps, 1)
-        if self.train.max_time is not None:
-            left = max(self.train.max_time - state.reading_seconds, 1e-9)
-            share = max(share, self.elapsed() / left)
-        return min(share, 1.0)
-
-    def over(self, state: TrainState) -> bool:
-        return self.progress(state) >= 1.0 or state.step >= self.steps
+        yield Evaluated(figures, valid, best, bool(asked))
 
 
 def _epoch(
@@ -147,7 +128,8 @@ def _epoch(
     state: TrainState,
     train: TrainConfig,
     runtime: Runtime,
-    pace: _Pace,
+    pace: Pace,
+    stopping: Callable[[], bool],
 ) -> Iterator[Event]:
     """The rest of the epoch under way, one event an update."""
     state.model.train()
@@ -159,33 +141,61 @@ def _epoch(
         factor = rate_factor(train, progress, epoch, state.falls) * 0.5**state.rollbacks
         state.updater.set_rate(factor)
         state.rate = state.updater.rate
-        _update(kind, batches[state.batch], state, runtime)
+        batch = batches[state.batch].to(runtime.device)
+        if runtime.ranks.world == 1:
+            _update(batch, kind.loss(state.model, batch, state.carried, runtime), state, runtime)
+            state.seconds, asked = pace.elapsed(), stopping()
+        else:
+            state.seconds, asked = _shared_update(kind, batch, state, runtime, pace, stopping())
         state.batch += 1
         state.step += 1
-        state.seconds = pace.elapsed()
-        yield Stepped(pace.progress(state), state.batch / len(batches), train.lr * factor)
+        share = state.batch / len(batches)
+        yield Stepped(pace.progress(state), share, train.lr * factor, asked)
 
 
-def _update(
-    kind: Kind,
-    batch: Any,
-    state: TrainState,
-    runtime: Runtime,
-) -> None:
-    batch = batch.to(runtime.device)
-    loss = kind.loss(state.model, batch, state.carried, runtime)
+def _update(batch: Any, loss: Loss, state: TrainState, runtime: Runtime) -> None:
     loss.objective.backward()  # type: ignore[no-untyped-call]
-    norm = state.updater.norm()
-    state.sums += torch.stack([loss.total, loss.correct]).to(state.sums)
-    state.count += loss.count
-    if runtime.device.type == "cpu" or state.step % CHECK_STEPS == 0:
-        _check(
-            state, loss.total / max(loss.count, 1), norm
-        )  # before the update: the weights are still those of a good step
-    state.updater.step(norm)
-    state.tokens += batch.tokens
-    state.units += loss.count
+    _apply(state, runtime, torch.stack([loss.total, loss.correct]), loss.count, batch.tokens)
     state.carried = loss.state
+
+
+def _shared_update(
+    kind: Kind, batch: Any, state: TrainState, runtime: Runtime, pace: Pace, stopping: bool
+) -> tuple[float, bool]:
+    """One update by all ranks' gradients; rank 0's time, and whether any rank is to stop.
+
+    The state is not touched before all gradients are there: a rank may die at any time.
+    """
+    ranks = runtime.ranks
+    sums, loss = [0.0, 0.0, 0.0, 0.0], None
+    if batch.share:  # else a small last batch has nothing for this rank
+        loss = kind.loss(state.model, batch, state.carried, runtime)
+        loss.objective.backward()  # type: ignore[no-untyped-call]
+        sums = [loss.total.item(), loss.correct.item(), loss.count, batch.tokens]
+    seconds = pace.elapsed() if ranks.first else 0.0
+    updater = state.updater
+    *found, seconds, asked = ranks.add_gradients(
+        updater.dense, updater.by_rows, *sums, seconds, float(stopping)
+    )
+    total, right, count, tokens = found
+    _apply(state, runtime, torch.tensor([total, right]), round(count), round(tokens))
+    state.carried = loss.state if loss else None
+    return seconds, asked > 0
+
+
+def _apply(state: TrainState, runtime: Runtime, sums: Tensor, count: int, tokens: int) -> None:
+    """Clip and update; `sums` (loss, right ones) over `count` predictions are added to the run's.
+
+    The loss is looked at before the update: the weights are still those of a good step.
+    """
+    norm = state.updater.norm()
+    state.sums += sums.to(state.sums)
+    state.count += count
+    if runtime.device.type == "cpu" or state.step % CHECK_STEPS == 0:
+        _check(state, sums[0] / max(count, 1), norm)
+    state.updater.step(norm)
+    state.tokens += tokens
+    state.units += count
 
 
 def running(kind: Kind, state: TrainState) -> Figures:
@@ -243,7 +253,7 @@ def chosen_by(kind: Kind, train: TrainConfig, figures: Figures) -> str:
     return metric if metric in figures else "loss"
 
 
-def _close_epoch(state: TrainState, train: TrainConfig, pace: _Pace) -> None:
+def _close_epoch(state: TrainState, train: TrainConfig, pace: Pace) -> None:
     state.epoch += 1
     state.batch = 0
     state.sums.zero_()
@@ -252,17 +262,3 @@ def _close_epoch(state: TrainState, train: TrainConfig, pace: _Pace) -> None:
     if train.max_time is not None and pace.over(state):
         state.finished = "time"
     state.finished = settle(vars(state), train) or state.finished
-
-
-def settle(counters: dict[str, Any], train: TrainConfig) -> str:
-    """Why a run with these counters has nothing left to do; "" where it has."""
-    if counters["epoch"] >= train.epochs:
-        return "epochs"
-    if train.max_steps is not None and counters["step"] >= train.max_steps:
-        return "steps"
-    if train.patience and counters["stale"] >= train.patience:
-        return "patience"
-    if train.max_time is not None and counters["finished"] == "time":
-        left = train.max_time - counters["reading_seconds"]
-        return "time" if counters["seconds"] >= left else ""
-    return ""

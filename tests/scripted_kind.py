@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seqcli.device import Runtime
+from seqcli.distributed import ALONE, Ranks
 from seqcli.kinds.contract import Figures, Loss
 
 
@@ -34,7 +35,7 @@ class Scripted:
         self.step_seconds = self.valid_seconds = 0.0
         self.rates: list[float] = []
 
-    def batches(self, sizes: list[int], epoch: int) -> list[Batch]:
+    def batches(self, sizes: list[int], epoch: int, ranks: Ranks = ALONE) -> list[Batch]:
         return [Batch(size, number) for number, size in enumerate(sizes)]
 
     def loss(self, model: nn.Module, batch: Batch, state: Any, runtime: Runtime) -> Loss:

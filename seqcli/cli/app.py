@@ -20,7 +20,7 @@ from seqcli.cli.eval import evaluate
 from seqcli.cli.params import params
 from seqcli.cli.sample import sample
 from seqcli.cli.train import train
-from seqcli.errors import SeqcliError
+from seqcli.errors import Ended, SeqcliError
 from seqcli.interrupts import Interrupted
 
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
@@ -43,6 +43,9 @@ class Boundary(TyperGroup):
             code = 0 if isinstance(stop.__context__, BrokenPipeError) else stop.code
         except (Exception, KeyboardInterrupt) as error:
             code = _report(error, debug)
+            if isinstance(error, Ended):  # taking down a broken group of processes can abort
+                sys.stderr.flush()
+                os._exit(code)
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
@@ -85,6 +88,8 @@ def _report(error: BaseException, debug: bool) -> int:
             say(line)  # not print_exception: a message may hold what steers a terminal
     if isinstance(error, KeyboardInterrupt):
         return 130
+    if isinstance(error, (SeqcliError, typer.TyperException)) and _said_elsewhere(error):
+        return getattr(error, "exit_code", 2)
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         named = next((arg for arg in sys.argv[1:] if arg in COMMANDS), "")
@@ -106,8 +111,21 @@ def _report(error: BaseException, debug: bool) -> int:
     return 1
 
 
+def _rank() -> int:
+    """Of this process among those that train together; 0 alone."""
+    rank = os.environ.get("RANK", "")
+    several = os.environ.get("WORLD_SIZE", "") not in ("", "1")
+    return int(rank) if several and rank.isdecimal() else 0
+
+
+def _said_elsewhere(error: Exception) -> bool:
+    """Whether rank 0 says it, or the first rank of this host: their command is the same."""
+    first = os.environ.get("LOCAL_RANK", "0") == "0"
+    return _rank() > 0 and (isinstance(error, Ended) or not first)
+
+
 def _print_error(message: str, hint: str) -> None:
-    say(f"error: {message}")
+    say(f"error: rank {_rank()}: {message}" if _rank() else f"error: {message}")
     if hint:
         say(f"hint: {hint}")
 

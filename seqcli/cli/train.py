@@ -203,10 +203,12 @@ def train(
 
 def _train(job: Job, quiet: bool, as_json: bool) -> None:
     from seqcli.cli.progress import Display
+    from seqcli.distributed import launched
     from seqcli.run import Finished, run
     from seqcli.runfolder import RunFolder
 
-    with Display(job, quiet) as display:
+    first = launched().first  # of several ranks, the others are silent but for their errors
+    with Display(job, quiet or not first) as display:
         try:
             for event in run(job):
                 display.show(event)
@@ -214,6 +216,8 @@ def _train(job: Job, quiet: bool, as_json: bool) -> None:
                     answer_json(event.result)
         except Interrupted:
             display.stop()
+            if not first:
+                raise
             if RunFolder(job.out).last.exists():
                 instead = " instead of --force" if job.force else ""
                 say(f"interrupted; all is saved. To go on: the same command with --resume{instead}")

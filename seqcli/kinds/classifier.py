@@ -17,6 +17,7 @@ from seqcli import batching, metrics
 from seqcli.batching import TextBatch
 from seqcli.config import Config
 from seqcli.device import Runtime
+from seqcli.distributed import ALONE, Ranks
 from seqcli.errors import ConfigError
 from seqcli.kinds import networks
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
@@ -136,7 +137,7 @@ class Classifier:
             network.wide.start(torch.from_numpy(self.scores))
         return network
 
-    def batches(self, split: Examples, epoch: int) -> Epoch:
+    def batches(self, split: Examples, epoch: int, ranks: Ranks = ALONE) -> batching.Epoch:
         """See `Kind.batches`."""
         train = self.config.train
         random = batching.generator(train.seed, epoch)
@@ -147,7 +148,8 @@ class Classifier:
             order = batching.bucketed_order(
                 split.tokens.lengths, train.batch_size, train.buckets, random
             )
-        return Epoch(split, order, ngrams(self.config))
+        weights = None if train.class_weight == "none" else self._weights()
+        return batching.Epoch(split, order, ngrams(self.config), ranks, weights)
 
     def loss(self, model: nn.Module, batch: TextBatch, state: Any, runtime: Runtime) -> Loss:
         """Cross-entropy; the objective is the (weighted) mean, with label smoothing."""
@@ -155,9 +157,7 @@ class Classifier:
         with runtime.products():
             deep, wide = model.paths(batch.ids, batch.lengths, batch.features)
         answers = model.answers(deep, wide)
-        objective = sum(
-            (self._objective(answer, batch.labels) for answer in answers), deep.new_zeros(())
-        )
+        objective = sum((self._objective(answer, batch) for answer in answers), deep.new_zeros(()))
         with torch.no_grad():
             trained = len(answers) == 1 and model.shift is None
             predicted = answers[0] if trained else model.joined(deep, wide)
@@ -165,16 +165,16 @@ class Classifier:
             correct = (predicted.argmax(1) == batch.labels).sum()
         return Loss(objective, total, len(batch.labels), correct)
 
-    def _objective(self, predicted: Tensor, labels: Tensor) -> Tensor:
-        train = self.config.train
+    def _objective(self, predicted: Tensor, batch: TextBatch) -> Tensor:
+        train, labels = self.config.train, batch.labels
         each = F.nll_loss(predicted, labels, reduction="none")
         if train.label_smoothing:
             rest = -predicted.mean(1)
             each = (1 - train.label_smoothing) * each + train.label_smoothing * rest
         if train.class_weight == "none":
-            return each.mean()
-        weights = self._weights(predicted)[labels]
-        return (each * weights).sum() / weights.sum()
+            return each.mean() * batch.share
+        weights = torch.as_tensor(self._weights()).to(each)[labels]
+        return (each * weights).sum() / weights.sum() * batch.share
 
     def running(self, total: float, count: int, correct: float) -> Figures:
         """See `Kind.running`."""
@@ -220,47 +220,20 @@ class Classifier:
     ) -> NDArray[np.float32]:
         """Log-probabilities (R, C) in the order of the rows; the model is in eval mode."""
         grams = ngrams(self.config)
-        result = np.empty((len(split.labels), len(self.labels)), np.float32)
-        for rows in batching.reading_order(split.tokens.lengths):
+        result = np.zeros((len(split.labels), len(self.labels)), np.float32)
+        for rows in runtime.ranks.own(batching.reading_order(split.tokens.lengths)):
             poll()
-            batch = gather(split, rows, grams).to(runtime.device)
+            batch = batching.gather(split, rows, grams).to(runtime.device)
             result[rows] = model(batch.ids, batch.lengths, batch.features).cpu().numpy()
+        runtime.ranks.add(torch.from_numpy(result))  # each row is one rank's, the others' are 0
         return result
 
-    def _weights(self, like: Tensor) -> Tensor:
+    def _weights(self) -> NDArray[np.float64]:
         """Balanced class weights N / (C * n_c), (C,); a label without examples gets 0."""
         counts = np.array(self.label_counts, np.float64)
         weights = np.where(counts > 0, counts.sum() / (len(counts) * np.maximum(counts, 1)), 0)
-        weights **= self.config.train.class_weight_power
-        return torch.as_tensor(weights, dtype=like.dtype, device=like.device)
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch's batches over a split."""
-
-    split: Examples
-    order: list[NDArray[np.int64]]
-    grams: Ngrams | None
-
-    def __len__(self) -> int:
-        """Number of batches."""
-        return len(self.order)
-
-    def __getitem__(self, index: int) -> TextBatch:
-        """Batch `index`."""
-        return gather(self.split, self.order[index], self.grams)
-
-
-def gather(split: Examples, rows: NDArray[np.int64], grams: Ngrams | None) -> TextBatch:
-    """The examples `rows` as one padded batch."""
-    ids, lengths = batching.padded(split.tokens.take(rows))
-    labels = torch.from_numpy(split.labels[rows])
-    features = None
-    if grams is not None and split.features is not None:
-        picked = split.features.take(rows)
-        features = batching.bags(picked, grams.weights(picked))
-    return TextBatch(ids, lengths, labels, features)
+        powered: NDArray[np.float64] = weights**self.config.train.class_weight_power
+        return powered
 
 
 def ngrams(config: Config) -> Ngrams | None:

@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 
 from seqcli.config import Config
 from seqcli.device import Runtime
+from seqcli.distributed import ALONE, Ranks
 
 Poll = Callable[[], None]
 Figures = dict[str, Any]  # JSON values, keys as in docs/cli.md
@@ -25,7 +26,7 @@ Figures = dict[str, Any]  # JSON values, keys as in docs/cli.md
 class Loss:
     """A batch's loss: what to differentiate, and sums that can be added over batches."""
 
-    objective: Tensor  # scalar with a graph
+    objective: Tensor  # scalar with a graph; of several ranks, their sum is the batch's
     total: Tensor  # scalar, nats, summed over `count` predictions, no graph
     count: int
     correct: Tensor  # scalar, right predictions (0 where nobody asks)
@@ -39,7 +40,10 @@ class Batches(Protocol):
         """How many."""
 
     def __getitem__(self, index: int) -> Any:
-        """Batch `index`, on the CPU; it has `tokens` and `to(device)`."""
+        """This rank's part of batch `index`, on the CPU; it has `tokens`, `to(device)`, `share`.
+
+        `share` of the batch's weight; 0: nothing, where a batch has fewer examples than ranks.
+        """
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,11 @@ class Kind(Protocol):
     def build(self, generator: Generator | None) -> nn.Module:
         """The model with its first weights; None: any weights, others will take their place."""
 
-    def batches(self, split: Any, epoch: int) -> Batches:
-        """The batches of training epoch `epoch`, in the order of (seed, epoch)."""
+    def batches(self, split: Any, epoch: int, ranks: Ranks = ALONE) -> Batches:
+        """The batches of training epoch `epoch`, in the order of (seed, epoch).
+
+        Errors: ConfigError for a batch that the ranks cannot share.
+        """
 
     def loss(self, model: nn.Module, batch: Any, state: Any, runtime: Runtime) -> Loss:
         """One batch forward."""

@@ -115,7 +115,8 @@ class LanguageModel:
             outputs, state = model(batch.ids, state)
         count = batch.targets.numel()
         parts = len(batch.ids) if self.config.train.time_sum else count
-        objective, total = model.loss(outputs, batch.targets, runtime.dtype, 1 / parts)
+        scale = batch.share / parts
+        objective, total = model.loss(outputs, batch.targets, runtime.dtype, scale)
         carried = tuple(tuple(part.detach() for part in layer) for layer in state)
         return Loss(objective, total, count, total.new_zeros(()), carried)
 

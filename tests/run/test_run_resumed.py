@@ -79,7 +79,7 @@ def test_a_run_killed_before_its_scores_gets_them_and_its_pictures(
 ) -> None:
     asked = job(folder, "unscored", force=True)
     with monkeypatch.context() as patch:
-        patch.setattr("seqcli.run._Run.finish", lambda self: 1 / 0)
+        patch.setattr("seqcli.run._Run.finish", lambda self, packed: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             finished(asked)
     assert "test" not in filecheck.describe(asked.out)["scores"]

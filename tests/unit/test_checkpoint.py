@@ -13,6 +13,7 @@ from seqcli import modelfile
 from seqcli.checkpoint import pack, parameters, unpack
 from seqcli.config import TrainConfig
 from seqcli.device import Runtime
+from seqcli.distributed import ALONE, Ranks
 from seqcli.kinds.contract import Figures, Loss
 from seqcli.nn.recurrent import Recurrent
 from seqcli.optim import Updater
@@ -59,7 +60,7 @@ class FakeKind:
     def __init__(self) -> None:
         self.seen: list[bool] = []
 
-    def batches(self, split: Tensor, epoch: int) -> list[Window]:
+    def batches(self, split: Tensor, epoch: int, ranks: Ranks = ALONE) -> list[Window]:
         width = STEPS + 1
         return [Window(split.roll(epoch)[:, at : at + width]) for at in range(0, 20, STEPS)]
 

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from test_distributed import gradients, network
 from seqcli.distributed import joined, launched
-from seqcli.errors import SeqcliError
+from seqcli.errors import ConfigError, SeqcliError
 
 ranks = launched()
 with joined(ranks):
@@ -46,6 +46,15 @@ with joined(ranks):
     try:
         ranks.agree({"data": "same", "files": str(ranks.rank // 2)})
     except SeqcliError as error:
+        print(error.message)
+    with ranks.checked():
+        pass
+    try:
+        with ranks.checked():
+            if ranks.rank == 1:
+                raise ConfigError("seen at rank 1")
+    except SeqcliError as error:
+        assert error.exit_code == (1 if ranks.rank else 2)
         print(error.message)
 """
 
@@ -78,9 +87,10 @@ def gradients(net: Network, rows: object) -> None:
 def test_sums_and_agreements(tmp_path: Path) -> None:
     script = tmp_path / "together.py"
     script.write_text(f"import sys; sys.path[:0] = {[str(Path(__file__).parent)]}\n{TOGETHER}")
-    for status, out, err in finish(start([str(script)], 3, tmp_path)):
+    for rank, (status, out, err) in enumerate(finish(start([str(script)], 3, tmp_path))):
         assert status == 0, err
-        assert out == "rank 2 has another files than rank 0: 1, 0\n"
+        said = "another files" if rank else "rank 2 has another files than rank 0: 1, 0"
+        assert out.splitlines() == [said, "seen at rank 1" if rank else "rank 1: seen at rank 1"]
 
 
 def test_alone_everything_stays_as_it_is() -> None:

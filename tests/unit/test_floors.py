@@ -15,8 +15,8 @@ F1 counting taskfile tokens sequences vocab splits metrics ngrams readers vector
 F1 outline filecheck
 F2 distributed device nn batching optim
 F3 kinds
-F4 evaluation training checkpoint modelfile transfer drawing sampling plots
-F5 runfolder resume run loading mistakes prediction explanation output_tables api
+F4 evaluation pace training checkpoint modelfile transfer drawing sampling plots
+F5 runfolder record resume run loading mistakes prediction explanation output_tables api
 F6 cli __main__
 """
 ORDER = [name for floor in LISTING.strip().splitlines() for name in floor.split()[1:]]
