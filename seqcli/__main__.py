@@ -7,15 +7,16 @@ from seqcli.interrupts import Interrupted, interrupts
 
 def main() -> None:
     """Entry point; signals are taken over before anything that takes time to import."""
-    interrupts.install()
-    with interrupts.at_once():
-        from seqcli.cli import app
     try:
-        app.main()
+        with interrupts.at_once():
+            interrupts.install()
+            from seqcli.cli import app
+        try:
+            app.main()
+        finally:
+            interrupts.end()
     except Interrupted as stop:  # before the program's own boundary, or behind it
         sys.exit(stop.exit_code)
-    finally:
-        interrupts.end()
 
 
 if __name__ == "__main__":

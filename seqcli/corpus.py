@@ -7,17 +7,17 @@ smallest integer type. Streams above 50 MB lie in a scratch file and are mapped,
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.config import DataConfig
 from seqcli.errors import DataError
+from seqcli.growing import Growing
 from seqcli.readers.plain_text import NAMES, TextSource
 from seqcli.tokens import Tokenizer, tokenizer
 from seqcli.vocab import END, Vocab
@@ -25,7 +25,6 @@ from seqcli.vocab import END, Vocab
 Stream = NDArray[np.integer[Any]]
 Poll = Callable[[], None]
 
-MAPPED_BYTES = 50 << 20
 BLOCK = 1 << 22  # ids worked on at a time
 POLL_EVERY = 1000
 END_ID = 0  # provisional; tokens count from 1
@@ -72,39 +71,6 @@ def encode_whole(source: TextSource, data: DataConfig, vocab: Vocab, poll: Poll)
     return scan.finished(vocab, scan.parts, poll)
 
 
-class _Ids:
-    """A growing stream, in memory up to MAPPED_BYTES, then in a scratch file without a name."""
-
-    def __init__(self, dtype: np.dtype[Any], scratch: Path | None) -> None:
-        self.dtype, self.scratch = dtype, scratch
-        self.blocks: list[Stream] = []
-        self.held = self.size = 0
-        self.file: IO[bytes] | None = None
-
-    def append(self, ids: Stream) -> None:
-        self.blocks.append(ids.astype(self.dtype, copy=False))
-        self.held += len(ids)
-        self.size += len(ids)
-        if self.held * self.dtype.itemsize > MAPPED_BYTES:
-            self._spill()
-
-    def _spill(self) -> None:
-        if self.file is None:
-            self.file = tempfile.TemporaryFile(dir=self.scratch)  # noqa: SIM115 (the map needs it)
-        for block in self.blocks:
-            self.file.write(block.tobytes())
-        self.blocks, self.held = [], 0
-
-    def stream(self) -> Stream:
-        if self.file is None:
-            empty = np.empty(0, self.dtype)
-            return np.concatenate(self.blocks) if self.blocks else empty
-        self._spill()
-        with self.file:  # the map has a handle of its own
-            self.file.flush()
-            return np.memmap(self.file, self.dtype, "r", shape=(self.size,))
-
-
 class _Scan:
     """One pass over a text: provisional ids of each part, and the tokens they stand for."""
 
@@ -116,7 +82,7 @@ class _Scan:
         encode = self._encoder(tokenizer(data))
         self.parts: dict[str, Stream] = {}
         for part in source.parts:
-            ids = _Ids(np.dtype(np.int32), scratch)
+            ids = Growing(np.dtype(np.int32), scratch)
             for number, (piece, ends) in enumerate(source.pieces(part)):
                 if number % POLL_EVERY == 0:
                     poll()
@@ -124,7 +90,7 @@ class _Scan:
                 ids.append(np.append(found, np.int32(END_ID)) if ends else found)
             if ids.size == 0:
                 raise DataError(source.path, 0, f"no text in the {part} part")
-            self.parts[part] = ids.stream()
+            self.parts[part] = ids.array()
 
     def _encoder(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
         return self._characters(split) if split.name == "characters" else self._words(split)
@@ -167,14 +133,14 @@ class _Scan:
         smallest = np.min_scalar_type(max(len(vocab) - 1, 1))
         streams, shares = {}, {}
         for part, stream in parts.items():
-            ids = _Ids(smallest, self.scratch)
+            ids = Growing(smallest, self.scratch)
             missing = tokens = 0
             for block in _blocks(stream, poll):
                 found = places[block]
                 tokens += int((block != END_ID).sum())
                 missing += int((~known[block]).sum())
                 ids.append(found[found >= 0])
-            streams[part] = ids.stream()
+            streams[part] = ids.array()
             shares[part] = missing / max(tokens, 1)
         return Corpus(vocab, streams, shares)
 
@@ -211,9 +177,19 @@ def _cut(
     test = size - round(size * test_share)
     valid = test - round(size * data.valid)
     if data.document != "file":
-        ends = np.flatnonzero(stream == END_ID) + 1
-        valid, test = (int(ends[np.abs(ends - place).argmin()]) for place in (valid, test))
+        valid, test = (_nearest_end(stream, place) for place in (valid, test))
     parts = {"train": stream[:valid], "valid": stream[valid:test], "test": stream[test:]}
     if len(parts["train"]) < 2:
         raise DataError(source.path, 0, f"{size} tokens are too few to train on")
     return {name: part for name, part in parts.items() if len(part) > 1}
+
+
+def _nearest_end(stream: Stream, place: int) -> int:
+    """Where a document ends, nearest to `place`; the stream itself ends with one."""
+    reach = BLOCK
+    while True:
+        start = max(place - reach, 0)
+        ends = np.flatnonzero(stream[start : place + reach] == END_ID) + 1 + start
+        if len(ends) or reach > len(stream):
+            return int(ends[np.abs(ends - place).argmin()])
+        reach *= 2

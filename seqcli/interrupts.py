@@ -56,6 +56,18 @@ class Interrupts:
             self._deferring -= 1
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """Signals wait for the end of the block (or for the next `poll`, inside `deferred`).
+
+        For C code that calls back into Python: an exception out of nowhere would come out of it as
+        another one, or not at all.
+        """
+        with self.deferred():
+            yield
+        if not self._deferring:
+            self.poll()
+
+    @contextmanager
     def at_once(self) -> Iterator[None]:
         """A signal ends the program there and then.
 

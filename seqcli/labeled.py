@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from seqcli.config import DataConfig
 from seqcli.errors import DataError
 from seqcli.readers.record import Record
 from seqcli.readers.source import Source
-from seqcli.sequences import Features, Made, Sequences, SequencesBuilder
+from seqcli.sequences import Chosen, Features, Made, Sequences, SequencesBuilder
 from seqcli.splits import NOT_SAID, PARTS, TRAIN, assign, text_key
 from seqcli.tokens import Tokenizer, tokenizer
 from seqcli.vocab import Vocab
@@ -41,7 +42,7 @@ class Examples:
 
     tokens: Sequences
     labels: NDArray[np.int64]
-    features: Sequences | None
+    features: Chosen | None
     rows: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -75,17 +76,19 @@ def load(
     features: Features | None = None,
     vocab: Vocab | None = None,
     labels: Sequence[str] | None = None,
+    scratch: Path | None = None,
     poll: Callable[[], None] = lambda: None,
 ) -> LabeledData:
     """Read all records once, split them, and turn their tokens into ids.
 
     vocab and labels: a model's, to read its data anew; otherwise the vocabulary is fitted on
     the training rows and labels are sorted. features: makes a row of int32 of each raw text.
+    scratch: a folder for ids beyond what is held in memory; None: the system's.
     poll is called every thousand records; it may raise to stop.
     Errors: DataError for unreadable data, no training row, fewer than two labels, or a label
     that is not one of `labels`.
     """
-    scan = _Scan.of(source, data, features, labels, poll)
+    scan = _Scan.of(source, data, features, labels, scratch, poll)
     split = assign(
         scan.labels,
         scan.keys,
@@ -97,8 +100,7 @@ def load(
     )
     rows = {name: np.flatnonzero(split.part == code) for code, name in enumerate(PARTS)}
     _trainable(source, scan.names, rows)
-    if vocab is None:
-        vocab = _fitted(scan, split.part == TRAIN, data)
+    vocab = _fitted(scan, split.part == TRAIN, data) if vocab is None else vocab
     present = {name: indices for name, indices in rows.items() if len(indices)}
     return _finished(source, data, scan, vocab, present, split.dropped)
 
@@ -117,7 +119,7 @@ def load_whole(
     No row is dropped or set aside; texts are cut to data.max_tokens as in training.
     Errors: DataError for unreadable data, no row, or a label that is not one of `labels`.
     """
-    scan = _Scan.of(source, data, features, labels, poll)
+    scan = _Scan.of(source, data, features, labels, None, poll)
     return _finished(source, data, scan, vocab, {"all": np.arange(len(scan.labels))}, 0)
 
 
@@ -153,12 +155,13 @@ class _Scan:
     """What one pass over R records leaves: ids, no texts."""
 
     tokens: list[str]  # by provisional id, in order of first appearance
+    scratch: Path | None
     ids: Sequences  # provisional
     features: Sequences | None
     names: tuple[str, ...]
     labels: NDArray[np.int64]  # (R,) places in names
     keys: NDArray[np.uint64]  # (R,) of the texts, for finding repeats
-    official: NDArray[np.int8]  # (R,)
+    official: NDArray[np.int8]
 
     @classmethod
     def of(
@@ -167,11 +170,12 @@ class _Scan:
         data: DataConfig,
         features: Features | None,
         known: Sequence[str] | None,
+        scratch: Path | None,
         poll: Callable[[], None],
     ) -> _Scan:
         split = tokenizer(data).split
         provisional, labels = _growing(), _growing(known or ())
-        ids, extra = SequencesBuilder(), Made(features)
+        ids, extra = SequencesBuilder(scratch), Made(features, scratch)
         places, keys, official = array("q"), array("Q"), array("b")
         for code, record in _numbered(source, poll):
             if known is not None and record.label not in labels:
@@ -183,13 +187,12 @@ class _Scan:
             extra.add(record.text)
         if not places:
             raise DataError(source.path, 0, "at least one labeled text expected, none found")
-        found = np.array(places, np.int64)
+        names, found = tuple(labels), np.array(places, np.int64)
         if known is None:
-            names, found = _sorted_labels(list(labels), found)
-        else:
-            names = tuple(known)
+            names, found = _sorted_labels(names, found)
         return cls(
             list(provisional),
+            scratch,
             ids.build(),
             extra.build(),
             names,
@@ -219,7 +222,7 @@ def _numbered(source: Source, poll: Callable[[], None]) -> Iterator[tuple[int, R
 
 
 def _sorted_labels(
-    names: list[str], labels: NDArray[np.int64]
+    names: tuple[str, ...], labels: NDArray[np.int64]
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     order = sorted(range(len(names)), key=names.__getitem__)
     place = np.empty(len(names), np.int64)
@@ -248,10 +251,15 @@ def _trainable(source: Source, names: tuple[str, ...], rows: dict[str, NDArray[n
 
 def _fitted(scan: _Scan, trains: NDArray[np.bool_], data: DataConfig) -> Vocab:
     """The vocabulary of the training rows; ties by first appearance among these."""
-    ids = scan.ids.ids[np.repeat(trains, scan.ids.lengths)]
-    counts = np.bincount(ids, minlength=len(scan.tokens))
-    first = np.empty(len(scan.tokens), np.int64)
-    first[ids[::-1]] = np.arange(len(ids))[::-1]  # of equal places the last one written stays
+    size, read = len(scan.tokens), 0
+    counts, first = np.zeros(size, np.int64), np.full(size, np.iinfo(np.int64).max)
+    for _, rows in Chosen(scan.ids, np.flatnonzero(trains)).blocks():
+        ids = rows.ids
+        new = np.full(size, np.iinfo(np.int64).max)
+        new[ids[::-1]] = np.arange(read, read + len(ids))[::-1]  # of equal places the last stays
+        np.minimum(first, new, out=first)
+        counts += np.bincount(ids, minlength=size)
+        read += len(ids)
     seen = np.flatnonzero(counts)
     seen = seen[np.argsort(first[seen])]
     return Vocab.for_data([scan.tokens[place] for place in seen], counts[seen], data)
@@ -269,17 +277,22 @@ def _finished(
     lacking = np.fromiter((token not in vocab for token in scan.tokens), np.bool_)
     splits, unknown_share, truncated = {}, {}, {}
     for name, indices in rows.items():
-        provisional = scan.ids.take(indices)
-        known = final[provisional.ids]
-        unknown_share[name] = float(np.mean(lacking[provisional.ids])) if len(known) else 0.0
-        tokens = Sequences(known, provisional.offsets)
-        if vocab.unknown is None:
-            tokens = tokens.where(known >= 0)
-        truncated[name] = int(np.sum(tokens.lengths > data.max_tokens)) if data.max_tokens else 0
+        built, unknown, read, truncated[name] = SequencesBuilder(scan.scratch), 0, 0, 0
+        for _, provisional in Chosen(scan.ids, indices).blocks():
+            known = final[provisional.ids]
+            unknown += int(lacking[provisional.ids].sum())
+            read += len(known)
+            tokens = Sequences(known, provisional.offsets)
+            if vocab.unknown is None:
+                tokens = tokens.where(known >= 0)
+            if data.max_tokens:
+                truncated[name] += int(np.sum(tokens.lengths > data.max_tokens))
+            built.extend(tokens.cut(data.max_tokens, data.keep))
+        unknown_share[name] = unknown / max(read, 1)
         splits[name] = Examples(
-            tokens.cut(data.max_tokens, data.keep),
+            built.build(),
             scan.labels[indices],
-            None if scan.features is None else scan.features.take(indices),
+            None if scan.features is None else Chosen(scan.features, indices),
             indices,
         )
     return LabeledData(

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from seqcli import filecheck
 from seqcli.files import atomic_write
+from seqcli.interrupts import interrupts
 from seqcli.outline import Stored
 
 CHUNK = 1 << 20
@@ -52,10 +53,10 @@ def save(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) ->
         "tensors": {name: _plain(tensor) for name, tensor in tensors.items()},
     }
     with atomic_write(path) as file:
-        buffer = (
-            io.BytesIO()
-        )  # torch hides a full disk behind its own error; a file object does not
-        torch.save(content, buffer)
+        # Not to the file: torch hides a full disk behind its own error.
+        buffer = io.BytesIO()
+        with interrupts.held():
+            torch.save(content, buffer)
         with zipfile.ZipFile(buffer, "a", zipfile.ZIP_STORED) as archive:
             record = zipfile.ZipInfo(filecheck.DESCRIPTION)  # dated 1980: the same bytes each time
             archive.writestr(record, text.encode("utf-8"))

@@ -16,7 +16,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcli.sequences import Sequences
+from seqcli.sequences import Chosen, Sequences
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64 (Steele et al. 2014), as is the mixing
 MIXER = np.uint64(0xBF58476D1CE4E5B9)
@@ -24,6 +24,7 @@ WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+|[^\w\s]|_")
 ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+|[^a-z0-9\s]")  # the same, of lower case
 DIGIT = re.compile(r"\d")
 PORTION = 1 << 15  # characters hashed together: their numbers stay in the processor's cache
+SPAN = 1 << 22  # places hashed together in a text of any length: tens of megabytes at a time
 REMEMBERED = 1 << 17  # words whose numbers are kept, 15 MB
 
 
@@ -92,22 +93,24 @@ class Ngrams:
 
 
 def naive_bayes(
-    rows: Sequences, labels: NDArray[np.int64], classes: int, buckets: int
+    rows: Chosen, labels: NDArray[np.int64], classes: int, buckets: int
 ) -> NDArray[np.float32]:
     """What each bucket says for each label: log p(bucket | label), less its mean over labels.
 
     (buckets, classes). Counts are of texts that have the bucket, one more than there are (Laplace);
     a bucket that no text has says nothing.
     """
-    owners = np.repeat(labels, rows.lengths)
+    counts = np.zeros((buckets, classes), np.int32)
+    for place, block in rows.blocks():
+        owners = np.repeat(labels[place], block.lengths)
+        for label in range(classes):
+            counts[:, label] += np.bincount(block.ids[owners == label], minlength=buckets)
     scores = np.empty((buckets, classes), np.float32)
-    seen = np.zeros(buckets, np.bool_)
     for label in range(classes):
-        counts = np.bincount(rows.ids[owners == label], minlength=buckets)
-        seen |= counts > 0
-        scores[:, label] = np.log((counts + 1) / (counts.sum() + buckets))
+        own = counts[:, label]
+        scores[:, label] = np.log((own + 1) / (own.sum() + buckets))
     scores -= scores.mean(1, keepdims=True)
-    scores[~seen] = 0
+    scores[~counts.any(1)] = 0
     return scores
 
 
@@ -162,18 +165,20 @@ def _keys(
     """owner * buckets + start + hash % share of all n-grams within one text, by order."""
     found = []
     for order in orders:
-        count = len(codes) - order + 1
-        if count <= 0:
-            continue
-        value = _hashed(codes, order, count)
-        if share & (share - 1):
-            value %= np.uint64(share)
-        else:  # a power of two: the same remainder without a division
-            value &= np.uint64(share - 1)
-        keys = value.astype(np.uint32)
-        keys += np.uint32(start)
-        keys += owners[:count] * np.uint32(buckets)
-        found.append(keys[owners[:count] == owners[order - 1 :]])
+        for begin in range(0, len(codes) - order + 1, SPAN):
+            end = begin + SPAN + order - 1
+            some, own = codes[begin:end], owners[begin:end]
+            count = len(some) - order + 1
+            value = _hashed(some, order, count)
+            if share & (share - 1):
+                value %= np.uint64(share)
+            else:  # a power of two: the same remainder without a division
+                value &= np.uint64(share - 1)
+            keys = value.astype(np.uint32)
+            keys += np.uint32(start)
+            keys += own[:count] * np.uint32(buckets)
+            keys = keys[own[:count] == own[order - 1 :]]
+            found.append(keys if len(codes) <= SPAN else np.unique(keys))
     return found
 
 

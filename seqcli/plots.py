@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from seqcli.interrupts import interrupts
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -36,6 +38,7 @@ LONGEST_LABEL = 18
 History = Sequence[Mapping[str, Any]]
 
 
+@interrupts.held()
 def curves_png(history: History, *, metric: str, best_epoch: float | None = None) -> bytes:
     """Loss and `metric` ("accuracy" or "perplexity") over the epochs, training and validation.
 
@@ -61,6 +64,7 @@ def curves_png(history: History, *, metric: str, best_epoch: float | None = None
     return _png(figure)
 
 
+@interrupts.held()
 def confusion_png(matrix: npt.ArrayLike, labels: Sequence[str]) -> bytes:
     """The confusion matrix (C, C), rows true, columns predicted, each row as shares of its sum.
 

@@ -18,7 +18,7 @@ from seqcli.interrupts import interrupts
 from seqcli.kinds.classifier import ngrams
 from seqcli.kinds.contract import Poll
 from seqcli.labeled import Examples, encode_with_unknown
-from seqcli.sequences import Sequences
+from seqcli.sequences import Chosen, Sequences
 from seqcli.tokens import tokenizer
 from seqcli.vocab import Vocab
 
@@ -159,8 +159,9 @@ class Predictor:
 
     def scores(self, ids: Sequences, features: Sequences | None) -> NDArray[np.float32]:
         """R rows of ids, and of n-grams where the model reads them -> log-probabilities (R, C)."""
-        none = np.zeros(len(ids), np.int64)
-        examples = Examples(ids, none, features, np.arange(len(ids)))
+        none, rows = np.zeros(len(ids), np.int64), np.arange(len(ids))
+        chosen = None if features is None else Chosen(features, rows)
+        examples = Examples(ids, none, chosen, rows)
         with torch.inference_mode():
             return self.kind.predict(self.model, examples, self.runtime, interrupts.poll)
 

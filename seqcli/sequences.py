@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcli.growing import Growing
+
 Ids = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
+BLOCK = 1 << 20  # ids worked on at a time
 WAITING = 1 << 18  # characters of texts whose features are made together
 
 
@@ -79,11 +83,41 @@ class Sequences:
         return builder.build()
 
 
-class SequencesBuilder:
-    """Grows row by row at 4 bytes an id and 8 a row: no list of arrays, no object an id."""
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Some rows of a table that may be too large to copy: row i is row `rows[i]` of `table`."""
 
-    def __init__(self) -> None:
-        self._ids = array("i")
+    table: Sequences
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def take(self, indices: Ids) -> Sequences:
+        """As `Sequences.take`."""
+        return self.table.take(self.rows[indices])
+
+    def blocks(self) -> Iterator[tuple[slice, Sequences]]:
+        """All rows, copied a block at a time; with the place of each block."""
+        ends = np.cumsum(self.table.lengths[self.rows])
+        at = 0
+        while at < len(self):
+            before = ends[at - 1] if at else 0
+            stop = max(int(np.searchsorted(ends, before + BLOCK, "right")), at + 1)
+            yield slice(at, stop), self.table.take(self.rows[at:stop])
+            at = stop
+
+
+class SequencesBuilder:
+    """Grows row by row at 4 bytes an id and 8 a row: no list of arrays, no object an id.
+
+    Many ids lie in a file in `scratch`, as in `Growing`.
+    """
+
+    def __init__(self, scratch: Path | None = None) -> None:
+        self._ids = Growing(np.dtype(np.int32), scratch)
+        self._waiting = array("i")
         self._offsets = array("q", [0])
 
     def __len__(self) -> int:
@@ -92,20 +126,27 @@ class SequencesBuilder:
 
     def append(self, row: Iterable[int]) -> None:
         """Add one row of integers below 2**31 (OverflowError above)."""
-        self._ids.extend(row)
-        self._offsets.append(len(self._ids))
+        self._waiting.extend(row)
+        self._offsets.append(self._ids.size + len(self._waiting))
+        if len(self._waiting) >= BLOCK:
+            self._settle()
 
     def extend(self, rows: Sequences) -> None:
         """Add rows of int32, all at once."""
-        before = len(self._ids)
-        self._ids.frombytes(np.ascontiguousarray(rows.ids, np.int32).tobytes())
+        self._settle()
+        before = self._ids.size
+        self._ids.append(np.ascontiguousarray(rows.ids, np.int32))
         self._offsets.frombytes((rows.offsets[1:] + before).astype(np.int64).tobytes())
 
     def build(self) -> Sequences:
-        """All rows, int32, without a copy; the builder can grow no more after this."""
-        # frombuffer refuses a buffer of no bytes at all
-        ids = np.frombuffer(self._ids, np.int32) if self._ids else np.empty(0, np.int32)
-        return Sequences(ids, np.frombuffer(self._offsets, np.int64))
+        """All rows, int32; the builder can grow no more after this."""
+        self._settle()
+        return Sequences(self._ids.array(), np.frombuffer(self._offsets, np.int64))
+
+    def _settle(self) -> None:
+        if self._waiting:
+            self._ids.append(np.frombuffer(self._waiting, np.int32))
+            self._waiting = array("i")
 
 
 class Made:
@@ -114,8 +155,8 @@ class Made:
     None in place of a function: no rows.
     """
 
-    def __init__(self, features: Features | None) -> None:
-        self._features, self._done = features, SequencesBuilder()
+    def __init__(self, features: Features | None, scratch: Path | None = None) -> None:
+        self._features, self._done = features, SequencesBuilder(scratch)
         self._waiting: list[str] = []
         self._held = 0
 

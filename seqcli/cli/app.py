@@ -21,7 +21,7 @@ from seqcli.cli.params import params
 from seqcli.cli.sample import sample
 from seqcli.cli.train import train
 from seqcli.errors import Ended, SeqcliError
-from seqcli.interrupts import Interrupted
+from seqcli.interrupts import Interrupted, interrupts
 
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
@@ -106,6 +106,8 @@ def _report(error: BaseException, debug: bool) -> int:
         where = f"{error.filename}: " if error.filename else ""
         _print_error(f"{where}{(error.strerror or str(error)).lower()}", "")
         return 1
+    if interrupts.requested:  # its exception came out of what it went through as this one
+        return 128 + interrupts.requested
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     _print_error(f"internal: {reason}", "a bug in seqcli: --debug shows where; please report it")
     return 1

@@ -56,6 +56,7 @@ class Classifier:
             config.data,
             seed=config.split_seed,
             features=_features(config),
+            scratch=scratch,
             poll=poll,
         )
         if config.model.head == "sigmoid" and len(data.labels) != 2:

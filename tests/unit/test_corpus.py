@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli import config as configs
-from seqcli import corpus as corpora
+from seqcli import growing
 from seqcli.config import DataConfig
 from seqcli.corpus import Corpus, encode_corpus, encode_whole, load_corpus
 from seqcli.errors import DataError
@@ -164,8 +164,8 @@ def test_mapped_equals_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     path = put(tmp_path, "".join(f"line {i % 37} of a book\n" for i in range(2000)))
     known = {"tokenizer": "characters", "document": "line"}
     held = load(path, **known)
-    monkeypatch.setattr(corpora, "MAPPED_BYTES", 1000)
-    monkeypatch.setattr(corpora, "BLOCK", 777)
+    monkeypatch.setattr(growing, "MAPPED_BYTES", 1000)
+    monkeypatch.setattr("seqcli.corpus.BLOCK", 777)
     monkeypatch.setattr(plain_text, "CHUNK", 100)
     mapped = load(path, **known)
     assert isinstance(mapped.streams["train"], np.memmap)

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Top floor first, as in docs/architecture.md; a folder's files may import each other.
 LISTING = """
 F0 seqcli errors interrupts settings config files formulas table
-F1 counting taskfile tokens sequences vocab splits metrics ngrams readers vectors labeled corpus
-F1 outline filecheck
+F1 counting taskfile tokens growing sequences vocab splits metrics ngrams readers vectors
+F1 labeled corpus outline filecheck
 F2 distributed device nn batching optim
 F3 kinds
 F4 evaluation pace training checkpoint modelfile transfer drawing sampling plots

@@ -175,7 +175,7 @@ def test_features_stand_beside_the_tokens(
     found = loaded(path, data, features=lengths)
     features = found.splits["train"].features
     assert features is not None
-    assert as_lists(features) == [[1], [2, 2], [3, 3, 3], []]
+    assert as_lists(features.take(np.arange(4))) == [[1], [2, 2], [3, 3, 3], []]
     assert loaded(path, data).splits["train"].features is None
 
 

@@ -10,14 +10,14 @@ from seqcli.config import TrainConfig
 from seqcli.ngrams import naive_bayes
 from seqcli.nn.wide import NAIVE_SHARE, Wide
 from seqcli.optim import BIAS_RATE, Updater
-from seqcli.sequences import Sequences
+from seqcli.sequences import Chosen, Sequences
 
 ROWS = Sequences(np.array([0, 2, 0, 1, 2, 3], np.int32), np.array([0, 2, 3, 5, 6], np.int64))
 LABELS = np.array([0, 0, 1, 1])
 
 
 def test_scores_are_log_ratios_with_one_count_more() -> None:
-    scores = naive_bayes(ROWS, LABELS, 2, 5)
+    scores = naive_bayes(Chosen(ROWS, np.arange(len(ROWS))), LABELS, 2, 5)
     # label 0 has buckets 0 twice and 2 once, label 1 has 1, 2 and 3 once; 5 buckets in all
     zero = np.log(np.array([3, 1, 2, 1]) / 8)
     one = np.log(np.array([1, 2, 2, 2]) / 8)
@@ -28,7 +28,7 @@ def test_scores_are_log_ratios_with_one_count_more() -> None:
 
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_descent_on_the_table_is_descent_on_scaled_features(outputs: int) -> None:
-    scores = torch.from_numpy(naive_bayes(ROWS, LABELS, 2, 5))
+    scores = torch.from_numpy(naive_bayes(Chosen(ROWS, np.arange(len(ROWS))), LABELS, 2, 5))
     ratio = scores[:, 1] - scores[:, 0]
     wide = Wide(5, outputs, rated=True)
     wide.start(scores)
