@@ -82,11 +82,13 @@ class _Scan:
         encode = self._encoder(tokenizer(data))
         self.parts: dict[str, Stream] = {}
         for part in source.parts:
-            ids = Growing(np.dtype(np.int32), scratch)
+            ids = Growing(np.dtype(np.uint16), scratch)
             for number, (piece, ends) in enumerate(source.pieces(part)):
                 if number % POLL_EVERY == 0:
                     poll()
                 found = encode(piece)
+                if len(self.tokens) > 1 << 16:
+                    ids = ids.wide()
                 ids.append(np.append(found, np.int32(END_ID)) if ends else found)
             if ids.size == 0:
                 raise DataError(source.path, 0, f"no text in the {part} part")
@@ -135,7 +137,7 @@ class _Scan:
         for part, stream in parts.items():
             ids = Growing(smallest, self.scratch)
             missing = tokens = 0
-            for block in _blocks(stream, poll):
+            for block in blocks(stream, poll):
                 found = places[block]
                 tokens += int((block != END_ID).sum())
                 missing += int((~known[block]).sum())
@@ -145,7 +147,8 @@ class _Scan:
         return Corpus(vocab, streams, shares)
 
 
-def _blocks(stream: Stream, poll: Poll) -> Iterator[Stream]:
+def blocks(stream: Stream, poll: Poll) -> Iterator[Stream]:
+    """A stream in pieces that are worked on at a time."""
     for at in range(0, len(stream), BLOCK):
         poll()
         yield stream[at : at + BLOCK]
@@ -153,7 +156,7 @@ def _blocks(stream: Stream, poll: Poll) -> Iterator[Stream]:
 
 def _counted(stream: Stream, size: int, poll: Poll) -> NDArray[np.int64]:
     counts = np.zeros(size, np.int64)
-    for block in _blocks(stream, poll):
+    for block in blocks(stream, poll):
         counts += np.bincount(block, minlength=size)
     return counts
 

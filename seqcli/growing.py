@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Integers = NDArray[np.integer[Any]]
 
 MAPPED_BYTES = 50 << 20
+BLOCK = 1 << 22  # numbers copied at a time
 
 
 class Growing:
@@ -43,6 +44,15 @@ class Growing:
         with self._file:  # the map has a handle of its own
             self._file.flush()
             return np.memmap(self._file, self.dtype, "r", shape=(self.size,))
+
+    def wide(self) -> Growing:
+        """The same numbers as int32; itself if it is that already."""
+        if self.dtype == np.int32:
+            return self
+        numbers, wider = self.array(), Growing(np.dtype(np.int32), self.scratch)
+        for at in range(0, len(numbers), BLOCK):
+            wider.append(numbers[at : at + BLOCK])
+        return wider
 
     def _spill(self) -> None:
         if self._file is None:

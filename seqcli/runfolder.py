@@ -14,6 +14,7 @@ from seqcli.checkpoint import counters
 from seqcli.config import Config, TrainConfig
 from seqcli.errors import ConfigError, ModelFileError, SeqcliError
 from seqcli.files import append_line, sweep, write_bytes
+from seqcli.idcache import FILES as IDS
 from seqcli.kinds.contract import Figures
 from seqcli.pace import settle
 
@@ -101,7 +102,7 @@ class RunFolder:
     def sweep(self) -> None:
         """Remove what killed runs left half written; call with the lock held."""
         inside = (self.last, self.settings, self.log_file, self.curves, self.confusion)
-        for path in (self.model, *inside):
+        for path in (self.model, *inside, *(self.path / name for name in IDS)):
             sweep(path)
 
     def load_last(self, config: Config) -> modelfile.ModelFile | None:

@@ -14,10 +14,11 @@ from torch import Generator, nn
 from seqcli import metrics
 from seqcli.batching import Columns, Window
 from seqcli.config import Config
-from seqcli.corpus import Corpus, Stream, encode_corpus, encode_whole, load_corpus
+from seqcli.corpus import Corpus, Stream, encode_corpus, encode_whole
 from seqcli.device import Runtime
 from seqcli.distributed import ALONE, Ranks
 from seqcli.errors import ConfigError, DataError
+from seqcli.idcache import kept_corpus
 from seqcli.kinds import networks
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
 from seqcli.nn.models import LanguageModel as Network
@@ -55,14 +56,15 @@ class LanguageModel:
     def prepare(cls, config: Config, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError."""
         source = text_source(path, config.data)
-        corpus = load_corpus(source, config.data, scratch, poll)
+        fingerprint = source.fingerprint()
+        corpus = kept_corpus(source, config.data, fingerprint, scratch, poll)
         kind = cls(config, corpus.vocab)
         splits = _texts(corpus)
         _enough(corpus, config.train.batch_size, path)
         sizes = {name: len(text.ids) for name, text in splits.items()}
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
         notes = [f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
-        return Prepared(kind, splits, sizes, kind.unit, notes, source.fingerprint())
+        return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint)
 
     @classmethod
     def restore(cls, config: Config, description: dict[str, Any]) -> LanguageModel:

@@ -44,6 +44,14 @@ class TextSource:
         files = tuple(path for paths in self.parts.values() for path in paths)
         return replace(self, parts={"all": files})
 
+    @property
+    def size(self) -> int:
+        """Bytes on disk, compressed where a file is. Errors: DataError."""
+        try:
+            return sum(os.stat(path).st_size for paths in self.parts.values() for path in paths)
+        except OSError as error:
+            raise unreadable(self.path, 0, error) from None
+
     def fingerprint(self) -> str:
         """SHA-256, hex: of a single file's bytes; of a folder, over its names and their sums."""
         files = [path for paths in self.parts.values() for path in paths]

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LISTING = """
 F0 seqcli errors interrupts settings config files formulas table
 F1 counting taskfile tokens growing sequences vocab splits metrics ngrams readers vectors
-F1 labeled corpus outline filecheck
+F1 labeled corpus idcache outline filecheck
 F2 distributed device nn batching optim
 F3 kinds
 F4 evaluation pace training checkpoint modelfile transfer drawing sampling plots

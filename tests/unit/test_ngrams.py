@@ -97,6 +97,17 @@ def test_more_words_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(ngrams._codes) <= 3
 
 
+@pytest.mark.parametrize("span", [1, 2, 7])
+def test_a_long_text_is_hashed_piece_by_piece(span: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    grams = Ngrams((1, 2), (1, 3, 5), 1 << 12)
+    texts = ["win a prize now", "", "a", "see you at 6 or at 7, or not at all"]
+    expected = grams.rows(texts)
+    monkeypatch.setattr(ngrams, "SPAN", span)
+    found = grams.rows(texts)
+    assert found.ids.tolist() == expected.ids.tolist()
+    assert found.lengths.tolist() == expected.lengths.tolist()
+
+
 def test_words_and_characters_have_halves_of_their_own() -> None:
     text = "free entry, call now"
     both = Ngrams((1, 2), (2, 3), 1001)
