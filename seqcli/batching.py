@@ -97,6 +97,10 @@ class Epoch:
         """Number of batches."""
         return len(self.order)
 
+    def to(self, device: torch.device) -> Epoch:
+        """Batches are made where the texts are, and each is moved by itself."""
+        return self
+
     def __getitem__(self, index: int) -> TextBatch:
         """This rank's part of batch `index`."""
         rows = self.order[index]
@@ -175,13 +179,62 @@ class Columns:
 
     def __getitem__(self, index: int) -> Window:
         """Window `index`, every column's at the same place."""
-        grid = self.ids[: self.length * self.columns].reshape(self.columns, self.length)
-        start = index * self.steps
-        own = self.ranks.own(grid)
         # One copy: targets are the same numbers one step on.
-        piece = own[:, start : min(start + self.steps, self.length - 1) + 1].astype(np.int64)
-        ids = torch.from_numpy(piece)
-        return Window(ids[:, :-1], ids[:, 1:], self.own / self.columns)
+        ids = torch.from_numpy(self.grid()[:, self.span(index)].astype(np.int64))
+        return Window(ids[:, :-1], ids[:, 1:], self.share)
+
+    @property
+    def share(self) -> float:
+        """This rank's part of the columns."""
+        return self.own / self.columns
+
+    def grid(self) -> Stream:
+        """This rank's columns, (own, length): a view."""
+        every = self.ids[: self.length * self.columns].reshape(self.columns, self.length)
+        own: Stream = self.ranks.own(every)
+        return own
+
+    def span(self, index: int) -> slice:
+        """What window `index` reads of each column: its ids, and the one after them."""
+        start = index * self.steps
+        return slice(start, min(start + self.steps, self.length - 1) + 1)
+
+    def to(self, device: torch.device) -> Columns | Resident:
+        """On a GPU the ids themselves, if they are not too many."""
+        if device.type != "cuda" or self.ids.nbytes > RESIDENT_BYTES:
+            return self
+        return Resident.of(self, device)
+
+
+RESIDENT_BYTES = 2 << 30
+
+
+@dataclass(frozen=True, eq=False)
+class Resident:
+    """`Columns` whose ids lie on a device: a step copies nothing from the host."""
+
+    columns: Columns
+    grid: Tensor  # (own columns, length)
+
+    @classmethod
+    def of(cls, columns: Columns, device: torch.device) -> Resident:
+        """This rank's columns on `device`."""
+        own = columns.grid()
+        small = np.uint8 if own.dtype == np.uint8 else np.int32  # torch's own integer types
+        return cls(columns, torch.from_numpy(own.astype(small)).to(device))
+
+    def __len__(self) -> int:
+        """Windows."""
+        return len(self.columns)
+
+    def to(self, device: torch.device) -> Resident:
+        """They are there."""
+        return self
+
+    def __getitem__(self, index: int) -> Window:
+        """As that of the columns."""
+        piece = self.grid[:, self.columns.span(index)].long()
+        return Window(piece[:, :-1], piece[:, 1:], self.columns.share)
 
 
 def generator(seed: int, epoch: int) -> np.random.Generator:

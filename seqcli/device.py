@@ -32,6 +32,13 @@ class Runtime:
         """Of the operands of matrix products."""
         return torch.bfloat16 if self.precision == "bf16" else torch.float32
 
+    @property
+    def policy(self) -> str:
+        """Precision of the matrix products, in words."""
+        if self.device.type != "cuda":
+            return self.precision
+        return "bf16, TF32 for the rest" if self.precision == "bf16" else "fp32 without TF32"
+
     @contextlib.contextmanager
     def products(self) -> Iterator[None]:
         """Matrix products inside run in the chosen precision; weights stay float32."""
@@ -111,16 +118,24 @@ def training_runtime(
     bfloat16_helps: bool,
     multiply_adds: int,
     ranks: Ranks = ALONE,
+    deterministic: bool = False,
 ) -> Runtime:
     """Device, precision and threads as asked for, or what suits a model of this cell and size.
 
     `multiply_adds`: of one time step of a batch. Errors: ConfigError, TrainingError.
     """
     keep_freed_memory()
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may vary
+        torch.use_deterministic_algorithms(True)
     place = choose_device(device, ranks)
+    chosen = choose_precision(precision, place, bfloat16_helps or place.type == "cuda")
     if place.type == "cuda":
         torch.cuda.set_device(place)
-    chosen = choose_precision(precision, place, bfloat16_helps)
+        # "fp32" is float32 throughout; beside bfloat16 products, TF32 loses nothing
+        rest = "tf32" if chosen == "bf16" else "ieee"
+        torch.backends.cuda.matmul.fp32_precision = rest
+        torch.backends.cudnn.rnn.fp32_precision = rest  # type: ignore[attr-defined]
     count = set_threads(threads or worth_threads(multiply_adds), ranks)
     return Runtime(place, chosen, count, ranks)
 

@@ -144,18 +144,29 @@ class PlainSGD(Optimizer):
     @torch.no_grad()
     def update(self) -> None:
         """One update; gradients are divided by `grad_scale`, and dropped afterwards."""
-        scale = 1.0 if self.grad_scale is None else float(self.grad_scale)
+        scale: Tensor | float = 1.0 if self.grad_scale is None else self.grad_scale
+        if isinstance(scale, Tensor) and scale.device.type == "cpu":
+            scale = float(scale)  # elsewhere that would wait for the device
         for group in self.param_groups:
             rate = group["lr"] / scale
             for weight in group["params"]:
-                grad = weight.grad
-                if grad is None:
-                    continue
-                if grad.is_sparse:
-                    weight.index_add_(0, grad._indices()[0], grad._values(), alpha=-rate)
-                else:
-                    weight.add_(grad, alpha=-rate)
-                weight.grad = None
+                if weight.grad is not None:
+                    _descend(weight, weight.grad, rate)
+                    weight.grad = None
+
+
+def _descend(weight: nn.Parameter, grad: Tensor, rate: float | Tensor) -> None:
+    """weight -= rate * grad; `rate` may be a number on the device."""
+    if grad.is_sparse:
+        rows, values = grad._indices()[0], grad._values()
+        if isinstance(rate, Tensor):
+            weight.index_add_(0, rows, values * -rate)
+        else:
+            weight.index_add_(0, rows, values, alpha=-rate)
+    elif isinstance(rate, Tensor):
+        weight.addcmul_(grad, rate, value=-1)
+    else:
+        weight.add_(grad, alpha=-rate)
 
 
 def _values(grad: Tensor) -> Tensor:

@@ -167,10 +167,9 @@ class _Run:
             bfloat16_helps=self.config.model.cell == "lstm",
             multiply_adds=self.table().multiply_adds_per_step * train.batch_size // ranks.world,
             ranks=ranks,
+            deterministic=train.deterministic,
         )
         device = self.runtime.device
-        if train.deterministic:
-            torch.use_deterministic_algorithms(True)
         torch.manual_seed(ranks.seed(train.seed))
         model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
         self.state = TrainState(model, Updater(model, train))

@@ -103,7 +103,7 @@ def fit(
     """
     ranks = runtime.ranks
     while not state.finished:
-        batches = kind.batches(splits["train"], state.epoch + 1, ranks)
+        batches = kind.batches(splits["train"], state.epoch + 1, ranks).to(runtime.device)
         pace = Pace(train, len(batches), clock() - state.seconds, clock)
         yield from _epoch(kind, batches, state, train, runtime, pace, stopping)
         figures = running(kind, state)

@@ -23,6 +23,13 @@ class Batch:
         return self
 
 
+class Here(list[Any]):
+    """Batches that are where they are."""
+
+    def to(self, device: torch.device) -> Here:
+        return self
+
+
 class Scripted:
     """One weight, whose gradient is 1; losses and validation figures come from lists."""
 
@@ -35,8 +42,8 @@ class Scripted:
         self.step_seconds = self.valid_seconds = 0.0
         self.rates: list[float] = []
 
-    def batches(self, sizes: list[int], epoch: int, ranks: Ranks = ALONE) -> list[Batch]:
-        return [Batch(size, number) for number, size in enumerate(sizes)]
+    def batches(self, sizes: list[int], epoch: int, ranks: Ranks = ALONE) -> Here:
+        return Here(Batch(size, number) for number, size in enumerate(sizes))
 
     def loss(self, model: nn.Module, batch: Batch, state: Any, runtime: Runtime) -> Loss:
         assert model.training

@@ -73,7 +73,7 @@ def start_lines(job: Job, event: Started) -> list[str]:
     threads = ""
     if runtime.device.type == "cpu":
         threads = f", {runtime.threads} thread" + "s" * (runtime.threads > 1)
-    lines.append(f"device: {runtime.device}{threads}, {runtime.precision}, seed {train.seed}")
+    lines.append(f"device: {runtime.device}{threads}, {runtime.policy}, seed {train.seed}")
     return lines + list(event.notes)
 
 

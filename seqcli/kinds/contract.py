@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+import torch
 from torch import Generator, Tensor, nn
 
 from seqcli.config import Config
@@ -39,8 +40,11 @@ class Batches(Protocol):
     def __len__(self) -> int:
         """How many."""
 
+    def to(self, device: torch.device) -> Batches:
+        """The same ones, with their data on the device where that pays."""
+
     def __getitem__(self, index: int) -> Any:
-        """This rank's part of batch `index`, on the CPU; it has `tokens`, `to(device)`, `share`.
+        """This rank's part of batch `index`; it has `tokens`, `to(device)`, `share`.
 
         `share` of the batch's weight; 0: nothing, where a batch has fewer examples than ranks.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from seqcli.batching import (
     EVALUATION_TOKENS,
     ROUND,
+    Columns,
+    Resident,
     TextBatch,
     bags,
     bucketed_order,
@@ -18,6 +21,7 @@ from seqcli.batching import (
     padded,
     reading_order,
 )
+from seqcli.distributed import Ranks
 from seqcli.sequences import Sequences
 
 LENGTHS = st.lists(st.integers(0, 60), max_size=120).map(lambda rows: np.array(rows, np.int64))
@@ -164,3 +168,21 @@ def test_a_batch_knows_its_tokens_and_its_device() -> None:
     parts = [moved.ids, moved.lengths, moved.labels, *(moved.features or ())]
     assert {part.device.type for part in parts if part is not None} == {"meta"}
     assert full.to(torch.device("meta")).lengths is None
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
+@pytest.mark.parametrize("ranks", [Ranks(), Ranks(1, 2)], ids=["alone", "second"])
+def test_columns_on_a_device_are_the_same_windows(dtype: type, ranks: Ranks) -> None:
+    """On the CPU by the very functions that a GPU's columns go through."""
+    columns = Columns((np.arange(103) * 7 % 251).astype(dtype), 4, 5, ranks=ranks)
+    cpu = torch.device("cpu")
+    resident = Resident.of(columns, cpu)
+    assert columns.to(cpu) is columns
+    assert resident.to(cpu) is resident
+    assert len(resident) == len(columns) == 4
+    for index in range(len(columns)):
+        one, other = columns[index], resident[index]
+        assert torch.equal(one.ids, other.ids)
+        assert torch.equal(one.targets, other.targets)
+        assert one.share == other.share == 1 / ranks.world
+        assert other.ids.dtype == torch.int64

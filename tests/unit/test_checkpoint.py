@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from scripted_kind import Here
 from torch import Tensor, nn
 
 from seqcli import modelfile
@@ -60,9 +61,9 @@ class FakeKind:
     def __init__(self) -> None:
         self.seen: list[bool] = []
 
-    def batches(self, split: Tensor, epoch: int, ranks: Ranks = ALONE) -> list[Window]:
+    def batches(self, split: Tensor, epoch: int, ranks: Ranks = ALONE) -> Here:
         width = STEPS + 1
-        return [Window(split.roll(epoch)[:, at : at + width]) for at in range(0, 20, STEPS)]
+        return Here(Window(split.roll(epoch)[:, at : at + width]) for at in range(0, 20, STEPS))
 
     def loss(self, model: Network, batch: Window, state: Any, runtime: Runtime) -> Loss:
         self.seen.append(state is not None)

@@ -12,7 +12,7 @@ from torch import nn
 
 from seqcli.config import TrainConfig
 from seqcli.nn.wide import Wide
-from seqcli.optim import Updater, rate_factor
+from seqcli.optim import Updater, _descend, rate_factor
 
 torch.set_num_threads(1)
 
@@ -245,3 +245,21 @@ def test_warm_up_rises_to_the_schedule(name: str) -> None:
     assert rate_factor(train, 0.1, 1, 0) == pytest.approx(rate_factor(plain, 0.1, 1, 0) / 2)
     for progress in (0.2, 0.5, 1.0):
         assert rate_factor(train, progress, 1, 0) == rate_factor(plain, progress, 1, 0)
+
+
+def test_a_rate_on_the_device_is_the_same_rate() -> None:
+    """Where the scale must not be waited for; here by the same functions, on the CPU."""
+    for sparse in (False, True):
+        plain, other = (nn.Parameter(torch.arange(8.0).reshape(4, 2)) for _ in range(2))
+        grad = torch.tensor([[1.0, 2.0], [3.0, 4.0], [0.5, 0.25]])
+        if sparse:
+            grad = torch.sparse_coo_tensor(
+                torch.tensor([[1, 3, 1]]), grad, (4, 2), check_invariants=True
+            )
+        else:
+            grad = torch.cat([grad, grad[:1]])
+        with torch.no_grad():
+            _descend(plain, grad, 0.5)
+            _descend(other, grad, torch.tensor(0.5))
+        assert torch.equal(plain, other)
+        assert not torch.equal(plain, torch.arange(8.0).reshape(4, 2))
