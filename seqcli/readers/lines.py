@@ -51,6 +51,27 @@ def lines(path: str | Path, encoding: str = "utf-8", *, ends: bool = False) -> I
         raise unreadable(path, done, error) from None
 
 
+def blocks(path: str | Path, encoding: str, size: int) -> Iterator[str]:
+    """A file's text, all its characters, `size` at a time: bounded memory, however long a line is.
+
+    Opened and decoded as by `lines`, with the same errors.
+    """
+    done, first = 0, True
+    try:
+        with _text(path, encoding) as stream:
+            while piece := stream.read(size):
+                if "\0" in piece:
+                    raise _binary(path, done + 1 + piece[: piece.index("\0")].count("\n"))
+                yield piece.removeprefix("\ufeff") if first else piece
+                done, first = done + piece.count("\n"), False
+    except UnicodeError:
+        for _ in lines(path, encoding):  # it knows the line
+            pass
+        raise
+    except BROKEN as error:
+        raise unreadable(path, done, error) from None
+
+
 def unreadable(path: str | Path, done: int, error: BaseException) -> DataError:
     """What to tell the user when a file cannot be opened, or read on after `done` lines."""
     if isinstance(error, FileNotFoundError):

@@ -13,7 +13,7 @@ from seqcli.config import DataConfig
 from seqcli.errors import DataError
 from seqcli.files import sha256
 from seqcli.readers.layout import split_files
-from seqcli.readers.lines import lines, not_kept, unreadable
+from seqcli.readers.lines import blocks, lines, not_kept, unreadable
 
 CHUNK = 1 << 18  # characters handed on at a time: bounded memory, few calls
 NAMES = "name its files like book.train.txt, book.valid.txt, book.test.txt; or give one file"
@@ -30,14 +30,20 @@ class TextSource:
     def pieces(self, part: str) -> Iterator[tuple[str, bool]]:
         r"""The text of a part in pieces, and whether a document ends with the piece.
 
-        `data.document` "file": pieces of many lines, no document ends (a file that is cut into
+        `data.document` "file": pieces of many lines (of characters, a long line in pieces of its
+        own), no document ends (a file that is cut into
         splits has no end worth learning). "line": a piece a line, empty ones skipped, without its
         "\n". "blank": a piece a paragraph, likewise. Errors: DataError, as `lines`.
         """
-        split = {"file": _chunks, "line": _lines, "blank": _paragraphs}[self.data.document]
+        data = self.data
         for path in self.parts[part]:
-            for piece in split(path, self.data.encoding):
-                yield piece, self.data.document != "file"
+            if data.document == "file":
+                for piece in _chunks(path, data.encoding, data.tokenizer == "characters"):
+                    yield piece, False
+            else:
+                split = _lines if data.document == "line" else _paragraphs
+                for piece in split(path, data.encoding):
+                    yield piece, True
 
     def whole(self) -> TextSource:
         """The same files as one part, "all"."""
@@ -79,16 +85,18 @@ def text_source(path: Path, data: DataConfig) -> TextSource:
     return TextSource(path, parts, data)
 
 
-def _chunks(path: Path, encoding: str) -> Iterator[str]:
-    held, size = [], 0
-    for line in lines(path, encoding, ends=True):
-        if line.endswith("\r\n"):
-            line = line[:-2] + "\n"
-        held.append(line)
-        size += len(line)
-        if size >= CHUNK:
-            yield "".join(held)
-            held, size = [], 0
+def _chunks(path: Path, encoding: str, within_lines: bool) -> Iterator[str]:
+    """Whole lines, many at a time; a line longer than CHUNK in pieces if `within_lines`."""
+    held: list[str] = []
+    for piece in blocks(path, encoding, CHUNK):
+        cut = piece.rfind("\n") + 1
+        if not cut and within_lines:
+            cut = len(piece) - piece.endswith("\r")
+        if cut:
+            yield "".join([*held, piece[:cut]]).replace("\r\n", "\n")
+            held, piece = [], piece[cut:]
+        if piece:
+            held.append(piece)
     if held:
         yield "".join(held)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seqcli import config as configs
 from seqcli.config import DataConfig
@@ -36,11 +38,45 @@ def test_a_file_is_one_text_whatever_the_chunks(
 ) -> None:
     text = f"one\n\n two \n{ODD}\nlast"
     path = put(tmp_path, text)
-    assert pieces(path, document="file") == [(text, False)]
+    assert "".join(piece for piece, _ in pieces(path, document="file")) == text
     monkeypatch.setattr(plain_text, "CHUNK", 4)
     found = pieces(path, document="file")
     assert len(found) > 3
     assert "".join(piece for piece, _ in found) == text
+
+
+@given(st.text(st.sampled_from("ab\r\n\u2028é"), max_size=40), st.integers(1, 9))
+def test_chunks_lose_nothing_and_break_no_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, size: int
+) -> None:
+    path = put(tmp_path, text)
+    monkeypatch.setattr(plain_text, "CHUNK", size)
+    for tokenizer in ("characters", "spaces"):
+        found = [piece for piece, _ in pieces(path, document="file", tokenizer=tokenizer)]
+        assert "".join(found) == text.replace("\r\n", "\n")
+        assert all(found)
+        if tokenizer == "spaces":  # pieces are split into words one by one
+            assert all(piece.endswith("\n") for piece in found[:-1])
+
+
+def test_a_line_without_end_is_read_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain_text, "CHUNK", 100)
+    path = put(tmp_path, "word " * 1000)
+    by_character = pieces(path, document="file", tokenizer="characters")
+    assert {len(piece) for piece, _ in by_character} == {100}
+    assert pieces(path, document="file", tokenizer="spaces") == [("word " * 1000, False)]
+
+
+def test_the_line_of_a_bad_byte_far_into_a_file(tmp_path: Path) -> None:
+    good = ("a line of text\n" * 40_000).encode()
+    path = put(tmp_path, good + b"\xff\n")
+    with pytest.raises(DataError, match="line 40001: utf-8 text expected, found: 0xff"):
+        pieces(path, document="file")
+    put(tmp_path, good + b"nothing\0\n")
+    with pytest.raises(DataError, match="line 40001: text expected, a NUL"):
+        pieces(path, document="file")
 
 
 def test_a_line_is_a_document(tmp_path: Path) -> None:
