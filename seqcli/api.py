@@ -29,13 +29,21 @@ class Model:
     def classify(self, texts: Iterable[str], *, probs: bool = False) -> pandas.DataFrame:
         """One row a text, in order: text, label, prob, unknown_share.
 
-        With `probs` also a column "prob_LABEL" for every label. Errors: SeqcliError for a model
-        without labels.
+        With `probs` also a column "prob_LABEL" for every label. A missing value (None, NaN), as
+        tables have them, is an empty text. Errors: SeqcliError for a model without labels,
+        TypeError for what is no text.
         """
         import pandas
 
+        def text(value: object) -> str:
+            if isinstance(value, str):
+                return value
+            if value is None or value is pandas.NA or value != value:
+                return ""
+            raise TypeError(f"a text expected, {type(value).__name__} found: {value!r:.60}")
+
         predictor = Predictor.of(self.loaded.kind, self.loaded.model, self.loaded.runtime)
-        answers = predictor.classify(texts)
+        answers = predictor.classify(map(text, texts))
         columns = ["text", "label", "prob", "unknown_share"]
         table = pandas.DataFrame(
             [(row.text, row.label, row.prob, row.unknown_share) for row in answers],

@@ -86,15 +86,17 @@ def _kept(folder: Path, key: str, poll: Poll) -> Corpus | None:
         if described["key"] != key:
             return None
         ids: Stream = np.memmap(folder / "ids.bin", np.dtype(described["dtype"]), "r")
-        check = 0
+        check = largest = 0
         for block in blocks(ids, poll):
             check = zlib.crc32(block.data, check)
+            largest = max(largest, int(block.max()))
         streams, start = {}, 0
         for part, size in described["sizes"].items():
             streams[part] = ids[start : start + size]
             start += size
-        if check == described["check"] and start == len(ids):
-            vocab = Vocab.from_list(described["vocabulary"])
+        vocab = Vocab.from_list(described["vocabulary"])
+        whole = ids.dtype.kind == "u" and start == len(ids) and largest < len(vocab)
+        if whole and check == described["check"]:
             return Corpus(vocab, streams, described["unknown_share"])
     return None
 

@@ -58,8 +58,8 @@ class _LinearCrossEntropy(Function):
     Logits are laid out (V, N): then the product and that for the weights' gradient need no
     transposed operand. Bias (in two parts) and shift ride along as three more columns of the inner
     dimension, in room that padding to whole tiles leaves anyway. Each row is shifted by its own
-    target's logit, so that log(sum(exp(logits))) is the loss, and bfloat16 rounds small numbers;
-    only a loss past 88 nats a word overflows, and that run is lost.
+    target's logit, so that log(sum(exp(logits))) is the loss, and bfloat16 rounds small numbers.
+    Where a word's loss is past 88 nats that overflows: then the largest logit is the shift.
     """
 
     @staticmethod
@@ -84,9 +84,8 @@ class _LinearCrossEntropy(Function):
         for start in range(0, n, rows):
             part = slice(start, start + rows)
             xs, t = x[part], targets[part]
-            p = torch.mm(w, xs.t()).exp_()  # (V, rows)
-            total = _row_sums(p)
-            loss += total.log().sum()
+            p, total, peak = _exponentials(w, xs)
+            loss += (total.log() + peak).sum()
             # softmax minus one-hot, still times `total`
             p[t, torch.arange(len(t), device=t.device)] -= total.to(dtype)
             share = (scale / total)[:, None]
@@ -107,6 +106,22 @@ class _LinearCrossEntropy(Function):
         if d_loss != 1:  # passes over V x H; `scale` spares them
             grads = tuple(grad * d_loss.to(grad.dtype) for grad in grads)
         return (*grads, None, None, None)
+
+
+def _exponentials(w: Tensor, xs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """exp(w @ xs.T - peak) (V, N), its sums over V (N,), and peak (N,): 0 where nothing overflows.
+
+    On a GPU looking for an overflow would wait for the device, so the peak is always taken there.
+    """
+    if w.device.type == "cpu":
+        p = torch.mm(w, xs.t()).exp_()
+        total = _row_sums(p)
+        if total.isfinite().all():
+            return p, total, total.new_zeros(())
+    logits = torch.mm(w, xs.t())
+    peak = logits.amax(0)
+    p = logits.sub_(peak).exp_()
+    return p, _row_sums(p), peak.to(torch.promote_types(p.dtype, torch.float32))
 
 
 def _widened(

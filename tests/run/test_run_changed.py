@@ -113,6 +113,22 @@ def test_changed_data_is_refused_or_read_with_the_vocabulary_there_is(tmp_path: 
     assert last.result["data"]["vocabulary"] == len(before["vocabulary"])
 
 
+def test_changed_data_is_refused_where_nothing_is_left_to_do(tmp_path: Path) -> None:
+    asked = job(tmp_path, overrides={"train": {"epochs": 1}})
+    finished(asked)
+    model = asked.out.read_bytes()
+    with asked.data.open("a") as file:
+        file.write("ham\tone more\n")
+    again = replace(asked, resume=True)
+    with pytest.raises(SeqcliError, match="changed since the run began") as caught:
+        finished(again)
+    assert "--allow-changed-data" in caught.value.hint
+    assert asked.out.read_bytes() == model
+    assert finished(replace(again, allow_changed_data=True)).already
+    asked.data.unlink()  # nothing is left to be read
+    assert finished(again).already
+
+
 def test_the_same_data_elsewhere_is_the_same_data(tmp_path: Path) -> None:
     asked = job(tmp_path)
     interrupted(asked, 7)

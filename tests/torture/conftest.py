@@ -53,6 +53,20 @@ def tally() -> Tally:
     return count
 
 
+def pytest_sessionfinish(session: Any) -> None:
+    """A worker of xdist hands on what it counted."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["faults"] = dict(_COUNTS)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of xdist has ended."""
+    for name, (tried, lost) in getattr(node, "workeroutput", {}).get("faults", {}).items():
+        _COUNTS[name][0] += tried
+        _COUNTS[name][1] += lost
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """What docs/reliability.md states."""
     if _COUNTS:

@@ -49,6 +49,7 @@ def install(faults: dict[str, Any], phase: Any) -> None:
     memory: a phase in which memory runs out.
     nan: {"step", "times"}, the loss of that update of the run is NaN so many times.
     save_every: seconds between two saves of a run. pictures: False for none.
+    mapped: bytes of ids from which they lie on the disk.
     """
     marks = _Marks(faults, phase)
     for name, mark in PHASES.items():
@@ -57,6 +58,10 @@ def install(faults: dict[str, Any], phase: Any) -> None:
         import seqcli.run
 
         seqcli.run.SAVE_SECONDS = faults["save_every"]
+    if "mapped" in faults:
+        from seqcli import growing
+
+        growing.MAPPED_BYTES = faults["mapped"]
     if faults.get("pictures") is False:
         from seqcli import plots
 
@@ -73,22 +78,12 @@ def _spoil(step: int, times: int) -> None:
 
     update, left = training._update, [times]
 
-    def spoiled(kind: Any, batch: Any, state: Any, runtime: Any) -> Any:
-        if state.step + 1 != step or not left[0]:
-            return update(kind, batch, state, runtime)
-        left[0] -= 1
-        real = type(kind).loss
-
-        def loss(self: Any, *given: Any) -> Any:
-            found = real(self, *given)
-            nan = found.total * float("nan")
-            return dataclasses.replace(found, total=nan, objective=found.objective * nan)
-
-        type(kind).loss = loss
-        try:
-            return update(kind, batch, state, runtime)
-        finally:
-            type(kind).loss = real
+    def spoiled(batch: Any, loss: Any, state: Any, runtime: Any) -> None:
+        if state.step + 1 == step and left[0]:
+            left[0] -= 1
+            nan = loss.total * float("nan")
+            loss = dataclasses.replace(loss, total=nan, objective=loss.objective * nan)
+        update(batch, loss, state, runtime)
 
     training._update = spoiled
 
@@ -216,7 +211,8 @@ class _Disk:
         writes = any(letter in mode for letter in "wax+")
         if isinstance(path, int) or not writes or "b" not in mode or not self.ours(path):
             return self.real_open(path, mode, *rest, **more)
-        file = self.operation("open", lambda: io.BufferedRandom(_Raw(self, path, mode)))  # type: ignore[arg-type]
+        opener = more.get("opener")  # of a file without a name
+        file = self.operation("open", lambda: io.BufferedRandom(_Raw(self, path, mode, opener)))  # type: ignore[arg-type]
         self.note("open", os.path.abspath(os.fsdecode(path)), "w" in mode)
         return file
 
@@ -243,9 +239,10 @@ class _Disk:
 class _Raw(io.FileIO):
     """An unbuffered file whose every write is an operation."""
 
-    def __init__(self, disk: _Disk, name: Any, mode: str) -> None:
+    def __init__(self, disk: _Disk, name: Any, mode: str, opener: Any = None) -> None:
         self.disk = disk
-        super().__init__(name, mode.replace("b", "") + ("" if "+" in mode else "+"))
+        plus = "" if "+" in mode else "+"
+        super().__init__(name, mode.replace("b", "") + plus, opener=opener)
 
     def write(self, content: Any) -> int:  # type: ignore[override]
         whole = memoryview(content).cast("B")

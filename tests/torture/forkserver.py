@@ -108,7 +108,7 @@ class Server:
         return Child(self, number)
 
     def run(
-        self, args: Sequence[str | Path], folder: Path, *, timeout: float = 60.0, **given: Any
+        self, args: Sequence[str | Path], folder: Path, *, timeout: float = 600.0, **given: Any
     ) -> Ended:
         """A command to its end; one that is not over in `timeout` seconds is killed, and hung."""
         return self.start(args, folder, **given).wait(timeout)
@@ -129,7 +129,7 @@ class Child:
         """Where it says it is."""
         return str(self.server._ask({"phase": self.pid})["phase"])
 
-    def wait(self, timeout: float = 60.0) -> Ended:
+    def wait(self, timeout: float = 600.0) -> Ended:
         """Wait for its end, or kill it."""
         reply = self.server._ask({"wait": self.pid, "timeout": timeout})
         reply["modules"] = frozenset(reply["modules"])
@@ -145,7 +145,6 @@ class _Running:
     err: int
     told: int  # what the child reports
     phase: Any  # shared memory
-    ready: int
 
 
 def _serve(heavy: bool) -> None:
@@ -169,8 +168,9 @@ def _import(heavy: bool) -> None:
     from seqcli.__main__ import main  # noqa: F401
     from seqcli.cli.app import app
 
-    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
-        app(["--version"])  # typer loads more at its first command
+    nowhere = io.TextIOWrapper(io.BytesIO())
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(nowhere):
+        app(["params", "rnn", "--hidden", "1", "--input", "1"])  # typer loads more at a command
     if not heavy:
         return
     import torch
@@ -197,7 +197,7 @@ def _fork(request: dict[str, Any], running: dict[int, _Running]) -> dict[str, in
     pid = os.fork()
     if pid == 0:
         _child(request, out, err, told, phase)
-    running[pid] = _Running(out, err, told, phase, 0)
+    running[pid] = _Running(out, err, told, phase)
     return {"pid": pid}
 
 

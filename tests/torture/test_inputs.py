@@ -46,19 +46,22 @@ ENDINGS = [*READERS, "txt", "csv.gz", "tsv.bz2", "jsonl.xz", "toml", "vectors"]
 
 
 @contextmanager
-def soon(seconds: int = 20) -> Iterator[None]:
-    """Fails where what is inside hangs."""
+def soon(busy: int = 20, idle: int = 300) -> Iterator[None]:
+    """Fails where what is inside takes so many seconds of the processor, or of the day."""
 
     def hung(*_: object) -> None:
         raise AssertionError("it hangs")
 
-    before = signal.signal(signal.SIGALRM, hung)
-    signal.alarm(seconds)
+    before = [(number, signal.signal(number, hung)) for number in (signal.SIGALRM, signal.SIGPROF)]
+    signal.alarm(idle)
+    signal.setitimer(signal.ITIMER_PROF, busy)
     try:
         yield
     finally:
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def as_labeled(path: Path, kind: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 
 import pytest
 import tiny_language
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from tiny_models import write_model
 from typer.main import get_command
 
@@ -75,7 +79,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def tried(server: Server, folder: Path, args: list[str]) -> int:
     """Run; whatever is wrong is said in words. The exit code."""
-    ended = server.run(args, folder, timeout=120, faults={"pictures": False})
+    ended = server.run(args, folder, faults={"pictures": False})
     words(ended)
     assert ended.cpu < SECONDS, (args, ended)
     assert ended.memory < MEMORY, (args, ended)
@@ -126,6 +130,36 @@ def test_a_setting(name: str, stage: Path, heavy: Server, tally: Tally) -> None:
             language = [word.replace("tiny.toml", "char") for word in given]
             tried(heavy, stage, language)
         tally("options: values nobody means", lost=False)
+
+
+TEXT = st.text(st.characters(exclude_characters="\0/"), max_size=9)  # no path out of the folder
+WORDS = st.sampled_from([*VALUES, "1", "2", "0.5", "model.cell=gru", "-", "--"]) | TEXT
+LINES = st.sampled_from(sorted(NEEDS)).flatmap(
+    lambda command: st.tuples(
+        st.sampled_from([[command], with_value(command, "", "")[:-2]]),
+        st.lists(st.tuples(st.sampled_from(names(command)), st.none() | WORDS), max_size=6),
+    )
+)
+
+
+def names(command: str) -> list[str]:
+    """All options and flags."""
+    return [name for parameter in COMMANDS[command].params for name in parameter.opts]
+
+
+@pytest.mark.parametrize("times", [6, pytest.param(1500, marks=pytest.mark.torture)])
+def test_any_command_line(times: int, stage: Path, heavy: Server, tally: Tally) -> None:
+    """Any options, with any words behind them or none; the command complete but for them or not."""
+
+    @hypothesis_settings(max_examples=times)
+    @given(LINES)
+    def run(line: tuple[list[str], list[tuple[str, str | None]]]) -> None:
+        said = [word for pair in line[1] for word in pair if word is not None]
+        args = [os.fsdecode(word.encode("utf-8", "surrogatepass")) for word in said]
+        tried(heavy, stage, [*line[0], *args])
+        tally("options: any command line", lost=False)
+
+    run()
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-1", "0", "1e308"])

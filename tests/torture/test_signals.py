@@ -87,7 +87,10 @@ def test_a_second_signal_ends_at_once(phase: str, place: Path, heavy: Server, ta
 
 
 ANSWERS = {
-    "eval": ("eval", "--model", "classifier.pt", "--data", "data.txt", "--json"),
+    "eval": (
+        *("eval", "--model", "classifier.pt", "--data", "data.txt", "--json"),
+        *("--plots", "pictures", "--force"),
+    ),
     "classify": (
         "classify",
         "--model",
@@ -199,7 +202,7 @@ def test_a_reader_that_has_had_enough(
         select.select([], [], [], 0.001)
     got = b""
     while len(got) < read:
-        select.select([end], [], [], 5)
+        select.select([end], [], [], 300)
         piece = os.read(end, read - len(got))
         if not piece and used(child.pid) == float("inf"):
             break

@@ -33,7 +33,7 @@ def resumed(server: Server, place: Path, command: tuple[str, ...], saved: Any) -
     """Go on with a changed state: the exit code, after a look at the words."""
     description = {key: value for key, value in saved[0].items() if key != "format"}
     modelfile.save(place / "out.run" / "last.pt", description, saved[1])
-    ended = server.run(command, place, faults=QUIET, timeout=60)
+    ended = server.run(command, place, faults=QUIET)
     words(ended)
     if ended.code:
         one_error(ended, 1, 2)

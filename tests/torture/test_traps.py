@@ -14,7 +14,7 @@ from seqcli.readers import discover
 from torture.checks import one_error, words
 from torture.conftest import Tally
 from torture.forkserver import Server
-from torture.runs_hurt import prepare
+from torture.runs_hurt import KINDS, prepare
 
 
 def numbered(form: str, rows: int = 30) -> bytes:
@@ -83,6 +83,26 @@ def test_a_trap(name: str, place: Path, heavy: Server, tally: Tally) -> None:
     tally("input: the list of traps", lost=False)
 
 
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+@pytest.mark.parametrize("command", KINDS)
+def test_a_split_that_is_empty(
+    command: str, part: str, place: Path, heavy: Server, tally: Tally
+) -> None:
+    """Named in the error; so is one of line ends alone."""
+    task = list(prepare(place, command))
+    task[task.index("data.txt")] = "parts"
+    (place / "parts").mkdir()
+    ending = "tsv" if command == "classifier" else "txt"
+    for name in ("train", "valid", "test"):
+        (place / "parts" / f"{name}.{ending}").write_bytes((place / "data.txt").read_bytes())
+    for content in ("", "\n\n\n"):
+        (place / "parts" / f"{part}.{ending}").write_text(content)
+        ended = heavy.run([*task, "--out", "o.pt"], place, faults={"pictures": False})
+        one_error(ended, 1)
+        assert part in ended.err
+        tally("input: the list of traps", lost=False)
+
+
 def test_null_is_a_name(place: Path, heavy: Server) -> None:
     """Not a missing value: a text, and a label."""
     rows = "".join(f"Null,{label}{n}\n" for n in range(3) for label in ("NA", "None", "nan"))
@@ -148,11 +168,11 @@ def test_a_million_labels(place: Path, heavy: Server, tally: Tally) -> None:
     (place / "d.tsv").write_text("".join(f"l{n}\tword {n % 977}\n" for n in range(10**6)))
     prepare(place, "classifier")
     args = ["train", "--task", "tiny.toml", "--data", "d.tsv", "--out", "o.pt", "--max-steps", "1"]
-    ended = heavy.run([*args, "--set", "data.repeats=keep"], place, timeout=600)
+    ended = heavy.run([*args, "--set", "data.repeats=keep"], place)
     words(ended)
     assert ended.memory < 6 << 30, ended
     if ended.code == 0:
-        used = heavy.run(["classify", "--model", "o.pt", "word 7"], place, timeout=120)
+        used = heavy.run(["classify", "--model", "o.pt", "word 7"], place)
         words(used)
         assert used.code == 0
     tally("input: a million labels", lost=False)
@@ -168,5 +188,5 @@ def test_data_that_is_no_file(
     os.mkfifo(place / "pipe")
     task = list(prepare(place, command))
     task[task.index("data.txt")] = odd
-    one_error(heavy.run([*task, "--out", "o.pt"], place, timeout=20), 1)
+    one_error(heavy.run([*task, "--out", "o.pt"], place), 1)
     tally("input: what is no file", lost=False)

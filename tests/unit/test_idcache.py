@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -82,6 +83,15 @@ def test_what_is_damaged_is_made_anew(book: Path, name: str, hurt: str) -> None:
         content[len(content) // 2] ^= 64
         cut = {"cut": len(content) - 7, "flipped": len(content), "empty": 0}[hurt]
         path.write_bytes(content[:cut])
+    with pytest.raises(AssertionError, match="read again"):
+        read(book)
+
+
+@pytest.mark.usefixtures("once")
+def test_ids_beyond_the_vocabulary_are_not_taken(book: Path) -> None:
+    described = json.loads((book.parent / "run" / "ids.json").read_bytes())
+    described["vocabulary"] = described["vocabulary"][:5]
+    (book.parent / "run" / "ids.json").write_text(json.dumps(described))
     with pytest.raises(AssertionError, match="read again"):
         read(book)
 

@@ -117,14 +117,15 @@ def test_tied_weights_add_both_gradients() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_far_off_targets_stay_finite(dtype: torch.dtype) -> None:
-    """A target 60 nats below the likeliest: an ordinary bad moment, no overflow."""
+@pytest.mark.parametrize("far", [60.0, 90.0, 1000.0])
+def test_far_off_targets_stay_finite(dtype: torch.dtype, far: float) -> None:
+    """A target so many nats below the likeliest: a bad moment, and exp(89) overflows."""
     x = torch.ones(3, 1, requires_grad=True)
-    w = torch.tensor([[60.0], [0.0], [-20.0]], requires_grad=True)
+    w = torch.tensor([[far], [0.0], [-20.0]], requires_grad=True)
     b = torch.zeros(3, requires_grad=True)
     objective, _ = linear_cross_entropy(x, w, b, torch.tensor([1, 0, 2]), dtype)
     objective.backward()
-    assert objective.item() == pytest.approx(60 + 0 + 80, rel=0.01)
+    assert objective.item() == pytest.approx(far + 0 + far + 20, rel=0.01)
     assert w.grad is not None
     assert w.grad[:, 0].tolist() == pytest.approx([2, -1, -1], abs=0.02)
 
