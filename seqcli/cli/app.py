@@ -92,15 +92,17 @@ def _report(error: BaseException, debug: bool) -> int:
         return getattr(error, "exit_code", 2)
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
-        named = next((arg for arg in sys.argv[1:] if arg in COMMANDS), "")
-        command = context.command_path if context else f"seqcli {named}".strip()
+        command = context.command_path if context else f"seqcli {_command()}".strip()
         _print_error(error.format_message(), f"{command} --help lists the options")
         return getattr(error, "exit_code", 2)
     if isinstance(error, SeqcliError):
         _print_error(error.message, error.hint)
         return error.exit_code
     if isinstance(error, MemoryError) or any(mark in str(error) for mark in OUT_OF_MEMORY):
-        _print_error("out of memory", "a smaller --batch-size or --hidden needs less")
+        less = "a smaller --batch-size or --hidden needs less"
+        if _command() != "train":
+            less = "shorter texts need less; training with data.max_tokens set cuts long ones"
+        _print_error("out of memory", less)
         return 1
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
@@ -111,6 +113,11 @@ def _report(error: BaseException, debug: bool) -> int:
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     _print_error(f"internal: {reason}", "a bug in seqcli: --debug shows where; please report it")
     return 1
+
+
+def _command() -> str:
+    """The one that was typed, if any."""
+    return next((arg for arg in sys.argv[1:] if arg in COMMANDS), "")
 
 
 def _rank() -> int:
