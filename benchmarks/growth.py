@@ -121,7 +121,8 @@ def draw(rows: list[dict[str, float | str]], path: Path) -> None:
         for kind, mark in (("text", "o-"), ("table", "s-")):
             own = [row for row in rows if row["data"] == kind]
             panel.plot([row["MB"] for row in own], [row[key] for row in own], mark, label=kind)
-        panel.set(xlabel="data, MB", ylabel=label, xlim=(0, None), ylim=(0, None))
+        top = 1.1 * max(float(row[key]) for row in rows)
+        panel.set(xlabel="data, MB", ylabel=label, xlim=(0, None), ylim=(0, top))
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False)
     figure.savefig(path, dpi=150)
