@@ -6,6 +6,7 @@ Nothing heavy is imported here: a test without torch starts at once.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
 import sys
@@ -20,6 +21,9 @@ from seqcli.taskfile import sample_path
 ROOT = Path(__file__).resolve().parents[1]
 STEERING = ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "SEQCLI_DEBUG")
 
+# A shell's background jobs ignore Ctrl-C, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Before torch is imported anywhere: two workers with a thread each, not two times all cores.
 os.environ["OMP_NUM_THREADS"] = "1"
 for name in (*STEERING, "TERMINAL_WIDTH", "TYPER_FORCE_DISABLE_TERMINAL"):

@@ -45,9 +45,10 @@ def torchrun(
 
 
 def test_two_ranks_train_one_model(folder: Path) -> None:
-    out, err = torchrun(
-        folder, "--standalone --nproc-per-node 2", "--epochs 2 --json --out both.pt"
-    ).communicate(timeout=120)
+    asked = "--epochs 2 --json --out both.pt"
+    process = torchrun(folder, "--standalone --nproc-per-node 2", asked)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
     assert json.loads(out)["steps"] == 10  # one answer
     assert err.count("epoch 1/2") == 1
 

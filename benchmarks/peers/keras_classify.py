@@ -1,0 +1,40 @@
+"""The usual script: a saved Keras network labels the lines of test.txt. `setup` saves one."""
+
+import json
+import os
+import sys
+from collections import Counter
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras
+from keras import layers
+from keras.utils import pad_sequences
+
+if sys.argv[1:] == ["setup"]:
+    with open("train.txt", encoding="utf-8") as file:
+        counts = Counter(word for line in file for word in line.lower().split()[1:])
+    words = {word: place + 2 for place, (word, _) in enumerate(counts.most_common(9998))}
+    with open("words.json", "w", encoding="utf-8") as file:
+        json.dump(words, file)
+    model = keras.Sequential(
+        [
+            keras.Input((80,)),
+            layers.Embedding(10_000, 100),
+            layers.LSTM(64, dropout=0.5, return_sequences=True),
+            layers.LSTM(64, dropout=0.5),
+            layers.Dense(64, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.save("model.keras")
+    sys.exit()
+
+model = keras.models.load_model("model.keras")
+with open("words.json", encoding="utf-8") as file:
+    words = json.load(file)
+with open("test.txt", encoding="utf-8") as file:
+    rows = [[words.get(word, 1) for word in line.lower().split()] for line in file]
+found = model.predict(pad_sequences(rows, 80), batch_size=128, verbose=0)[:, 0]
+for prob in found:
+    print("pos" if prob > 0.5 else "neg", f"{max(prob, 1 - prob):.4f}", sep="\t")
