@@ -3,7 +3,7 @@
     SEQCLI_DATA=../shared/data python benchmarks/imdb_classify.py MODEL.pt [MODEL.pt ...]
 
 Each in turn, ROUNDS times. The Keras script is the usual one: read, split, look words up, pad to
-80, predict 128 at a time, write; a network of the published shape (weights do not change the time).
+80, predict, write; a network of the published shape (weights do not change the time).
 fastText has bigrams, and predicts what it was trained on before.
 """
 
@@ -47,7 +47,12 @@ def main() -> None:
             ]
             for model in sys.argv[1:]
         }
-        commands["Keras' predict"] = [PEERS, peers / "keras_classify.py"]
+        for size in ("32", "128"):  # 32 is Keras' default
+            commands[f"Keras' predict, {size} at a time"] = [
+                PEERS,
+                peers / "keras_classify.py",
+                size,
+            ]
         commands["fastText"] = [PEERS, peers / "fasttext_classify.py"]
         for setup in ("keras_classify.py", "fasttext_classify.py"):
             subprocess.run([PEERS, peers / setup, "setup"], cwd=folder, check=True)

@@ -35,6 +35,7 @@ with open("words.json", encoding="utf-8") as file:
     words = json.load(file)
 with open("test.txt", encoding="utf-8") as file:
     rows = [[words.get(word, 1) for word in line.lower().split()] for line in file]
-found = model.predict(pad_sequences(rows, 80), batch_size=128, verbose=0)[:, 0]
+size = int(sys.argv[1])
+found = model.predict(pad_sequences(rows, 80), batch_size=size, verbose=0)[:, 0]
 for prob in found:
     print("pos" if prob > 0.5 else "neg", f"{max(prob, 1 - prob):.4f}", sep="\t")

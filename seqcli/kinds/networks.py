@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -57,7 +58,6 @@ def text_classifier(
         )
     rated = model.wide_init == "naive-bayes"
     wide = Wide(model.wide_buckets, outputs, rated=rated) if model.wide else None
-    seen = torch.tensor(label_counts, dtype=torch.float32).clamp(min=1)
     network = TextClassifier(
         embedding,
         stack,
@@ -66,7 +66,7 @@ def text_classifier(
         head=model.head,
         wide=wide,
         wide_share=model.wide_share,
-        prior=(seen / seen.sum()) ** model.prior_power if model.prior_power else None,
+        log_prior=_log_prior(label_counts, model.prior_power),
         word_dropout=model.word_dropout,
         output_dropout=model.output_dropout,
     )
@@ -121,3 +121,14 @@ def start(network: nn.Module, model: ModelConfig, output: nn.Linear, generator: 
         start_normal(output, model.output_scale, generator)
     if model.output_bias:
         nn.init.constant_(output.bias, model.output_bias)
+
+
+def _log_prior(label_counts: Sequence[int], power: float) -> torch.Tensor | None:
+    """Logarithms of the labels' shares, times that power.
+
+    In plain numbers: for `log` on a skeleton without memory torch imports its whole compiler.
+    """
+    if not power:
+        return None
+    seen = [max(count, 1) for count in label_counts]
+    return torch.tensor([power * math.log(count / sum(seen)) for count in seen])

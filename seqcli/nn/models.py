@@ -20,7 +20,7 @@ class TextClassifier(nn.Module):
 
     Where there is a `wide` part (a linear layer on hashed n-grams), its logits are added; or, with
     a `wide_share`, both paths are trained by themselves and the answer is the mean of their logits.
-    With a `prior` the answer, not what is trained, is divided by it (logit adjustment after
+    With a `log_prior` the answer, not what is trained, is divided by it (logit adjustment after
     training: Menon et al. 2021); so labels that are rare in training are answered more often.
     """
 
@@ -36,18 +36,17 @@ class TextClassifier(nn.Module):
         head: str,
         wide: Wide | None = None,
         wide_share: float | None = None,
-        prior: Tensor | None = None,
+        log_prior: Tensor | None = None,
         word_dropout: float = 0.0,
         output_dropout: float = 0.0,
     ) -> None:
-        """prior (C,): positive numbers; only their ratios count."""
+        """log_prior (C,): only its differences count."""
         super().__init__()
         self.embedding, self.recurrent = embedding, recurrent
         self.read_out, self.dense, self.wide = read_out, dense, wide
         self.head, self.wide_share = head, wide_share
         self.word_dropout, self.output_dropout = word_dropout, output_dropout
-        shift = None if prior is None else prior.log()
-        self.register_buffer("shift", shift, persistent=False)
+        self.register_buffer("shift", log_prior, persistent=False)
 
     def paths(
         self, ids: Tensor, lengths: Tensor | None, features: Bags | None = None

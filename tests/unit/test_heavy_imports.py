@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -12,7 +14,7 @@ from typer.main import get_command
 from seqcli.cli.app import app
 
 COMMANDS = sorted(getattr(get_command(app), "commands", {}))
-HEAVY = ("matplotlib", "numpy", "pandas", "pyarrow", "torch")
+HEAVY = ("matplotlib", "numpy", "pandas", "pyarrow", "torch", "torch._dynamo")
 # Runs the program, then says on the last line of stderr what was loaded.
 PROBE = f"""
 import json, sys
@@ -78,3 +80,31 @@ def test_completing_a_word_is_light() -> None:
     _, heavy, stdout = run(_SEQCLI_COMPLETE="complete_bash", **words)
     assert heavy == []
     assert "train" in stdout.split()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {},
+        {"prior_power": 0.5, "wide_words": [1, 2], "wide_buckets": 64, "wide_init": "naive-bayes"},
+        {"cell": "gru", "dense": [5], "head": "softmax", "bidirectional": True},
+    ],
+    ids=["plain", "wide", "gru"],
+)
+def test_labeling_loads_torch_without_its_compiler(model: dict[str, Any], tmp_path: Path) -> None:
+    """That is 0.8 s, and some operations on a skeleton without memory import it."""
+    import tiny_models
+
+    path = tiny_models.write_model(tmp_path / "m.pt", model=model)
+    code, heavy, stdout = run("classify", "--model", str(path), "win a prize", "--threads", "1")
+    assert (code, heavy) == (0, ["numpy", "torch"])
+    assert stdout.count("\n") == 1
+
+
+def test_sampling_loads_torch_without_its_compiler(tmp_path: Path) -> None:
+    import tiny_language
+
+    path = tiny_language.write(tmp_path / "m.pt", *tiny_language.tiny())
+    code, heavy, stdout = run("sample", "--model", str(path), "--max-tokens", "3")
+    assert (code, heavy) == (0, ["numpy", "torch"])
+    assert stdout
