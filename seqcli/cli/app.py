@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -43,10 +44,7 @@ class Boundary(TyperGroup):
             code = 0 if isinstance(stop.__context__, BrokenPipeError) else stop.code
         except (Exception, KeyboardInterrupt) as error:
             code = _report(error, debug)
-            if isinstance(error, Ended):  # taking down a broken group of processes can abort
-                sys.stderr.flush()
-                os._exit(code)
-        sys.exit(code if isinstance(code, int) else 0)
+        _leave(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; a reader that has had enough (`| head -1`) is no error."""
@@ -58,6 +56,20 @@ class Boundary(TyperGroup):
             # Python would complain again when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return None
+
+
+def _leave(code: int) -> NoReturn:
+    """End the program; one of several ranks without taking the interpreter down.
+
+    Gloo's threads give back their last tensors when they come to it, and want the interpreter for
+    that: one that is closing down aborts the process (seen in one run of twelve).
+    """
+    if os.environ.get("WORLD_SIZE", "1") in ("", "1"):
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # said before, where it was not the reader's leaving
+            stream.flush()
+    os._exit(code)
 
 
 def _prepare_streams() -> None:

@@ -136,3 +136,20 @@ def test_options_that_mean_nothing_together(
     done = run(f"seqcli train --task spam {options}", tmp_path, shell)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
+
+
+def test_one_of_several_ranks_leaves_the_interpreter_standing(
+    tmp_path: Path, shell: dict[str, str]
+) -> None:
+    """Gloo's threads still want it; they would abort the process while it is taken down."""
+    script = (
+        "import atexit, sys; atexit.register(print, 'taken down'); "
+        "from seqcli.cli.app import app; sys.argv = ['seqcli', 'params', 'lstm', '--input', '3']; "
+        "app()"
+    )
+    line = f'{sys.executable} -c "{script}"'
+    alone = run(line, tmp_path, shell)
+    shared = run(line, tmp_path, shell, WORLD_SIZE="2", RANK="0")
+    assert (alone.returncode, shared.returncode) == (0, 0)
+    assert alone.stdout == f"{shared.stdout}taken down\n"
+    assert "total" in shared.stdout
