@@ -1,6 +1,6 @@
 # A fresh machine needs Python 3.11 or newer and make; everything else lands in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo check format-check lint types test test-slow torture docs format
+.PHONY: help demo check format-check lint types test test-slow torture bench docs format
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -53,9 +53,13 @@ test-slow: .venv/.dev ## the tests marked slow
 torture: .venv/.dev ## faults injected by the hundred: under an hour on two cores
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "torture or not torture" tests/torture
 
+bench: .venv/.dev ## seqcli beside its peers, half an hour; ROWS=ptb,startup for some of it
+	$(BIN)/python benchmarks/bench.py $(ROWS)
+
 docs: .venv/.dev ## write the generated pages of docs/ anew
 	$(BIN)/python docs/generate_cli.py
 	$(BIN)/python docs/generate_settings.py
+	$(BIN)/python benchmarks/report.py
 
 format: .venv/.dev ## put the code into its format
 	$(BIN)/ruff check --fix --select I .

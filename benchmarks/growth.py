@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import os
 import random
 import re
@@ -18,7 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+from rows import OURS, Row, tell
 
 TIMES = (1, 2, 4, 8)
 STEPS = "--max-steps 20 --threads 1 --quiet --json --force --out run.pt"
@@ -28,6 +31,15 @@ COMMANDS = {
     "table": "train --task text --data data.csv --text-column text --label-column label "
     f"{SPLITS} {STEPS}",
 }
+
+
+class Point(NamedTuple):
+    """One size, and what it took."""
+
+    kind: str
+    megabytes: float
+    seconds: float
+    memory: float
 
 
 def sample(name: str) -> list[str]:
@@ -59,9 +71,9 @@ def write_table(path: Path, size: int) -> None:
             written += table.writerow([text, f"label{label}"])
 
 
-def measured(command: str, folder: Path) -> tuple[float, float, float]:
-    """Seconds of processor time, seconds in all, MB of private memory at most."""
-    begun, most = time.monotonic(), 0
+def measured(command: str, folder: Path) -> tuple[float, float]:
+    """Seconds of processor time, MB of private memory at most."""
+    most, before = 0, os.times()
     process = subprocess.Popen(
         [sys.executable, "-m", "seqcli", *command.split()], cwd=folder, stdout=subprocess.DEVNULL
     )
@@ -70,23 +82,21 @@ def measured(command: str, folder: Path) -> tuple[float, float, float]:
         found = re.search(r"RssAnon:\s+(\d+) kB", status.read_text())
         most = max(most, int(found[1]) if found else 0)
         time.sleep(0.02)
-    wall = time.monotonic() - begun
     if process.returncode:
         raise SystemExit(f"{command}: exit {process.returncode}")
     used = os.times()
-    return used.children_user + used.children_system, wall, most / 1024
+    seconds = used.children_user + used.children_system
+    return seconds - before.children_user - before.children_system, most / 1024
 
 
-def main() -> None:
+def measure() -> Iterator[Row]:
+    """Text, then table: a row for each size."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    asked.add_argument("--text", type=float, default=64, help="MB of the smallest text")
-    asked.add_argument("--table", type=float, default=25, help="MB of the smallest table")
+    asked.add_argument("--text", type=float, default=20, help="MB of the smallest text")
+    asked.add_argument("--table", type=float, default=10, help="MB of the smallest table")
     asked.add_argument("--plot", type=Path, help="write a picture of it")
-    given = asked.parse_args()
-    rows: list[dict[str, float | str]] = []
-    print("| data | MB | processor s | s | private memory, MB |")
-    print("|---|---|---|---|---|")
-    before = 0.0
+    given, _ = asked.parse_known_args()
+    found: list[Point] = []
     with tempfile.TemporaryDirectory(dir=".") as name:
         folder = Path(name)
         for kind, write, file in (
@@ -96,32 +106,29 @@ def main() -> None:
             for times in TIMES:
                 megabytes = getattr(given, kind) * times
                 write(folder / file, round(megabytes * 1e6))
-                used, wall, memory = measured(COMMANDS[kind], folder)
-                used, before = used - before, used
-                row = {"data": kind, "MB": megabytes, "cpu": used, "wall": wall, "memory": memory}
-                rows.append(row)
-                print(
-                    f"| {kind} | {megabytes:g} | {used:.0f} | {wall:.0f} | {memory:.0f} |",
-                    flush=True,
-                )
+                point = Point(kind, megabytes, *measured(COMMANDS[kind], folder))
+                found.append(point)
+                name = f"{kind} of {megabytes:g} MB"
+                yield Row(f"train on a {name}", "processor s", {OURS: [point.seconds]}, False)
+                yield Row(f"… private memory, {name}", "MB", {OURS: [point.memory]}, False)
     if given.plot:
-        draw(rows, given.plot)
-    print(json.dumps(rows), file=sys.stderr)
+        draw(found, given.plot)
 
 
-def draw(rows: list[dict[str, float | str]], path: Path) -> None:
+def draw(found: list[Point], path: Path) -> None:
     """Time and memory over size, both from 0."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     panels = figure.subplots(1, 2)
     for panel, key, label in zip(
-        panels, ("cpu", "memory"), ("processor time, s", "private memory, MB"), strict=True
+        panels, ("seconds", "memory"), ("processor time, s", "private memory, MB"), strict=True
     ):
         for kind, mark in (("text", "o-"), ("table", "s-")):
-            own = [row for row in rows if row["data"] == kind]
-            panel.plot([row["MB"] for row in own], [row[key] for row in own], mark, label=kind)
-        top = 1.1 * max(float(row[key]) for row in rows)
+            own = [point for point in found if point.kind == kind]
+            values = [getattr(point, key) for point in own]
+            panel.plot([point.megabytes for point in own], values, mark, label=kind)
+        top = 1.1 * max(getattr(point, key) for point in found)
         panel.set(xlabel="data, MB", ylabel=label, xlim=(0, None), ylim=(0, top))
         panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False)
@@ -129,4 +136,4 @@ def draw(rows: list[dict[str, float | str]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tell(measure)

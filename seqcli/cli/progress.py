@@ -16,7 +16,7 @@ from seqcli.training import Evaluated, Stepped, running
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-REFRESH = 0.1  # seconds between two looks at the running figures
+REFRESH = 0.2  # seconds between two looks at the running figures: one costs Rich a millisecond
 SHORTEST_BAR = 10  # columns
 MARGIN = 4  # beside the bar: a blank, and room for the ^C that a terminal puts after it
 PLAIN_WIDTH = 120

@@ -1,0 +1,185 @@
+"""What a benchmark measures: rows of one figure for each program, taken in turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROUNDS = 5
+OURS = "seqcli"
+REAL = os.environ.get("SEQCLI_DATA")
+SEQCLI = [sys.executable, "-m", "seqcli"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: of seqcli, and of each program it is compared with, a value a round."""
+
+    name: str
+    unit: str
+    values: Mapping[str, Sequence[float]]  # program -> values; the same round at the same place
+    more: bool = True  # is better
+    target: float | None = None  # of the ratio to the first of the others
+    limit: float | None = None  # of seqcli's own figure
+    note: str = ""
+    reference: bool = False  # the others are no programs to choose instead
+    others: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = () if self.reference else self.values
+        others = [name for name in names if not name.startswith(OURS)]
+        object.__setattr__(self, "others", others)
+
+    def ratios(self, other: str) -> list[float]:
+        """Round by round, how many times better seqcli is."""
+        pairs = zip(self.values[OURS], self.values[other], strict=True)
+        return [ours / theirs if self.more else theirs / ours for ours, theirs in pairs]
+
+
+def in_turn(
+    runs: Mapping[str, Callable[[], float]], rounds: int = ROUNDS, *, warm: bool = True
+) -> dict[str, list[float]]:
+    """Every run's figure, round by round; a first round before them warms up."""
+    found: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(rounds + warm):
+        for name, work in runs.items():
+            value = work()
+            if turn >= warm:
+                found[name].append(value)
+    return found
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A whole process: its time, its largest resident memory, its output."""
+
+    seconds: float
+    megabytes: float
+    output: str
+
+
+def run(command: Sequence[object], folder: Path | str = ".") -> Ran:
+    """Run it to its end; SystemExit with its last words where it fails."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+        )
+        most = 0.0
+        while process.poll() is None:
+            most = max(most, peak(process.pid))
+            time.sleep(0.005)
+        taken = time.perf_counter() - begun
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode("utf-8", "replace"))
+    if process.returncode:
+        raise SystemExit(f"{command}: exit {process.returncode}\n{texts[1][-2000:]}")
+    return Ran(taken, most, texts[0])
+
+
+class Worker:
+    """A process that does its work whenever it is asked, and answers with a number.
+
+    So every program has a memory, an allocator and threads of its own, and waits while others work.
+    """
+
+    def __init__(self, command: Sequence[object], folder: Path | str = ".") -> None:
+        self.words = tempfile.TemporaryFile("w+")  # noqa: SIM115 (as long as the process)
+        self.process = subprocess.Popen(
+            [str(word) for word in command],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.words,
+            text=True,
+        )
+
+    def ask(self) -> float:
+        """Have it done once more."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            self.words.seek(0)
+            raise SystemExit(f"{self.process.args}: ended\n{self.words.read()[-2000:]}")
+        return float(answer)
+
+    def end(self) -> float:
+        """Stop it; MB that it had resident at most."""
+        most = peak(self.process.pid)
+        self.process.kill()
+        self.process.communicate()
+        return most
+
+
+def answer(work: Callable[[], object]) -> None:
+    """The worker's side: the seconds that the work takes, for each line that comes."""
+    for _ in sys.stdin:
+        print(seconds(work), flush=True)
+
+
+def peak(pid: int | str = "self") -> float:
+    """MB that the process had resident at most so far."""
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    except OSError:  # just gone
+        return 0.0
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def table(row: Row) -> str:
+    """A row as lines of text: medians, spread, and the ratio to each of the others."""
+    lines = [f"{row.name}, {row.unit}" + (f"  ({row.note})" if row.note else "")]
+    for name, values in row.values.items():
+        line = f"  {name:34} {figure(statistics.median(values)):>9}"
+        if len(values) > 1:
+            line += f"  ({figure(min(values))} to {figure(max(values))})"
+        if name in row.others and OURS in row.values:
+            line += f"  ratio {statistics.median(row.ratios(name)):.2f}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def figure(value: float) -> str:
+    """Three digits that count, or all of a large number's."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def tell(measure: Callable[[], Iterator[Row]]) -> None:
+    """Run a file of rows as a script: text on stderr as they come; with --json, JSON on stdout."""
+    for row in measure():
+        print(table(row), file=sys.stderr, flush=True)
+        if "--json" in sys.argv:
+            plain: dict[str, Any] = asdict(row)
+            del plain["others"]
+            print(json.dumps(plain), flush=True)
+
+
+def skip(name: str, why: str) -> None:
+    """A line for what cannot be measured here."""
+    print(f"skipped: {name}: {why}", file=sys.stderr, flush=True)
