@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from seqcli.errors import lookup
 from seqcli.nn.cells import CELLS, GRU, LSTM, RNN, Cell, State
+from seqcli.nn.sequence import LSTMSequence, trained_here
 
 MERGES = ("concat", "sum", "mul", "ave", "none")
 
@@ -105,6 +106,10 @@ class Direction(nn.Module):
 
     def _sequence(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         cell = self.cell
+        if isinstance(cell, LSTM) and trained_here(cell.hidden, x):
+            parts = (*state, cell.weight_ih, cell.weight_hh, cell.bias)
+            outputs, h, c = LSTMSequence.apply(x, *parts)  # type: ignore[no-untyped-call]
+            return outputs, (h, c)
         weights: list[Tensor] = [cell.weight_ih, cell.weight_hh]
         if cell.bias is not None:
             weights += [cell.bias, self.zeros if cell.bias_hh is None else cell.bias_hh]

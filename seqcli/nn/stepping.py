@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from seqcli.nn.cells import LSTM, Cell, State
 from seqcli.nn.models import LanguageModel
+from seqcli.nn.packed import packed
 from seqcli.nn.recurrent import Direction
 
 LARGE = 12_000_000  # multiply-adds of a step from which bfloat16 pays: below, it is all overhead
@@ -24,23 +25,15 @@ class Product:
     """x -> x W^T + b, for few rows at a time."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, half: bool) -> None:
-        self.weight, self.bias = weight, bias
-        self.packed: Tensor | None = None
-        if half:
-            self.weight = weight.bfloat16()
-            if weight.device.type == "cpu":  # else oneDNN lays it out at every call
-                self.packed = torch.ops.mkldnn._reorder_linear_weight(self.weight, 1)
+        self.weight = weight.bfloat16() if half else weight
+        self.bias = bias
+        self.run = packed(self.weight) if half else None
 
     def __call__(self, x: Tensor) -> Tensor:
         """(B, E) -> (B, H), in memory of its own."""
-        if self.weight.dtype == torch.float32:
+        if self.run is None:
             return F.linear(x, self.weight, self.bias)
-        x = x.bfloat16()
-        if self.packed is None:
-            y = F.linear(x, self.weight).float()
-        else:
-            run = torch.ops.mkldnn._linear_pointwise
-            y = run(x, self.packed, None, "none", [], "").float()
+        y = self.run(x.bfloat16()).float()
         return y if self.bias is None else y.add_(self.bias)  # bfloat16 would round the sum
 
 
