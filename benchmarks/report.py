@@ -16,6 +16,7 @@ RESULTS, PAGE, PLOT = HERE / "results.json", HERE / "results.md", HERE / "result
 README = HERE.parent / "README.md"
 MARKED = re.compile(r"(?<=<!-- bench -->\n).*?(?=<!-- /bench -->)", re.S)
 SHORT = ("ptb", "imdb", "trained", "classify", "sampling", "startup")
+DETAILS = ("memory", "file", "macro-F1", "warm")
 HEAD = """\
 <!-- Written by benchmarks/report.py out of results.json; a test compares the two. -->
 
@@ -79,7 +80,9 @@ def page(results: dict[str, Any]) -> str:
 def summary(results: dict[str, Any]) -> str:
     """The README's part."""
     found = [row for name in SHORT if name in results for row in rows(results[name])]
-    return f"\n{table(found)}\n"
+    short = [row for row in found if not any(word in row.name for word in DETAILS)]
+    machines = "; ".join({group["machine"]: "" for group in results.values()})
+    return f"\n{machines}:\n\n{table(short)}\n"
 
 
 def plot(results: dict[str, Any], path: Path = PLOT) -> None:

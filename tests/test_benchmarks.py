@@ -1,0 +1,91 @@
+"""The benchmarks' own code: ratios, tables, pages that agree with what was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def importable() -> Iterator[None]:
+    sys.path.insert(0, str(HERE))
+    yield
+    sys.path.remove(str(HERE))
+
+
+def test_ratios_are_of_one_round_and_above_one_where_seqcli_is_ahead() -> None:
+    from rows import Row
+
+    values = {"seqcli": [20.0, 30.0], "seqcli, other": [1.0, 1.0], "peer": [10.0, 10.0]}
+    more, less = Row("a", "words/s", values), Row("a", "s", values, more=False)
+    assert more.others == ["peer"]
+    assert more.ratios("peer") == [2.0, 3.0]
+    assert less.ratios("peer") == [0.5, pytest.approx(1 / 3)]
+    assert Row("a", "s", values, reference=True).others == []
+
+
+def test_a_row_becomes_a_line_for_each_program() -> None:
+    from report import lines
+    from rows import Row
+
+    row = Row("speed", "words/s", {"seqcli": [2e4, 3e4], "a": [1e4, 1e4], "b": [1.0, 2.0]}, target=2)
+    assert list(lines(row)) == [
+        "| speed, words/s | 25,000 (20,000–30,000) | a | 10,000 | 2.5 (2–3) | 2 × |",
+        "| | | b | 1.5 (1–2) | 17,500 (15,000–20,000) |  |",
+    ]
+    alone = Row("display", "%", {"seqcli": [0.5]}, more=False, limit=1.0)
+    assert list(lines(alone)) == ["| display, % | 0.5 | | | | ≤ 1 % |"]
+
+
+def test_a_process_is_measured_and_its_failure_told() -> None:
+    from rows import run
+
+    ran = run([sys.executable, "-c", "x = bytearray(50 << 20); print(len(x))"])
+    assert ran.output.strip() == str(50 << 20)
+    assert ran.megabytes > 50
+    with pytest.raises(SystemExit, match="exit 3\nwhy"):
+        run([sys.executable, "-c", "import sys; print('why', file=sys.stderr); sys.exit(3)"])
+
+
+def test_a_worker_answers_when_asked_and_says_why_it_ended() -> None:
+    from rows import Worker
+
+    code = f"import sys; sys.path.insert(0, {str(HERE)!r}); import rows; rows.answer(lambda: None)"
+    worker = Worker([sys.executable, "-c", code])
+    assert 0 <= worker.ask() < 1
+    assert worker.end() > 1
+    broken = Worker([sys.executable, "-c", "raise SystemExit('no data')"])
+    with pytest.raises(SystemExit, match="no data"):
+        broken.ask()
+
+
+def test_rows_that_do_not_exist_are_named(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, HERE / "bench.py", "ptb,sampel"],
+        env={**os.environ, "SEQCLI_PEERS": str(tmp_path / "none")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "no rows sampel; there are: ptb, imdb" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_pages_are_what_was_measured() -> None:
+    import report
+
+    results = json.loads(report.RESULTS.read_text("utf-8"))
+    assert report.PAGE.read_text("utf-8") == report.page(results), "`make docs` writes it anew"
+    (found,) = report.MARKED.findall(report.README.read_text("utf-8"))
+    assert found == report.summary(results), "`make docs` writes it anew"
+    assert report.PLOT.exists()
+    assert all(Path(HERE, f"{name}.py").exists() for name in results)
