@@ -41,8 +41,10 @@ class Row:
         object.__setattr__(self, "others", others)
 
     def ratios(self, other: str) -> list[float]:
-        """Round by round, how many times better seqcli is."""
+        """Round by round, how many times better seqcli is; of shares that are right, the errors."""
         pairs = zip(self.values[OURS], self.values[other], strict=True)
+        if self.unit == "share":
+            return [(1 - theirs) / (1 - ours) for ours, theirs in pairs]
         return [ours / theirs if self.more else theirs / ours for ours, theirs in pairs]
 
 
@@ -126,14 +128,19 @@ class Worker:
         answer = self.process.stdout.readline()
         if not answer:
             self.words.seek(0)
-            raise SystemExit(f"{self.process.args}: ended\n{self.words.read()[-2000:]}")
+            last = self.words.read()[-2000:]
+            self.end()
+            raise SystemExit(f"{self.process.args}: ended\n{last}")
         return float(answer)
 
     def end(self) -> float:
         """Stop it; MB that it had resident at most."""
         most = peak(self.process.pid)
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.words):
+            if stream:
+                stream.close()
         return most
 
 

@@ -27,7 +27,17 @@ TASKS = {"spam": "spam", "names": "surnames", "imdb": "film reviews"}
 
 def commands(task: str) -> dict[str, list[str]]:
     """What is run in a folder of train and test lines, by program."""
-    train = ["train", "--task", task, "--data", str(data.place(task)), "--quiet", "--json"]
+    train = [
+        "train",
+        "--task",
+        task,
+        "--data",
+        str(data.place(task)),
+        "--seed",
+        "1",
+        "--quiet",
+        "--json",
+    ]
     found = {OURS: [*SEQCLI, *train, "--out", "model.pt"]}
     if task == "imdb":
         found[PRESET] = [*SEQCLI, *train, "--preset", "lstm", "--out", "lstm.pt"]

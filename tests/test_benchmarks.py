@@ -30,13 +30,17 @@ def test_ratios_are_of_one_round_and_above_one_where_seqcli_is_ahead() -> None:
     assert more.ratios("peer") == [2.0, 3.0]
     assert less.ratios("peer") == [0.5, pytest.approx(1 / 3)]
     assert Row("a", "s", values, reference=True).others == []
+    errors = Row("a", "share", {"seqcli": [0.9], "peer": [0.8]}).ratios("peer")
+    assert errors == [pytest.approx(2)]
 
 
 def test_a_row_becomes_a_line_for_each_program() -> None:
     from report import lines
     from rows import Row
 
-    row = Row("speed", "words/s", {"seqcli": [2e4, 3e4], "a": [1e4, 1e4], "b": [1.0, 2.0]}, target=2)
+    row = Row(
+        "speed", "words/s", {"seqcli": [2e4, 3e4], "a": [1e4, 1e4], "b": [1.0, 2.0]}, target=2
+    )
     assert list(lines(row)) == [
         "| speed, words/s | 25,000 (20,000–30,000) | a | 10,000 | 2.5 (2–3) | 2 × |",
         "| | | b | 1.5 (1–2) | 17,500 (15,000–20,000) |  |",
