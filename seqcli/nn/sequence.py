@@ -104,8 +104,9 @@ def _factors(gates: Tensor, cells: Tensor, squashed: Tensor) -> tuple[Tensor, Te
     """Some steps' (T, B, 4, H) of what dc (for o: dh) is multiplied by, and (T, B, H) dc by dh."""
     i, f, g, o = gates.view(*gates.shape[:2], 4, -1).unbind(2)
     factors = torch.empty_like(gates).view(*gates.shape[:2], 4, -1)
-    torch.mul(g, i - i * i, out=factors[:, :, 0])
-    torch.mul(cells, f - f * f, out=factors[:, :, 1])
-    torch.mul(i, 1 - g * g, out=factors[:, :, 2])
-    torch.mul(squashed, o - o * o, out=factors[:, :, 3])
-    return factors, o * (1 - squashed * squashed)
+    sigmoid, tanh = torch.ops.aten.sigmoid_backward.grad_input, torch.ops.aten.tanh_backward
+    sigmoid(g, i, grad_input=factors[:, :, 0])  # g i (1 - i) in one pass
+    sigmoid(cells, f, grad_input=factors[:, :, 1])
+    tanh.grad_input(i, g, grad_input=factors[:, :, 2])  # i (1 - g^2)
+    sigmoid(squashed, o, grad_input=factors[:, :, 3])
+    return factors, tanh(o, squashed)
