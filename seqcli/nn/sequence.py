@@ -87,8 +87,9 @@ class LSTMSequence(torch.autograd.Function):
             for t in range(part.stop - 1, part.start - 1, -1):
                 place = t - part.start
                 dc = torch.addcmul(dc, dh, through[place])
-                torch.mul(factors[place, :, :3], dc[:, None], out=d_gates[t, :, :3])
-                torch.mul(factors[place, :, 3], dh, out=d_gates[t, :, 3])
+                factors[place, :, :3].mul_(dc[:, None])
+                factors[place, :, 3].mul_(dh)
+                d_gates[t] = factors[place]
                 dc = dc * gates[t, :, width // 4 : width // 2]
                 dh = recurrent(d_gates[t].view(batch, width)).float()
                 if t:
