@@ -14,7 +14,7 @@ from itertools import pairwise
 import ptb
 import sampling
 import torch
-from rows import OURS, ROUNDS, Row, in_turn, seconds, tell
+from rows import OURS, ROUNDS, Row, afresh, in_turn, seconds, tell
 
 from seqcli.config import Config
 from seqcli.device import choose_precision, keep_freed_memory, set_threads
@@ -54,13 +54,11 @@ def update(preset: str, products: float, copies: float) -> Row:
     """Milliseconds of an update, and its floors."""
     config = resolve("ptb", preset).config
     updates, _ = ptb.PRESETS[preset]
-    worker = ptb.workers(preset, updates)[OURS]
-    taken = in_turn({OURS: lambda: worker.ask() / updates * 1e3})[OURS]
-    worker.end()
+    taken, _ = afresh({OURS: ptb.commands(preset, updates)[OURS]})
     weights = sum(rows * columns for rows, columns in matrices(config))
     tokens = config.train.batch_size * config.train.steps
     values = {
-        OURS: taken,
+        OURS: [value / updates * 1e3 for value in taken[OURS]],
         "matrix products at the measured rate": [3e3 * weights * tokens / products] * ROUNDS,
         "one pass over weights and gradients": [16e3 * weights / copies] * ROUNDS,
     }
@@ -69,7 +67,7 @@ def update(preset: str, products: float, copies: float) -> Row:
 
 def token(preset: str) -> Row:
     """Milliseconds of one text's next word, and of its products alone."""
-    ours, _ = sampling.runs(preset, TOKENS)
+    write = sampling.seqcli_writes(preset, TOKENS, 1)
     products = [
         Product(torch.randn(rows, columns), None, preset == "medium")
         for rows, columns in matrices(resolve("ptb", preset).config)
@@ -83,7 +81,7 @@ def token(preset: str) -> Row:
                 product(x)
 
     runs = {
-        OURS: lambda: 1e3 / ours[1](),
+        OURS: lambda: seconds(write) / TOKENS * 1e3,
         "its products alone": lambda: seconds(alone) / TOKENS * 1e3,
     }
     name = f"floor of sampling a word, PTB {preset}"

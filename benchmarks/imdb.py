@@ -2,7 +2,7 @@
 
 128 rows of 80 words from a vocabulary of 10,000, embedding 100, two layers of 64, dense 64,
 dropout, RMSprop, all of them trained; float32 but for seqcli's LSTM, which chooses bfloat16. Each
-runs in a process of its own, with all cores, and waits while the others train.
+runs in processes of its own, one a round, with all cores, and waits while the others train.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import peers
 import torch
-from rows import OURS, Row, Worker, answer, in_turn, skip, tell
+from rows import OURS, Row, afresh, answer, rates, skip, tell
 from torch import nn
 from torch.nn import functional as F
 
@@ -111,18 +110,11 @@ def measure() -> Iterator[Row]:
         else:
             skip(KERAS, "not installed")
         commands[TEXTBOOK] = [sys.executable, __file__, "--work", TEXTBOOK, cell]
-        asked = {name: Worker(command) for name, command in commands.items()}
-        runs = {name: partial(speed, worker) for name, worker in asked.items()}
+        taken, _ = afresh(commands)
         name = f"training IMDB's {cell.upper()} (64 × 2, {BATCH} × {TIME})"
         target = target if KERAS in commands else 0
-        yield Row(name, "sequences/s", in_turn(runs), target=target or None)
-        for worker in asked.values():
-            worker.end()
-
-
-def speed(worker: Worker) -> float:
-    """Sequences a second."""
-    return BATCH * UPDATES / worker.ask()
+        speed = rates(BATCH * UPDATES, taken)
+        yield Row(name, "sequences/s", speed, target=target or None)
 
 
 if __name__ == "__main__":

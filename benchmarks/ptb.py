@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rows import OURS, REAL, ROUNDS, Row, Worker, answer, tell
+from rows import OURS, REAL, Row, afresh, answer, rates, tell
 from torch import nn
 from torch.nn import functional as F
 
@@ -88,11 +88,10 @@ def program(name: str, config: Config, vocabulary: int, ids: np.ndarray) -> Iter
     return seqcli_steps(config, vocabulary, text, runtime)
 
 
-def workers(preset: str, *sizes: int) -> dict[str, Worker]:
-    """A process for each program; each trains so many updates whenever it is asked."""
+def commands(preset: str, *sizes: int) -> dict[str, list[object]]:
+    """A worker for each program; each trains so many updates whenever it is asked."""
     return {
-        name: Worker([sys.executable, HERE, "--work", name, preset, *sizes])
-        for name in (OURS, TEXTBOOK)
+        name: [sys.executable, HERE, "--work", name, preset, *sizes] for name in (OURS, TEXTBOOK)
     }
 
 
@@ -120,31 +119,14 @@ def zipf(vocabulary: int) -> np.ndarray:
     return draw.choice(vocabulary, 200_000, p=ranks / ranks.sum()).astype(np.int32)
 
 
-def speeds(words: int, preset: str, *sizes: int, rounds: int = ROUNDS) -> tuple[dict, dict]:
-    """Words a second of each program, and MB at most; every round has processes of its own.
-
-    Where the allocator puts a process's memory makes it up to 20 % faster or slower for its life.
-    """
-    speed: dict[str, list[float]] = {OURS: [], TEXTBOOK: []}
-    memory: dict[str, list[float]] = {OURS: [], TEXTBOOK: []}
-    for _ in range(rounds):
-        asked = workers(preset, *sizes)
-        for worker in asked.values():
-            worker.ask()  # warms up
-        for name, worker in asked.items():
-            speed[name].append(words / worker.ask())
-            memory[name].append(worker.end())
-    return speed, memory
-
-
 def measure() -> Iterator[Row]:
     """Small and medium: words a second, and memory."""
     for preset, (updates, target) in PRESETS.items():
         config = resolve("ptb", preset).config
         name = f"PTB {preset} (LSTM {config.model.sizes[0]} × {len(config.model.sizes)})"
         words = config.train.batch_size * config.train.steps * updates
-        speed, memory = speeds(words, preset, updates)
-        yield Row(f"training {name}", "words/s", speed, target=target)
+        taken, memory = afresh(commands(preset, updates))
+        yield Row(f"training {name}", "words/s", rates(words, taken), target=target)
         yield Row(f"peak memory of training {name}", "MB", memory, more=False)
 
 

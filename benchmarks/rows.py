@@ -144,6 +144,30 @@ class Worker:
         return most
 
 
+def afresh(
+    commands: Mapping[str, Sequence[object]], rounds: int = ROUNDS
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds that each worker takes, in turn, and MB at most; new processes for every round.
+
+    Where the allocator puts a process's memory makes it up to 20 % faster or slower for its life.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in commands}
+    memory: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        workers = {name: Worker(command) for name, command in commands.items()}
+        for worker in workers.values():
+            worker.ask()  # warms up
+        for name, worker in workers.items():
+            taken[name].append(worker.ask())
+            memory[name].append(worker.end())
+    return taken, memory
+
+
+def rates(amount: float, taken: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """So much a second, of each program's seconds."""
+    return {name: [amount / value for value in values] for name, values in taken.items()}
+
+
 def answer(work: Callable[[], object]) -> None:
     """The worker's side: the seconds that the work takes, for each line that comes."""
     for _ in sys.stdin:

@@ -1,17 +1,18 @@
-"""Tokens a second of seqcli's sampling beside the textbook loop, in turn, in one process.
+"""Tokens a second of seqcli's sampling beside the textbook loop, in turn.
 
 The textbook loop: nn.Embedding, nn.LSTM, nn.Linear, log_softmax, exp, torch.multinomial,
 one text, float32, an unknown word drawn again.
 Same sizes (PTB, 10,000 words), same threads, random weights. seqcli draws one text, then 64, in the
-precision that `seqcli sample` chooses.
+precision that `seqcli sample` chooses. New processes for every round.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 
 import torch
-from rows import OURS, Row, in_turn, seconds, tell
+from rows import OURS, Row, afresh, answer, rates, tell
 from torch import nn
 
 from seqcli.device import choose_precision, keep_freed_memory, set_threads
@@ -24,7 +25,7 @@ from seqcli.taskfile import resolve
 VOCABULARY, TEXTS, UNKNOWN = 10_000, 64, 0
 TEXTBOOK = "textbook loop, one text"
 TARGETS = {1: 3.0, TEXTS: 40.0}
-ROUNDS = 9  # a short row on a noisy machine
+TOKENS = {"small": 400, "medium": 200}
 
 
 class Textbook(nn.Module):
@@ -48,36 +49,48 @@ class Textbook(nn.Module):
             token.fill_(word.item())
 
 
-def runs(preset: str, tokens: int) -> tuple[dict[int, Callable[[], float]], Callable[[], float]]:
-    """Tokens a second of seqcli by how many texts at once, and of the textbook loop."""
+def seqcli_writes(preset: str, tokens: int, count: int) -> Callable[[], object]:
+    """Writes so many texts of so many tokens, as `seqcli sample` sets itself up."""
+    keep_freed_memory()
     model = resolve("ptb", preset).config.model
-    textbook = Textbook(model.sizes[0], len(model.sizes)).eval()
     network = networks.language_model(model, VOCABULARY, torch.Generator().manual_seed(1)).eval()
     options, specials = Options(max_tokens=tokens), Specials(UNKNOWN, None)
+    half = choose_precision("auto", torch.device("cpu"), bfloat16_pays(network, count)) == "bf16"
+    return lambda: list(generate(network, [1], specials, options, seed=1, count=count, half=half))
 
-    def ours(count: int) -> float:
-        half = choose_precision("auto", torch.device("cpu"), bfloat16_pays(network, count))
-        write = generate(network, [1], specials, options, seed=1, count=count, half=half == "bf16")
-        return tokens * count / seconds(lambda: list(write))
 
-    return (
-        {count: lambda count=count: ours(count) for count in TARGETS},
-        lambda: tokens / seconds(lambda: textbook.write(tokens)),
-    )
+def textbook_writes(preset: str, tokens: int) -> Callable[[], object]:
+    """Writes one text of so many tokens."""
+    model = resolve("ptb", preset).config.model
+    textbook = Textbook(model.sizes[0], len(model.sizes)).eval()
+    return lambda: textbook.write(tokens)
+
+
+def work(program: str, preset: str, tokens: str, count: str) -> None:
+    """In the worker."""
+    set_threads(None)
+    if program == OURS:
+        answer(seqcli_writes(preset, int(tokens), int(count)))
+    else:
+        answer(textbook_writes(preset, int(tokens)))
 
 
 def measure() -> Iterator[Row]:
     """Networks of PTB small and medium."""
-    keep_freed_memory()  # as `seqcli sample` does; helps the textbook loop too
-    threads = set_threads(None)
-    for preset, tokens in (("small", 200), ("medium", 100)):
-        ours, textbook = runs(preset, tokens)
-        found = in_turn({**{str(count): run for count, run in ours.items()}, "": textbook}, ROUNDS)
+    for preset, tokens in TOKENS.items():
         for count, target in TARGETS.items():
-            values = {OURS: found[str(count)], TEXTBOOK: found[""]}
-            name = f"sampling PTB {preset}, {count} at once"
-            yield Row(name, "words/s", values, target=target, note=f"{threads} threads")
+            commands = {
+                name: [sys.executable, __file__, "--work", name, preset, tokens, count]
+                for name in (OURS, TEXTBOOK)
+            }
+            taken, _ = afresh(commands)
+            speed = rates(tokens, taken)
+            speed[OURS] = [value * count for value in speed[OURS]]
+            yield Row(f"sampling PTB {preset}, {count} at once", "words/s", speed, target=target)
 
 
 if __name__ == "__main__":
-    tell(measure)
+    if sys.argv[1:2] == ["--work"]:
+        work(*sys.argv[2:])
+    else:
+        tell(measure)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ptb import speeds
-from rows import Row, tell
+from ptb import commands
+from rows import Row, afresh, rates, tell
 
 HIDDEN = (128, 256, 512, 1024)
 VOCABULARIES = (10_000, 20_000, 50_000, 100_000)
@@ -21,9 +21,8 @@ WINDOW = 20 * 20  # words of an update
 def point(name: str, hidden: int, vocabulary: int) -> Iterator[Row]:
     """Speed and memory of one size, in rounds of about half a second."""
     updates = min(40, max(2, 400_000_000 // (hidden * (vocabulary + 16 * hidden))))
-    sizes = (updates, hidden, vocabulary)
-    speed, memory = speeds(WINDOW * updates, "small", *sizes, rounds=ROUNDS)
-    yield Row(f"training, {name}", "words/s", speed)
+    taken, memory = afresh(commands("small", updates, hidden, vocabulary), ROUNDS)
+    yield Row(f"training, {name}", "words/s", rates(WINDOW * updates, taken))
     yield Row(f"peak memory of training, {name}", "MB", memory, more=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,9 +111,8 @@ def draw(logits: Tensor, numbers: Numbers) -> Ids:
 
 def _own(logits: Tensor, numbers: Numbers) -> tuple[Ids, Numbers, Numbers]:
     """`choose` from the model's own distribution: one pass of exp serves all."""
-    with np.errstate(invalid="ignore"):
-        ids, weights, totals = _found(logits.exp(), numbers)
-    if np.isfinite(totals).all() and totals.min() > LOWEST:
+    ids, weights, totals = _found(logits.exp(), numbers)
+    if all(LOWEST < total < math.inf for total in totals.tolist()):
         return ids, np.log(weights), np.log(totals)
     most = logits.amax(1, keepdim=True)  # out of float32's range: rare, so not done first
     ids, weights, totals = _found((logits - most).exp_(), numbers)
@@ -133,14 +133,20 @@ def _found_by_rows(weights: Tensor, numbers: Numbers) -> tuple[Ids, Numbers, Num
 
     Half of a step of one text is such operations; each costs three times what it does alone.
     """
-    sums = weights.cumsum(1).cpu().numpy()
-    totals = sums[:, -1]
-    targets = np.minimum(numbers.astype(np.float32) * totals, np.nextafter(totals, 0))
-    ids = np.array([row.searchsorted(t, "right") for row, t in zip(sums, targets, strict=True)])
-    ids = np.minimum(ids, sums.shape[1] - 1)  # of sums that are not finite
-    return ids, weights.cpu().numpy()[np.arange(len(ids)), ids], totals
+    sums, each = weights.cumsum(1).cpu().numpy(), weights.cpu().numpy()
+    ids = [_place(row, number) for row, number in zip(sums, numbers.tolist(), strict=True)]
+    taken = [row[place] for row, place in zip(each, ids, strict=True)]
+    return np.array(ids), np.array(taken), sums[:, -1]
 
 
+def _place(sums: NDArray[np.float32], number: float) -> int:
+    """Where running sums (V,) first exceed `number` of their end, or else where they reach it."""
+    total = sums[-1].item()
+    place = int(sums.searchsorted(np.float32(number * total), "right"))
+    return place if place < len(sums) else int(sums.searchsorted(np.float32(total)))
+
+
+@np.errstate(invalid="ignore")  # sums may be infinite
 def _found_by_blocks(weights: Tensor, numbers: Numbers) -> tuple[Ids, Numbers, Numbers]:
     """Many rows: in two stages, a block, then a token in it.
 

@@ -66,15 +66,16 @@ def generate(
         first, state = _read(model, prompt, poll)
         stepper = Stepper(model, half=half, without=specials.unknown)
     for start in range(0, count, TOGETHER):
-        rows = range(start, min(start + TOGETHER, count))
-        streams = [np.random.default_rng([seed, row]) for row in rows]
+        texts = [
+            _Text(np.random.default_rng([seed, row]), specials.end, options.lines, tell)
+            for row in range(start, min(start + TOGETHER, count))
+        ]
         with torch.inference_mode():
-            spread = tuple(tuple(part.repeat(len(rows), 1) for part in layer) for layer in state)
-            outputs = first.repeat(len(rows), 1)
-            drawn = _together(
-                stepper, outputs, spread, streams, prompt, specials, options, poll, tell
-            )
-        yield from drawn  # outside of inference mode, which would hold for the caller too
+            spread = tuple(tuple(part.repeat(len(texts), 1) for part in layer) for layer in state)
+            outputs = first.repeat(len(texts), 1)
+            _together(stepper, outputs, spread, texts, prompt, options, poll)
+        for text in texts:  # outside of inference mode, which would hold for the caller too
+            yield text.drawn()
 
 
 def _read(
@@ -93,50 +94,51 @@ def _together(
     stepper: Stepper,
     outputs: Tensor,
     state: tuple[State, ...],
-    streams: list[np.random.Generator],
+    texts: list[_Text],
     prompt: list[int],
-    specials: Specials,
     options: Options,
     poll: Callable[[], None],
-    tell: Callable[[int], None] | None,
-) -> list[Drawn]:
-    """Draw len(streams) texts side by side; those that end leave the batch."""
-    texts = [_Text(specials.end, options.lines, tell) for _ in streams]
-    active = np.arange(len(texts))
+) -> None:
+    """Draw the texts side by side; those that end leave the batch."""
     seen = None
     for step in range(options.max_tokens):
         poll()
         if step % AHEAD == 0:
-            numbers = np.stack([stream.random(AHEAD) for stream in streams])
+            numbers = np.stack([text.stream.random(AHEAD) for text in texts])
         logits = stepper.logits(outputs)
         if seen is None and options.repetition_penalty != 1.0:
             seen = _seen(logits, prompt)
-        ids, chosen, scale = choose(logits, seen, options, numbers[active, step % AHEAD])
+        ids, chosen, scale = choose(logits, seen, options, numbers[:, step % AHEAD])
         read = torch.from_numpy(ids).to(logits.device)
         if stepper.half:
             chosen = stepper.logit(outputs, read).cpu().numpy()
         logprobs = chosen - scale
-        for row, token, logprob in zip(active, ids.tolist(), logprobs.tolist(), strict=True):
-            texts[row].add(token, logprob)
-        going = [place for place, row in enumerate(active) if not texts[row].ended]
+        for text, token, logprob in zip(texts, ids.tolist(), logprobs.tolist(), strict=True):
+            text.add(token, logprob)
+        going = [place for place, text in enumerate(texts) if not text.ended]
         if not going or step + 1 == options.max_tokens:
             break
         if seen is not None:
             seen.scatter_(1, read[:, None], True)
-        if len(going) < len(active):
+        if len(going) < len(texts):
             keep = torch.tensor(going, device=logits.device)
-            active, read = active[going], read[keep]
+            texts, numbers, read = [texts[place] for place in going], numbers[going], read[keep]
             state = tuple(tuple(part[keep] for part in layer) for layer in state)
             seen = None if seen is None else seen[keep]
         outputs, state = stepper.advance(read, state)
-    return [text.drawn() for text in texts]
 
 
 class _Text:
-    """A text under way."""
+    """A text under way, and where its random numbers come from."""
 
-    def __init__(self, end: int | None, lines: int, tell: Callable[[int], None] | None) -> None:
-        self.end, self.lines, self.tell = end, lines, tell
+    def __init__(
+        self,
+        stream: np.random.Generator,
+        end: int | None,
+        lines: int,
+        tell: Callable[[int], None] | None,
+    ) -> None:
+        self.stream, self.end, self.lines, self.tell = stream, end, lines, tell
         self.ids: list[int] = []
         self.logprob = 0.0
         self.ended = False

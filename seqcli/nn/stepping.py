@@ -39,10 +39,6 @@ class Product:
 
 def _lstm(cell: LSTM, half: bool) -> Callable[[Tensor, State], State]:
     """The step of a plain LSTM with one product: (B, E), (h, c) -> (h, c)."""
-    if not half:
-        zeros = None if cell.bias is None else torch.zeros_like(cell.bias)
-        weights = cell.weight_ih, cell.weight_hh, cell.bias, zeros
-        return lambda x, state: torch._VF.lstm_cell(x, state, *weights)
     joined = torch.cat([cell.weight_ih, cell.weight_hh], 1)  # (4 H, E + H)
     product = Product(joined, cell.bias, half)
 
@@ -79,7 +75,7 @@ class Stepper:
 
     def advance(self, ids: Tensor, state: tuple[State, ...]) -> tuple[Tensor, tuple[State, ...]]:
         """Read ids (B,) -> the stack's outputs (B, H), and the state."""
-        x = self.embedding(ids)
+        x = self.embedding.weight.index_select(0, ids)  # without the module's own cost
         states = []
         for step, old in zip(self.steps, state, strict=True):
             new = step(x, old)
@@ -93,8 +89,9 @@ class Stepper:
 
     def logit(self, outputs: Tensor, ids: Tensor) -> Tensor:
         """(B, H), ids (B,) -> the logits of these alone (B,), always in float32."""
-        weight, bias = self.output.weight[ids], self.output.bias[ids]
-        return (outputs * weight).sum(1).add_(bias)
+        weight = self.output.weight.index_select(0, ids)
+        products: Tensor = torch.linalg.vecdot(outputs, weight)
+        return products.add_(self.output.bias.index_select(0, ids))
 
 
 def bfloat16_pays(model: LanguageModel, rows: int) -> bool:
