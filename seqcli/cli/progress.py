@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from seqcli.cli.console import err, safe, say
+from seqcli.cli.crowding import Crowding
 from seqcli.cli.report import duration, figures_text, finish_lines, short_text, start_lines
 from seqcli.resume import RolledBack
 from seqcli.run import Finished, Job, RunEvent, Started
@@ -75,6 +76,7 @@ class Display:
             say(line)
         self.state, self.kind = event.state, event.prepared.kind
         self.begun = self.told = time.monotonic()
+        self.crowding = Crowding(event.runtime.threads, self.begun)
         self.units = self.state.units
         self.progress: float | None = None
         if sys.stderr.isatty():
@@ -95,6 +97,8 @@ class Display:
     def _step(self, event: Stepped, now: float) -> None:
         if self.progress is None:
             self.progress = event.progress
+        if hint := self.crowding.hint(now):
+            self._line(hint)
         if self.bar is not None:
             width = self.bar.console.width - MARGIN
             text = self._text(event, now, width - SHORTEST_BAR)
