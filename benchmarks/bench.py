@@ -27,7 +27,7 @@ from rows import REAL
 HERE = Path(__file__).parent
 GROUPS = (
     *("ptb", "imdb", "trained", "classify", "sampling", "startup"),
-    *("display", "scaling", "growth", "floors"),
+    *("display", "crowded", "scaling", "growth", "floors"),
 )
 
 

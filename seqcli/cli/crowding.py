@@ -33,8 +33,7 @@ class Crowding:
         self.queued = None
         fewer = self.threads // 2
         return (
-            "other programs hold the cores: "
-            f"Ctrl-C, then --resume --threads {fewer} may be faster"
+            f"other programs hold the cores: Ctrl-C, then --resume --threads {fewer} may be faster"
         )
 
 

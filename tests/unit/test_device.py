@@ -1,5 +1,9 @@
 """Devices, threads and precision: as asked for, or what suits the model."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -42,3 +46,35 @@ def test_precision_falls_back_only_where_nobody_asked(monkeypatch: pytest.Monkey
     assert choose_precision("auto", cpu, True) == "fp32"
     with pytest.raises(TrainingError, match="bf16"):
         choose_precision("bf16", cpu, True)
+
+
+SMAPS = Path("/proc/self/smaps")
+KEEPS = """
+import re, resource, torch
+from seqcli.device import keep_freed_memory
+
+def resident():
+    return sum(map(int, re.findall("Rss: *([0-9]+) kB", open("/proc/self/smaps").read())))
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+before = resident()
+keep_freed_memory()
+print(resident() - before)
+torch.ones(16 << 20)
+first = faults()
+torch.ones(16 << 20)
+print(faults() - first)
+print(len(re.findall("VmFlags:.* hg ", open("/proc/self/smaps").read())))
+"""
+
+
+@pytest.mark.skipif(not SMAPS.exists(), reason="needs Linux's smaps")
+def test_freed_memory_is_kept_and_huge_pages_are_asked_for() -> None:
+    """A second tensor takes the first one's memory, and nothing is taken before it is used."""
+    done = subprocess.run([sys.executable, "-c", KEEPS], capture_output=True, text=True, check=True)
+    taken, faults, huge = map(int, done.stdout.split())
+    assert taken < 1024
+    assert faults < 100
+    assert huge == 1
