@@ -19,7 +19,6 @@ import peers
 from rows import OURS, SEQCLI, Row, Worker, in_turn, run, seconds, skip, tell
 
 import seqcli
-from seqcli.device import keep_freed_memory
 
 ROUNDS = 3  # of seconds each
 DEFAULT = "seqcli, default of --task imdb"
@@ -86,7 +85,6 @@ def warm(
 def measure() -> Iterator[Row]:
     """Whole, memory, warm."""
     peers.install()
-    keep_freed_memory()  # as `seqcli classify` does
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data.write("imdb", folder)
