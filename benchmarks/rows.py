@@ -149,7 +149,8 @@ def afresh(
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Seconds that each worker takes, in turn, and MB at most; new processes for every round.
 
-    Where the allocator puts a process's memory makes it up to 20 % faster or slower for its life.
+    Where the allocator puts a process's memory makes it up to 20 % faster or slower for its life,
+    and TensorFlow now and then runs a round at half its speed: a round is the middle of three.
     """
     taken: dict[str, list[float]] = {name: [] for name in commands}
     memory: dict[str, list[float]] = {name: [] for name in commands}
@@ -157,8 +158,9 @@ def afresh(
         workers = {name: Worker(command) for name, command in commands.items()}
         for worker in workers.values():
             worker.ask()  # warms up
+        asked = [{name: worker.ask() for name, worker in workers.items()} for _ in range(3)]
         for name, worker in workers.items():
-            taken[name].append(worker.ask())
+            taken[name].append(statistics.median(answers[name] for answers in asked))
             memory[name].append(worker.end())
     return taken, memory
 
