@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +13,14 @@ from seqcli.device import Runtime
 from seqcli.kinds.contract import Figures, Poll
 
 Score = Callable[[nn.Module, Any, Runtime, Poll], Figures]
+SCORED = ("valid", "test")  # at the end of a run
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """The best model is about to be scored on these splits, which may take minutes."""
+
+    splits: tuple[str, ...]
 
 
 def evaluate(figures: Score, model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:

@@ -25,7 +25,7 @@ from seqcli.checkpoint import Packed, pack
 from seqcli.device import Runtime, training_runtime
 from seqcli.distributed import ALONE, Ranks, joined, launched
 from seqcli.errors import TrainingError
-from seqcli.evaluation import evaluate
+from seqcli.evaluation import SCORED, Scoring, evaluate
 from seqcli.files import lock
 from seqcli.interrupts import Interrupted, interrupts
 from seqcli.kinds import KINDS
@@ -80,7 +80,7 @@ class Finished:
     already: bool = False
 
 
-RunEvent = Started | Event | RolledBack | Finished
+RunEvent = Started | Event | RolledBack | Scoring | Finished
 
 
 def run(job: Job) -> Iterator[RunEvent]:
@@ -132,6 +132,7 @@ def _run(
         yield from run.train()
     packed = pack(run.state, ranks)
     if ranks.first:  # the others are done
+        yield Scoring(tuple(name for name in SCORED if name in run.prepared.splits))
         yield run.finish(packed)
 
 
@@ -280,8 +281,8 @@ class _Run:
         model.load_state_dict(best.weights)
         splits = self.prepared.splits
         fp32 = replace(self.runtime, precision="fp32", ranks=ALONE)
-        scores: dict[str, Figures | None] = {"valid": None, "test": None}
-        for name in ("valid", "test"):
+        scores: dict[str, Figures | None] = dict.fromkeys(SCORED)
+        for name in SCORED:
             if name in splits:
                 score = self.kind.figures
                 scores[name] = evaluate(score, model, splits[name], fp32, interrupts.poll)

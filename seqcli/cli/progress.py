@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from seqcli.cli.console import err, safe, say
 from seqcli.cli.crowding import Crowding
 from seqcli.cli.report import duration, figures_text, finish_lines, short_text, start_lines
+from seqcli.evaluation import Scoring
 from seqcli.resume import RolledBack
 from seqcli.run import Finished, Job, RunEvent, Started
 from seqcli.training import Evaluated, Stepped, running
@@ -66,6 +67,8 @@ class Display:
             self._line(self._epoch(event))
         elif isinstance(event, RolledBack):
             self._line(f"{event.why}: back to step {event.step:,}, rate halved ({event.number})")
+        elif isinstance(event, Scoring) and event.splits:
+            self._score(event)
         elif isinstance(event, Finished):
             self.stop()
             for line in finish_lines(self.job, event):
@@ -100,16 +103,28 @@ class Display:
         if hint := self.crowding.hint(now):
             self._line(hint)
         if self.bar is not None:
-            width = self.bar.console.width - MARGIN
-            text = self._text(event, now, width - SHORTEST_BAR)
-            self.column.bar_width = max(width - len(text), 1)
-            self.bar.update(self.row, description=text, completed=event.progress)
-            self.bar.refresh()
+            room = self.bar.console.width - MARGIN - SHORTEST_BAR
+            self._draw(self.bar, self._text(event, now, room), event.progress)
             return
         tenth = int(event.share * 10)
         if now - self.told >= PLAIN_SECONDS and tenth != self.tenth:
             self.tenth = tenth
             self._line(f"{self._text(event, now, PLAIN_WIDTH)}  rate {event.rate:.3g}")
+
+    def _score(self, event: Scoring) -> None:
+        text = f"scoring the best model: {', '.join(event.splits)}"
+        if self.bar is None:
+            self._line(text)
+        else:
+            self._draw(self.bar, text, completed=1.0)
+
+    def _draw(self, bar: Progress, text: str, completed: float) -> None:
+        """The bar behind as much of the text as leaves it room."""
+        width = bar.console.width - MARGIN
+        text = text[: max(width - SHORTEST_BAR, 0)]
+        self.column.bar_width = max(width - len(text), 1)
+        bar.update(self.row, description=text, completed=completed)
+        bar.refresh()
 
     def _text(self, event: Stepped, now: float, room: int) -> str:
         rest = (1 - event.progress) / max(event.progress - (self.progress or 0.0), 1e-9)
@@ -121,7 +136,7 @@ class Display:
         ]
         while len("  ".join(parts)) > room and len(parts) > 1:
             parts.pop()  # a narrow terminal
-        return "  ".join(parts)[: max(room, 0)]
+        return "  ".join(parts)
 
     def _speed(self, now: float) -> str:
         done = self.state.units - self.units

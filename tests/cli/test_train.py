@@ -46,7 +46,8 @@ def test_the_lines_of_a_run(here: Path) -> None:
             rf"epoch {epoch}/3  train {figures}  valid {figures}  {number} examples/s(  best)?",
             lines[at + epoch],
         )
-    rest = lines[at + 4 :]
+    assert lines[at + 4] == "scoring the best model: valid, test"
+    rest = lines[at + 5 :]
     assert re.fullmatch(r"done in \d+ s, 3 epochs: kept best epoch \d, by accuracy", rest[0])
     assert re.fullmatch(f"valid: {figures}", rest[1])
     assert re.fullmatch(f"test: {figures}", rest[2])

@@ -12,6 +12,7 @@ from runs import Whole, figures_of, finished, interrupted, job, log_rows
 
 from seqcli import filecheck, modelfile, training
 from seqcli import run as running
+from seqcli.evaluation import Scoring
 from seqcli.interrupts import Interrupted, interrupts
 from seqcli.run import Finished, Started, run
 from seqcli.training import Evaluated
@@ -85,7 +86,7 @@ def test_a_run_killed_before_its_scores_gets_them_and_its_pictures(
     assert "test" not in filecheck.describe(asked.out)["scores"]
     assert not (folder / "unscored.run" / "curves.png").exists()
     *events, last = run(replace(asked, force=False, resume=True))
-    assert [type(event) for event in events] == [Started]
+    assert [type(event) for event in events] == [Started, Scoring]
     assert isinstance(last, Finished)
     whole.equals(asked, last.result)
     assert modelfile.load(folder / "unscored.run" / "last.pt").description["complete"]

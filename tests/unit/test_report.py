@@ -15,6 +15,7 @@ from seqcli.cli import progress
 from seqcli.cli.progress import Display
 from seqcli.cli.report import duration, figures_text, short_text
 from seqcli.cli.tables import share
+from seqcli.evaluation import Scoring
 from seqcli.run import run
 from seqcli.training import Stepped
 
@@ -74,3 +75,16 @@ def test_the_bar_fits_the_terminal(
     assert "\x1b[?25h" in screen.getvalue()  # the cursor is back
     if width >= 80:
         assert any("examples/s" in bar for bar in bars)
+
+
+def test_scoring_the_best_model_is_said_before_it_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = job(tmp_path)
+    with Display(asked, quiet=False) as display:
+        for event in run(asked):
+            display.show(event)
+            if isinstance(event, Scoring):
+                break
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "scoring the best model: valid, test"
