@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import ptb
 import torch
-from rows import OURS, Row, afresh, answer, rates, tell
+from rows import OURS, Row, afresh, answer, rates, tell, worker
 
 from seqcli.taskfile import resolve
 
@@ -37,9 +37,7 @@ def measure() -> Iterator[Row]:
         f"{OURS} --threads {fewer}": (OURS, fewer),
         ptb.TEXTBOOK: (ptb.TEXTBOOK, CORES),
     }
-    commands = {
-        name: [sys.executable, __file__, "--work", *work] for name, work in programs.items()
-    }
+    commands = {name: worker(__file__, *words) for name, words in programs.items()}
     train = resolve("ptb", "small").config.train
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
@@ -51,7 +49,4 @@ def measure() -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--work"]:
-        work(*sys.argv[2:])
-    else:
-        tell(measure)
+    tell(measure, work)

@@ -7,14 +7,13 @@ runs in processes of its own, one a round, with all cores, and waits while the o
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import peers
 import torch
-from rows import OURS, Row, afresh, answer, rates, skip, tell
+from rows import OURS, Row, afresh, answer, rates, skip, tell, worker
 from torch import nn
 from torch.nn import functional as F
 
@@ -62,11 +61,6 @@ def textbook_steps(cell: str, split: Examples) -> Iterator[float]:
             yield loss.item()
 
 
-def keras_steps(cell: str) -> list[str]:
-    """The command of a worker."""
-    return peers.script("keras_steps.py", cell, BATCH, TIME, VOCABULARY, UPDATES)
-
-
 def examples() -> Examples:
     """As many rows as a round trains on, of one length."""
     draw = np.random.default_rng(1)
@@ -104,12 +98,13 @@ def measure() -> Iterator[Row]:
     """The three kinds of layer."""
     peers.install()
     for cell, target in TARGETS.items():
-        commands = {OURS: [sys.executable, __file__, "--work", OURS, cell]}
+        commands = {OURS: worker(__file__, OURS, cell)}
         if peers.has("keras"):
-            commands[KERAS] = keras_steps(cell)
+            sizes = (BATCH, TIME, VOCABULARY, UPDATES)
+            commands[KERAS] = peers.script("keras_steps.py", cell, *sizes)
         else:
             skip(KERAS, "not installed")
-        commands[TEXTBOOK] = [sys.executable, __file__, "--work", TEXTBOOK, cell]
+        commands[TEXTBOOK] = worker(__file__, TEXTBOOK, cell)
         taken, _ = afresh(commands)
         name = f"training IMDB's {cell.upper()} (64 × 2, {BATCH} × {TIME})"
         target = target if KERAS in commands else 0
@@ -118,7 +113,4 @@ def measure() -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--work"]:
-        work(*sys.argv[2:])
-    else:
-        tell(measure)
+    tell(measure, work)

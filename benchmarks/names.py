@@ -12,23 +12,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
+import data
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import make_pipeline
-
-from seqcli.labeled import load
-from seqcli.readers import discover
-from seqcli.taskfile import resolve
 
 SEEDS = range(1, 6)
 STRENGTH = 30.0
@@ -39,14 +33,13 @@ def main() -> None:
     parser.add_argument("--preset", default="")
     parser.add_argument("options", nargs="*", help="more options of seqcli train")
     asked = parser.parse_args()
-    path = Path(os.environ["SEQCLI_DATA"]) / "names"
     print("seed  model     accuracy  macro-F1  seconds")
     rows: dict[str, list[tuple[float, float]]] = {"linear": [], "seqcli": []}
     for seed in SEEDS:
-        accuracy, f1, seconds = linear(path, seed)
+        accuracy, f1, seconds = linear(seed)
         rows["linear"].append((accuracy, f1))
         print(f"{seed:4}  {'linear':8}  {accuracy:.4f}    {f1:.4f}    {seconds:6.1f}", flush=True)
-        result = trained(path, seed, asked.preset, asked.options)
+        result = trained(seed, asked.preset, asked.options)
         accuracy, f1 = result["test"]["accuracy"], result["test"]["macro_f1"]
         rows["seqcli"].append((accuracy, f1))
         seconds = result["seconds"]
@@ -58,40 +51,31 @@ def main() -> None:
         print(f"mean  {name:8}  {pairs}")
 
 
-def parts(path: Path, seed: int) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
-    """Texts and labels of "train" (validation in) and "test", as seqcli cuts them for `seed`."""
-    data = resolve("names").config.data
-    source = discover(path, data)
-    records = list(source.records())
-    splits = load(source, data, seed=seed).splits
-    rows = {
-        "train": [
-            row for name in ("train", "valid") if name in splits for row in splits[name].rows
-        ],
-        "test": splits["test"].rows,
-    }
-    return {
-        name: ([records[row].text for row in places], [records[row].label for row in places])
-        for name, places in rows.items()
-    }
-
-
-def linear(path: Path, seed: int) -> tuple[float, float, float]:
+def linear(seed: int) -> tuple[float, float, float]:
     """Test accuracy, macro-F1 and seconds of the linear model."""
-    cut = parts(path, seed)
+    cut = data.splits("names", seed)
+    (labels, texts), (truth, unseen) = (zip(*cut[name], strict=True) for name in ("train", "test"))
     start = time.perf_counter()
     weigh = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4))
     model = make_pipeline(weigh, LogisticRegression(C=STRENGTH, max_iter=1000))
-    found = model.fit(*cut["train"]).predict(cut["test"][0])
+    found = model.fit(texts, labels).predict(unseen)
     seconds = time.perf_counter() - start
-    truth = cut["test"][1]
     return accuracy_score(truth, found), f1_score(truth, found, average="macro"), seconds
 
 
-def trained(path: Path, seed: int, preset: str, options: list[str]) -> dict:
+def trained(seed: int, preset: str, options: list[str]) -> dict:
     """What `seqcli train --json` prints."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "seqcli", "train", "--task", "names", "--data", str(path)]
+        command = [
+            sys.executable,
+            "-m",
+            "seqcli",
+            "train",
+            "--task",
+            "names",
+            "--data",
+            data.place("names"),
+        ]
         command += ["--seed", str(seed), "--out", f"{folder}/names.pt", "--quiet", "--json"]
         command += ["--preset", preset] if preset else []
         return json.loads(subprocess.check_output([*command, *options]))

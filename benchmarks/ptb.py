@@ -7,14 +7,13 @@ Treebank, else the bundled sample with a vocabulary of 10,000 all the same.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from rows import OURS, REAL, Row, afresh, answer, rates, tell
+from rows import OURS, REAL, Row, afresh, answer, rates, tell, worker
 from torch import nn
 from torch.nn import functional as F
 
@@ -29,7 +28,6 @@ from seqcli.taskfile import resolve, sample_path
 from seqcli.training import TrainState, fit
 from seqcli.vocab import Vocab
 
-HERE = Path(__file__)
 VOCABULARY = 10_000
 TEXTBOOK = "textbook PyTorch loop"
 PRESETS = {"small": (60, 2.6), "medium": (10, 2.2)}  # updates a round, target
@@ -90,19 +88,19 @@ def program(name: str, config: Config, vocabulary: int, ids: np.ndarray) -> Iter
 
 def commands(preset: str, *sizes: int) -> dict[str, list[object]]:
     """A worker for each program; each trains so many updates whenever it is asked."""
-    return {
-        name: [sys.executable, HERE, "--work", name, preset, *sizes] for name in (OURS, TEXTBOOK)
-    }
+    return {name: worker(__file__, name, preset, *sizes) for name in (OURS, TEXTBOOK)}
 
 
-def work(name: str, preset: str, updates: int, hidden: int = 0, vocabulary: int = 0) -> None:
-    """In the worker. With sizes: PTB small with these instead, over words drawn by Zipf's law."""
-    config, ids = resolve("ptb", preset).config, None
-    if hidden:
+def work(name: str, preset: str, updates: str, *sizes: str) -> None:
+    """In the worker. With hidden size and vocabulary: these, over words drawn by Zipf's law."""
+    config = resolve("ptb", preset).config
+    if sizes:
+        hidden, vocabulary = map(int, sizes)
         model = replace(config.model, hidden=(hidden, hidden), embed=hidden)
-        config, ids = replace(config, model=model), zipf(vocabulary)
-    steps = program(name, config, vocabulary or VOCABULARY, stream() if ids is None else ids)
-    answer(lambda: [next(steps) for _ in range(updates)])
+        steps = program(name, replace(config, model=model), vocabulary, zipf(vocabulary))
+    else:
+        steps = program(name, config, VOCABULARY, stream())
+    answer(lambda: [next(steps) for _ in range(int(updates))])
 
 
 def stream() -> np.ndarray:
@@ -131,7 +129,4 @@ def measure() -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--work"]:
-        work(sys.argv[2], sys.argv[3], *map(int, sys.argv[4:]))
-    else:
-        tell(measure)
+    tell(measure, work)

@@ -203,8 +203,19 @@ def figure(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def tell(measure: Callable[[], Iterator[Row]]) -> None:
-    """Run a file of rows as a script: text on stderr as they come; with --json, JSON on stdout."""
+def worker(file: Path | str, *words: object) -> list[object]:
+    """The command by which a file of rows does a program's part in a process of its own."""
+    return [sys.executable, file, "--work", *words]
+
+
+def tell(measure: Callable[[], Iterator[Row]], work: Callable[..., None] | None = None) -> None:
+    """Run a file of rows as a script: text on stderr as they come; with --json, JSON on stdout.
+
+    As a `worker`: only `work`, on its words.
+    """
+    if work is not None and sys.argv[1:2] == ["--work"]:
+        work(*sys.argv[2:])
+        return
     for row in measure():
         print(table(row), file=sys.stderr, flush=True)
         if "--json" in sys.argv:

@@ -27,17 +27,7 @@ TASKS = {"spam": "spam", "names": "surnames", "imdb": "film reviews"}
 
 def commands(task: str) -> dict[str, list[str]]:
     """What is run in a folder of train and test lines, by program."""
-    train = [
-        "train",
-        "--task",
-        task,
-        "--data",
-        str(data.place(task)),
-        "--seed",
-        "1",
-        "--quiet",
-        "--json",
-    ]
+    train = [*f"train --task {task} --seed 1 --quiet --json --data".split(), str(data.place(task))]
     found = {OURS: [*SEQCLI, *train, "--out", "model.pt"]}
     if task == "imdb":
         found[PRESET] = [*SEQCLI, *train, "--preset", "lstm", "--out", "lstm.pt"]

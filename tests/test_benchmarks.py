@@ -71,6 +71,19 @@ def test_a_worker_answers_when_asked_and_says_why_it_ended() -> None:
         broken.ask()
 
 
+def test_every_round_has_new_processes_and_is_the_middle_of_three() -> None:
+    from rows import afresh
+
+    code = (
+        "import sys\nfor line, value in zip(sys.stdin, [9, 3, 500, 4]):\n"
+        "    print(value, flush=True)"  # the first warms up; a process asked for more would end
+    )
+    taken, memory = afresh({"a": [sys.executable, "-c", code]}, rounds=2)
+    assert taken == {"a": [4.0, 4.0]}
+    assert len(memory["a"]) == 2
+    assert min(memory["a"]) > 1
+
+
 def test_rows_that_do_not_exist_are_named(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, HERE / "bench.py", "ptb,sampel"],

@@ -4,9 +4,9 @@
 """
 
 import sys
-import time
 
 import fasttext
+from lines import serve
 
 if sys.argv[1:] == ["setup"]:
     model = fasttext.train_supervised("train.ft", wordNgrams=2, epoch=5, lr=0.5, verbose=0)
@@ -23,11 +23,4 @@ def answers():
             yield f"{label.removeprefix('__label__')}\t{prob:.4f}"
 
 
-if "warm" in sys.argv:
-    for _ in sys.stdin:
-        begun = time.perf_counter()
-        list(answers())
-        print(time.perf_counter() - begun, flush=True)
-else:
-    for answer in answers():
-        print(answer)
+serve(answers)

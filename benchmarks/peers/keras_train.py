@@ -4,15 +4,11 @@ Two LSTM layers of 64 on the last 80 words of 10,000 (for names: 20 characters),
 dropout 0.5, dense 64, RMSprop, 20 epochs of batches of 128.
 """
 
-import os
 import sys
 from collections import Counter
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import keras
 import numpy as np
-from keras import layers
-from keras.utils import pad_sequences
+from keras_network import keras, network
 from lines import judge, read
 
 
@@ -29,21 +25,11 @@ length = 20 if sys.argv[1] == "names" else 80
 
 def ids(texts):
     rows = [[places.get(piece, 1) for piece in pieces(text)] for text in texts]
-    return pad_sequences(rows, length)
+    return keras.utils.pad_sequences(rows, length)
 
 
 keras.utils.set_random_seed(1)
-model = keras.Sequential(
-    [
-        keras.Input((length,)),
-        layers.Embedding(10_000, 100),
-        layers.LSTM(64, dropout=0.5, return_sequences=True),
-        layers.LSTM(64, dropout=0.5),
-        layers.Dense(64, activation="relu"),
-        layers.Dropout(0.5),
-        layers.Dense(len(names), activation="softmax"),
-    ]
-)
+model = network(length, outputs=len(names), activation="softmax")
 model.compile(keras.optimizers.RMSprop(0.001), "sparse_categorical_crossentropy")
 truth = np.array([names.index(label) for label in labels])
 model.fit(ids(texts), truth, batch_size=128, epochs=20, verbose=0)

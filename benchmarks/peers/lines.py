@@ -1,6 +1,8 @@
-"""The labeled lines that the peers train on, and what they are judged by."""
+"""What the peers share: labeled lines, what they are judged by, and being asked again."""
 
 import json
+import sys
+import time
 
 
 def read(name):
@@ -22,3 +24,20 @@ def judge(found, file):
     accuracy = sum(a == b for a, b in zip(truth, found, strict=True)) / len(truth)
     scored = {"accuracy": accuracy, "macro_f1": sum(scores) / len(scores), "file": file}
     print(json.dumps(scored))
+
+
+def timed(work):
+    """Whenever a line comes, do it and print the seconds."""
+    for _ in sys.stdin:
+        begun = time.perf_counter()
+        work()
+        print(time.perf_counter() - begun, flush=True)
+
+
+def serve(answers):
+    """Print what is answered; as `warm`, answer whenever a line comes, and print the seconds."""
+    if "warm" in sys.argv:
+        timed(lambda: list(answers()))
+    else:
+        for answer in answers():
+            print(answer)

@@ -1,8 +1,8 @@
 """Whether a run's threads wait for cores that other programs hold.
 
 Threads that share a product meet thousands of times a second; where one of them has to queue for a
-core, all wait: beside one busy program, two threads of two cores train PTB small at a sixth of
-their speed, a quarter of one thread's.
+core, all wait: beside one busy program, two threads of two cores train PTB small at a fifth of
+their speed or less, a third of one thread's (`make bench ROWS=crowded`).
 """
 
 from __future__ import annotations

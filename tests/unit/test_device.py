@@ -48,7 +48,7 @@ def test_precision_falls_back_only_where_nobody_asked(monkeypatch: pytest.Monkey
         choose_precision("bf16", cpu, True)
 
 
-SMAPS = Path("/proc/self/smaps")
+SMAPS, HUGE = Path("/proc/self/smaps"), Path("/sys/kernel/mm/transparent_hugepage")
 KEEPS = """
 import re, resource, torch
 from seqcli.device import keep_freed_memory
@@ -77,4 +77,4 @@ def test_freed_memory_is_kept_and_huge_pages_are_asked_for() -> None:
     taken, faults, huge = map(int, done.stdout.split())
     assert taken < 1024
     assert faults < 100
-    assert huge == 1
+    assert huge == HUGE.exists()  # a kernel may be built without them
