@@ -57,6 +57,7 @@ bench: .venv/.dev ## seqcli beside its peers, three quarters of an hour; ROWS=pt
 	$(BIN)/python benchmarks/bench.py $(ROWS)
 
 docs: .venv/.dev ## write the generated pages of docs/ anew
+	$(BIN)/python docs/generate_house.py
 	$(BIN)/python docs/generate_cli.py
 	$(BIN)/python docs/generate_settings.py
 	$(BIN)/python benchmarks/report.py

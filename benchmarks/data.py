@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rows import REAL
 
-from seqcli.labeled import load
+from seqcli.data.labeled import load
 from seqcli.readers import discover
-from seqcli.taskfile import resolve, sample_path
+from seqcli.settings.taskfile import resolve, sample_path
 
 PLACES = {"spam": "sms-spam/SMSSpamCollection.tsv", "imdb": "imdb", "names": "names"}
 

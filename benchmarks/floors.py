@@ -16,10 +16,10 @@ import sampling
 import torch
 from rows import OURS, ROUNDS, Row, afresh, in_turn, seconds, tell
 
-from seqcli.config import Config
-from seqcli.device import choose_precision, keep_freed_memory, set_threads
+from seqcli.machine.device import choose_precision, keep_freed_memory, set_threads
 from seqcli.nn.stepping import Product
-from seqcli.taskfile import resolve
+from seqcli.settings.config import Config
+from seqcli.settings.taskfile import resolve
 
 SIDE, COPIED = 2048, 256 << 20  # of a square matrix; bytes
 TOKENS = 100

@@ -17,14 +17,15 @@ from rows import OURS, Row, afresh, answer, rates, skip, tell, worker
 from torch import nn
 from torch.nn import functional as F
 
-from seqcli.device import training_runtime
+from seqcli.data.labeled import Examples
 from seqcli.kinds.classifier import Classifier
-from seqcli.labeled import Examples
-from seqcli.optim import Updater
-from seqcli.sequences import Sequences
-from seqcli.taskfile import resolve
-from seqcli.training import Stepped, TrainState, fit
-from seqcli.vocab import Vocab
+from seqcli.machine.device import training_runtime
+from seqcli.settings.taskfile import resolve
+from seqcli.text.sequences import Sequences
+from seqcli.text.vocab import Vocab
+from seqcli.training.loop import Stepped, fit
+from seqcli.training.optim import Updater
+from seqcli.training.state import TrainState
 
 BATCH, TIME, VOCABULARY, UPDATES = 128, 80, 10_000, 20
 KERAS, TEXTBOOK = "Keras on TensorFlow", "textbook PyTorch loop"

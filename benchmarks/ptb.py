@@ -17,16 +17,17 @@ from rows import OURS, REAL, Row, afresh, answer, rates, tell, worker
 from torch import nn
 from torch.nn import functional as F
 
-from seqcli.config import Config
-from seqcli.corpus import load_corpus
-from seqcli.device import Runtime, set_threads, training_runtime
+from seqcli.data.corpus import load_corpus
 from seqcli.interrupts import interrupts
 from seqcli.kinds.language_model import LanguageModel, Text
-from seqcli.optim import Updater
+from seqcli.machine.device import Runtime, set_threads, training_runtime
 from seqcli.readers.plain_text import text_source
-from seqcli.taskfile import resolve, sample_path
-from seqcli.training import TrainState, fit
-from seqcli.vocab import Vocab
+from seqcli.settings.config import Config
+from seqcli.settings.taskfile import resolve, sample_path
+from seqcli.text.vocab import Vocab
+from seqcli.training.loop import fit
+from seqcli.training.optim import Updater
+from seqcli.training.state import TrainState
 
 VOCABULARY = 10_000
 TEXTBOOK = "textbook PyTorch loop"

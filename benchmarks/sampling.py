@@ -17,12 +17,12 @@ import torch
 from rows import OURS, Row, afresh, answer, rates, tell, worker
 from torch import nn
 
-from seqcli.device import choose_precision, keep_freed_memory, set_threads
-from seqcli.drawing import Options
+from seqcli.answers.drawing import Options
+from seqcli.answers.sampling import Specials, generate
 from seqcli.kinds import networks
+from seqcli.machine.device import choose_precision, keep_freed_memory, set_threads
 from seqcli.nn.stepping import bfloat16_pays
-from seqcli.sampling import Specials, generate
-from seqcli.taskfile import resolve
+from seqcli.settings.taskfile import resolve
 
 VOCABULARY, TEXTS, UNKNOWN = 10_000, 64, 0
 TEXTBOOK = "textbook loop, one text"

@@ -22,9 +22,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.svm import LinearSVC
 
-from seqcli.labeled import load
+from seqcli.data.labeled import load
 from seqcli.readers import discover
-from seqcli.taskfile import resolve
+from seqcli.settings.taskfile import resolve
 
 SEEDS = range(1, 6)
 

@@ -7,9 +7,9 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from seqcli import taskfile
-from seqcli.config import SECTIONS
-from seqcli.counting import FORMULAS
+from seqcli.settings import taskfile
+from seqcli.settings.config import SECTIONS
+from seqcli.settings.counting import FORMULAS
 
 PAGE = Path(__file__).with_name("settings.md")
 HEAD = """\
@@ -73,7 +73,7 @@ FROM_TABLES = {"model.cell": tuple(FORMULAS)}  # choices that a table holds, not
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
-    for name, fields in taskfile.fields().items():
+    for name, fields in taskfile.every_field().items():
         parts.append(section(name, SECTIONS[name], fields))
     for name, kind in (("about", taskfile.About), ("expected", taskfile.Expected)):
         parts.append(section(name, kind, list(dataclasses.fields(kind))))

@@ -8,8 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqcli.loading import Loaded, load_model
-from seqcli.prediction import Predictor
+from seqcli.answers.loading import Loaded, load_model
+from seqcli.answers.prediction import Predictor
 
 if TYPE_CHECKING:
     import pandas

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqcli.device import Runtime
-from seqcli.distributed import ALONE, Ranks
 from seqcli.kinds.contract import Figures, Loss
+from seqcli.machine.device import Runtime
+from seqcli.machine.distributed import ALONE, Ranks
 
 
 @dataclass

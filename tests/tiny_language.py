@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 
-from seqcli import config as configs
-from seqcli import modelfile
 from seqcli.kinds.language_model import LanguageModel
+from seqcli.modelfile import storage
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.vocab import Vocab
+from seqcli.settings import config as configs
+from seqcli.text.vocab import Vocab
 
 WORDS = ["<unk>", "<eos>", "the", "cat", "sat", "on", "a", "mat", "N", "n't", ",", "$"]
 LETTERS = ["\n", " ", "a", "b", "c", "é", "😀", "\u0301", "\t", "\x1b", "中"]
@@ -70,5 +70,5 @@ def write(path: Path, kind: LanguageModel, network: Network, data: Path | None =
         "scores": {},
         "versions": {},
     }
-    modelfile.save(path, described, network.state_dict())
+    storage.save(path, described, network.state_dict())
     return path

@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
-from seqcli import config as configs
-from seqcli import modelfile
 from seqcli.kinds.classifier import Classifier
-from seqcli.vocab import Vocab
+from seqcli.modelfile import storage
+from seqcli.settings import config as configs
+from seqcli.text.vocab import Vocab
 
 WORDS = ["win", "a", "prize", "now", "see", "you", "at", "six", "call", "free", "offer", "late"]
 
@@ -40,7 +40,7 @@ def write_model(
         "scores": {},
         "versions": {},
     }
-    modelfile.save(path, described, weights)
+    storage.save(path, described, weights)
     return path
 
 

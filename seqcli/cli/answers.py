@@ -11,8 +11,8 @@ from seqcli.cli.marks import shown as marked
 from seqcli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from seqcli.explanation import Mark
-    from seqcli.prediction import Predictions
+    from seqcli.answers.explanation import Mark
+    from seqcli.answers.prediction import Predictions
 
     Marks = Sequence[Sequence[Mark]]  # of each text
 

@@ -17,8 +17,8 @@ from seqcli.errors import ConfigError, SeqcliError
 from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
-    from seqcli.explanation import Mark
-    from seqcli.prediction import Group, Predictions, Predictor
+    from seqcli.answers.explanation import Mark
+    from seqcli.answers.prediction import Group, Predictions, Predictor
     from seqcli.readers import Table
 
 STDIN = "-"
@@ -104,8 +104,8 @@ def classify(
     target = _target(output, force, as_json, safe_csv)
     _refuse_language_model(path)
     with interrupts.at_once():
-        from seqcli.loading import load_model
-        from seqcli.prediction import Predictor
+        from seqcli.answers.loading import load_model
+        from seqcli.answers.prediction import Predictor
 
     source.open()
     loaded = load_model(path, device=device, threads=threads)
@@ -170,9 +170,9 @@ class _Source:
 
     def open(self) -> None:
         """Look at what is to be read before the model is. Errors: DataError, ConfigError."""
-        from seqcli.config import DataConfig
         from seqcli.readers import open_table
         from seqcli.readers.live import check_encoding
+        from seqcli.settings.config import DataConfig
 
         check_encoding(self._encoding)
         if self.path is not None:
@@ -181,13 +181,13 @@ class _Source:
 
     def groups(self, *, one_by_one: bool = False) -> Iterator[Group]:
         """This shard's texts, in order. Errors: DataError, after the texts before it."""
-        from seqcli.prediction import FIRST, recut, sharded
+        from seqcli.answers.prediction import FIRST, recut, sharded
 
         place, count = self._shard
         return recut(sharded(self._all(), place - 1, count), (1,) if one_by_one else FIRST)
 
     def _all(self) -> Iterator[Group]:
-        from seqcli.prediction import CHARACTERS, ROWS, Group, grouped, whole
+        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped, whole
         from seqcli.readers.live import arriving
 
         table = self._table
@@ -221,7 +221,7 @@ def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path 
         raise ConfigError(
             "--json prints, --output writes: give one of them", "--output FILE.jsonl holds the same"
         )
-    from seqcli.output_tables import check_output
+    from seqcli.answers.tables import check_output
 
     path = options.existing(output, "--output")
     check_output(path, force=force, safe=safe)
@@ -245,7 +245,7 @@ def _answers(
         for group, found in predictor.stream(source.groups()):
             yield group, found, None
         return
-    from seqcli.explanation import explain
+    from seqcli.answers.explanation import explain
 
     for group, found in predictor.stream(source.groups(one_by_one=True)):
         pairs = zip(group.texts, found.best.tolist(), strict=True)
@@ -268,7 +268,7 @@ def _write(
     predictor: Predictor, source: _Source, shown: Shown, path: Path, quiet: bool, safe: bool
 ) -> None:
     """The table at `path`: the input's columns, then the answers'."""
-    from seqcli.output_tables import fresh_names, table_writer
+    from seqcli.answers.tables import fresh_names, table_writer
     from seqcli.readers.tables import table_format
 
     wanted = columns(predictor.kind.labels, shown)

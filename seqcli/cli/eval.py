@@ -14,7 +14,7 @@ from seqcli.errors import ConfigError, DataError, SeqcliError, lookup
 from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
-    from seqcli.mistakes import Mistake
+    from seqcli.answers.mistakes import Mistake
 
 SPLITS = {name: name for name in ("train", "valid", "test", "all")}
 Data = Annotated[
@@ -68,7 +68,7 @@ def evaluate(
     if mistakes is not None and kind == "language-model":
         raise ConfigError("--mistakes is for classifiers", "leave it out for a language model")
     with interrupts.at_once():
-        from seqcli.loading import load_model
+        from seqcli.answers.loading import load_model
 
     loaded = load_model(path, device=device, threads=threads, reading=reading)
     chosen = loaded.choose_data(None if data is None else options.existing(data, "--data"), wanted)
@@ -79,7 +79,7 @@ def evaluate(
     if mistakes is None:
         figures = loaded.evaluate(chosen, batch_size)
     else:
-        from seqcli.mistakes import evaluate_with_mistakes
+        from seqcli.answers.mistakes import evaluate_with_mistakes
 
         figures, found = evaluate_with_mistakes(loaded, chosen, mistakes, batch_size)
     figures = {"split": chosen.split, **figures}
@@ -145,7 +145,7 @@ def _draw(figures: dict[str, Any], path: Path, quiet: bool) -> None:
         say("no picture: this kind of model has no confusion matrix, or it is too large")
         return
     from seqcli.files import write_bytes
-    from seqcli.plots import confusion_png
+    from seqcli.runs.pictures import confusion_png
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

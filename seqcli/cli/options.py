@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from seqcli import config
 from seqcli.errors import ConfigError
+from seqcli.settings import config
 
 Model = Annotated[
     str, typer.Option(metavar="FILE.pt", help="Model that `seqcli train` wrote.  [required]")
@@ -98,7 +98,7 @@ def described(path: Path) -> dict[str, Any]:
 
     Errors: ModelFileError for what is no model.
     """
-    from seqcli import filecheck
+    from seqcli.modelfile import filecheck
 
     description = filecheck.describe(path)
     filecheck.check_model(description, path)

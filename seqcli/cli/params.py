@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seqcli import config
 from seqcli.cli.console import answer, answer_json, out
 from seqcli.cli.options import described, model_path, overrides
-from seqcli.config import CLASSIFIER, LANGUAGE, ModelConfig
-from seqcli.counting import FORMULAS, count, fit_budget
 from seqcli.errors import ConfigError
-from seqcli.table import Shape, Table
+from seqcli.settings import config
+from seqcli.settings.config import CLASSIFIER, LANGUAGE, ModelConfig
+from seqcli.settings.counting import FORMULAS, count, fit_budget
+from seqcli.settings.table import Shape, Table
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -173,7 +173,7 @@ def _from_options(given: Overrides, sizes: _Sizes) -> Network:
 
 
 def _from_task(name: str, preset: str, given: Overrides, sizes: _Sizes) -> Network:
-    from seqcli import taskfile
+    from seqcli.settings import taskfile
 
     task = taskfile.resolve(name, preset, given)
     vocabulary = task.expected.vocabulary if sizes.vocabulary is None else sizes.vocabulary
@@ -183,7 +183,7 @@ def _from_task(name: str, preset: str, given: Overrides, sizes: _Sizes) -> Netwo
 
 
 def _from_file(path: Path, sizes: _Sizes) -> Network:
-    from seqcli import filecheck
+    from seqcli.modelfile import filecheck
 
     record = described(path)
     try:

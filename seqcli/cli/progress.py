@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from seqcli.cli.console import err, safe, say
 from seqcli.cli.crowding import Crowding
 from seqcli.cli.report import duration, figures_text, finish_lines, short_text, start_lines
-from seqcli.evaluation import Scoring
-from seqcli.resume import RolledBack
-from seqcli.run import Finished, Job, RunEvent, Started
-from seqcli.training import Evaluated, Stepped, running
+from seqcli.runs.job import Job
+from seqcli.runs.resume import RolledBack
+from seqcli.runs.run import Finished, RunEvent, Started
+from seqcli.training.evaluation import Scoring
+from seqcli.training.loop import Evaluated, Stepped, running
 
 if TYPE_CHECKING:
     from rich.progress import Progress

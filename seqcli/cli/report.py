@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqcli.run import Finished, Job, Started
+    from seqcli.runs.job import Job
+    from seqcli.runs.run import Finished, Started
 
 SHORT = {"loss": "{:.4f}", "perplexity": "{:.2f}", "bits_per_character": "{:.4f} bpc"}
 

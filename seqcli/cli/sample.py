@@ -16,10 +16,10 @@ from seqcli.interrupts import interrupts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from seqcli.drawing import Options
+    from seqcli.answers.drawing import Options
+    from seqcli.answers.loading import Loaded
+    from seqcli.answers.sampling import Drawn
     from seqcli.kinds.language_model import LanguageModel
-    from seqcli.loading import Loaded
-    from seqcli.sampling import Drawn
 
 MOST = 1 << 24  # texts, and tokens of one
 
@@ -88,9 +88,9 @@ def sample(
         )
     options.described(path)  # refused, if at all, before torch is imported
     with interrupts.at_once():
-        from seqcli.drawing import Options
+        from seqcli.answers.drawing import Options
+        from seqcli.answers.loading import load_model
         from seqcli.kinds.language_model import LanguageModel
-        from seqcli.loading import load_model
 
     loaded = load_model(path, device=device, threads=threads)
     kind = loaded.kind
@@ -155,10 +155,10 @@ def _sample(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from seqcli.device import choose_precision, keep_freed_memory
+    from seqcli.answers.sampling import TOGETHER, Specials, generate
+    from seqcli.machine.device import choose_precision, keep_freed_memory
     from seqcli.nn.models import LanguageModel as Network
     from seqcli.nn.stepping import bfloat16_pays
-    from seqcli.sampling import TOGETHER, Specials, generate
 
     context, unknown = kind.context(prompt)
     if unknown:

@@ -13,7 +13,7 @@ from rich.text import Text
 from seqcli.cli.console import safe
 
 if TYPE_CHECKING:
-    from seqcli.mistakes import Mistake
+    from seqcli.answers.mistakes import Mistake
 
 MOST_LABELS = 20  # a confusion matrix with more does not fit a terminal
 LONGEST_NAME = 20  # columns, of a label beside the matrix

@@ -14,8 +14,8 @@ from seqcli.errors import ConfigError
 from seqcli.interrupts import Interrupted, interrupts
 
 if TYPE_CHECKING:
-    from seqcli.run import Job
-    from seqcli.taskfile import Task
+    from seqcli.runs.job import Job
+    from seqcli.settings.taskfile import Task
 
 KEEP = "[default: the task's]"
 TaskName = Annotated[
@@ -172,7 +172,7 @@ def train(
         "train.deterministic": deterministic,
         "train.seed": seed,
     }
-    from seqcli.taskfile import resolve, with_data
+    from seqcli.settings.taskfile import resolve, with_data
 
     chosen = resolve(task, preset or "", options.overrides(flags, settings or []))
     path, sample = _data_of(chosen, data)
@@ -184,7 +184,7 @@ def train(
     if init_from is not None:
         options.described(options.existing(init_from, "--init-from"))
     with interrupts.at_once():
-        from seqcli.run import Job
+        from seqcli.runs.job import Job
 
     job = Job(
         chosen,
@@ -203,9 +203,9 @@ def train(
 
 def _train(job: Job, quiet: bool, as_json: bool) -> None:
     from seqcli.cli.progress import Display
-    from seqcli.distributed import launched
-    from seqcli.run import Finished, run
-    from seqcli.runfolder import RunFolder
+    from seqcli.machine.distributed import launched
+    from seqcli.runs.folder import RunFolder
+    from seqcli.runs.run import Finished, run
 
     first = launched().first  # of several ranks, the others are silent but for their errors
     with Display(job, quiet or not first) as display:
@@ -228,7 +228,7 @@ def _train(job: Job, quiet: bool, as_json: bool) -> None:
 
 def _data_of(task: Task, data: str | None) -> tuple[Path, bool]:
     """The data to train on, and whether it is the bundled sample."""
-    from seqcli.taskfile import sample_path
+    from seqcli.settings.taskfile import sample_path
 
     if data == "-":
         raise ConfigError("--data - : training reads its data more than once", "save it to a file")
@@ -257,7 +257,7 @@ def _default_name(task: Task) -> str:
 
 
 def _list_tasks(as_json: bool) -> None:
-    from seqcli.taskfile import names, resolve
+    from seqcli.settings.taskfile import names, resolve
 
     tasks = [resolve(name) for name in names()]
     rows = [variant for task in tasks for variant in (task, *_presets(task))]
@@ -291,6 +291,6 @@ def _list_tasks(as_json: bool) -> None:
 
 
 def _presets(task: Task) -> list[Task]:
-    from seqcli.taskfile import resolve
+    from seqcli.settings.taskfile import resolve
 
     return [resolve(task.name, preset) for preset in task.presets]

@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from seqcli import batching, metrics
-from seqcli.batching import TextBatch
-from seqcli.config import Config
-from seqcli.device import Runtime
-from seqcli.distributed import ALONE, Ranks
+from seqcli.data import batching
+from seqcli.data.batching import TextBatch
+from seqcli.data.labeled import Examples, LabeledData, load, load_whole
+from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
-from seqcli.kinds import networks
+from seqcli.kinds import metrics, networks
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
-from seqcli.labeled import Examples, LabeledData, load, load_whole
-from seqcli.ngrams import Ngrams, naive_bayes
+from seqcli.machine.device import Runtime
+from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import TextClassifier
 from seqcli.readers import Source, discover
-from seqcli.sequences import Features
-from seqcli.vectors import find
-from seqcli.vocab import Vocab
+from seqcli.settings.config import Config
+from seqcli.text.ngrams import Ngrams, naive_bayes
+from seqcli.text.sequences import Features
+from seqcli.text.vocab import Vocab
 
 MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
 

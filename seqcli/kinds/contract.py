@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Generator, Tensor, nn
 
-from seqcli.config import Config
-from seqcli.device import Runtime
-from seqcli.distributed import ALONE, Ranks
+from seqcli.machine.device import Runtime
+from seqcli.machine.distributed import ALONE, Ranks
+from seqcli.settings.config import Config
 
 Poll = Callable[[], None]
 Figures = dict[str, Any]  # JSON values, keys as in docs/cli.md

@@ -11,20 +11,19 @@ from typing import Any, ClassVar
 
 from torch import Generator, nn
 
-from seqcli import metrics
-from seqcli.batching import Columns, Window
-from seqcli.config import Config
-from seqcli.corpus import Corpus, Stream, encode_corpus, encode_whole
-from seqcli.device import Runtime
-from seqcli.distributed import ALONE, Ranks
+from seqcli.data.batching import Columns, Window
+from seqcli.data.corpus import Corpus, Stream, encode_corpus, encode_whole
+from seqcli.data.idcache import kept_corpus
 from seqcli.errors import ConfigError, DataError
-from seqcli.idcache import kept_corpus
-from seqcli.kinds import networks
+from seqcli.kinds import metrics, networks
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
+from seqcli.machine.device import Runtime
+from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.readers.plain_text import text_source
-from seqcli.tokens import tokenizer
-from seqcli.vocab import Vocab
+from seqcli.settings.config import Config
+from seqcli.text.tokens import tokenizer
+from seqcli.text.vocab import Vocab
 
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 

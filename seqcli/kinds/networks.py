@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, nn
 
-from seqcli.config import LANGUAGE, ModelConfig
-from seqcli.counting import count
 from seqcli.errors import ConfigError
 from seqcli.nn.heads import Dense, OneHot, ReadOut
 from seqcli.nn.init import start_cells, start_linear, start_normal
 from seqcli.nn.models import LanguageModel, TextClassifier
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.wide import Wide
+from seqcli.settings.config import LANGUAGE, ModelConfig
+from seqcli.settings.counting import count
 
 MOST_WIDE = 1 << 28  # numbers in an n-gram table: 1 GB, and as much for gradient and momentum
 MOST_ONE_HOT = 4096  # an identity of this size is 64 MB

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seqcli.config import DataConfig
 from seqcli.errors import DataError
 from seqcli.readers.lines import lines
 from seqcli.readers.record import Piece, Record, checked_label
+from seqcli.settings.config import DataConfig
 
 MARK = "__label__"
 

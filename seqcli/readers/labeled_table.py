@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from seqcli.config import DataConfig
 from seqcli.errors import DataError
 from seqcli.readers.record import Piece, Reader, Record, checked_label
 from seqcli.readers.tables import no_column, open_table
+from seqcli.settings.config import DataConfig
 
 
 def labeled_table(kind: str) -> Reader:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
-from seqcli.config import DataConfig
 from seqcli.errors import DataError
 from seqcli.files import sha256
 from seqcli.readers.layout import split_files
 from seqcli.readers.lines import blocks, lines, not_kept, unreadable
+from seqcli.settings.config import DataConfig
 
 CHUNK = 1 << 18  # characters handed on at a time: bounded memory, few calls
 NAMES = "name its files like book.train.txt, book.valid.txt, book.test.txt; or give one file"

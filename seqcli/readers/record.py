@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from seqcli.config import DataConfig
 from seqcli.errors import DataError
+from seqcli.settings.config import DataConfig
 
 
 class Record(NamedTuple):

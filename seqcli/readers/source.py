@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
-from seqcli.config import DataConfig
 from seqcli.errors import DataError, lookup
 from seqcli.readers.fasttext import fasttext
 from seqcli.readers.labeled_table import labeled_table
@@ -17,6 +16,7 @@ from seqcli.readers.layout import arrange, sniff
 from seqcli.readers.lines import not_kept, unreadable
 from seqcli.readers.record import Piece, Reader, Record
 from seqcli.readers.text_files import each_line, whole_file
+from seqcli.settings.config import DataConfig
 
 READERS: dict[str, Reader] = {
     "csv": labeled_table("csv"),

@@ -15,12 +15,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from seqcli.config import DataConfig
 from seqcli.errors import DataError
 from seqcli.readers.delimited import Row, csv_rows, tsv_rows
 from seqcli.readers.jsonl import KINDS, json_objects
 from seqcli.readers.lines import lines, plain_name
 from seqcli.readers.parquet import parquet_table
+from seqcli.settings.config import DataConfig
 
 TEXT_NAMES = ("text", "sentence", "message", "review")
 LABEL_NAMES = ("label", "class", "category")

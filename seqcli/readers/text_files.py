@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seqcli.config import DataConfig
 from seqcli.readers.lines import lines
 from seqcli.readers.record import Piece, Record
+from seqcli.settings.config import DataConfig
 
 
 def whole_file(piece: Piece, data: DataConfig) -> Iterator[Record]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from runs import write_data, write_task
+from tiny_runs import write_data, write_task
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than these runs."""
-    from seqcli import plots
+    from seqcli.runs import pictures
 
-    monkeypatch.setattr(plots, "curves_png", lambda *given, **more: b"\x89PNG")
-    monkeypatch.setattr(plots, "confusion_png", lambda *given: b"\x89PNG")
+    monkeypatch.setattr(pictures, "curves_png", lambda *given, **more: b"\x89PNG")
+    monkeypatch.setattr(pictures, "confusion_png", lambda *given: b"\x89PNG")

@@ -159,8 +159,8 @@ def test_a_table_in_and_out(model: str, tmp_path: Path, ending: str) -> None:
 
 @pytest.mark.parametrize("ending", ["tsv", "jsonl", "parquet", "csv.xz"])
 def test_columns_of_every_format(model: str, tmp_path: Path, ending: str) -> None:
-    from seqcli.config import DataConfig
     from seqcli.readers import open_table
+    from seqcli.settings.config import DataConfig
 
     def table(*args: str) -> list[dict[str, Any]]:
         path = tmp_path / f"out.{ending}"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import answer, error, seqcli, write_data, write_task
 from tiny_models import write_model
+from tiny_runs import answer, error, seqcli, write_data, write_task
 
 KEYS = [
     "split", "kind", "count", "loss", "accuracy", "accuracy_interval", "macro_f1",

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import answer, error, seqcli, write_data, write_task
 from tiny_language import tiny, write
 from tiny_models import write_model
+from tiny_runs import answer, error, seqcli, write_data, write_task
 
 LABELS = ("ham", "spam", "other")
 TEXTS = ["win a prize now", "see you at six", "late", "call free offer", "win win", "six late now"]

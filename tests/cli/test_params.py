@@ -11,10 +11,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from seqcli import config, filecheck, taskfile
 from seqcli.cli.params import params
-from seqcli.counting import FORMULAS
 from seqcli.errors import SeqcliError
+from seqcli.modelfile import filecheck
+from seqcli.settings import config, taskfile
+from seqcli.settings.counting import FORMULAS
 
 KEYS = {"total", "trainable", "torch_total", "layers", "multiply_adds_per_step", "bytes"}
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)

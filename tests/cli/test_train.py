@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from runs import TINY, answer, error, log_rows, seqcli, train, write_data
+from tiny_runs import TINY, answer, error, log_rows, seqcli, train, write_data
 
-from seqcli import filecheck
+from seqcli.modelfile import filecheck
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 RESULT = [

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import TINY, error, log_rows, seqcli, train
+from tiny_runs import TINY, error, log_rows, seqcli, train
 
-from seqcli import modelfile, training
 from seqcli.interrupts import interrupts
+from seqcli.modelfile import storage
+from seqcli.training import loop
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -67,7 +68,7 @@ def test_a_signal_saves_and_the_run_goes_on_to_the_same_bytes(
         assert process.wait() == code
     assert "interrupted; all is saved. To go on: the same command with --resume\n" in rest
     assert "Traceback" not in rest
-    saved = modelfile.load(here / "tiny.run" / "last.pt").description["state"]
+    saved = storage.load(here / "tiny.run" / "last.pt").description["state"]
     assert 10 <= saved["step"] < 300
     goes_on_to_the_same(here, *many)
 
@@ -91,8 +92,8 @@ def test_an_interrupt_tells_what_to_type(here: Path, monkeypatch: pytest.MonkeyP
         interrupts.requested = signal.SIGINT
         return evaluate(*given)
 
-    evaluate = training.evaluate
-    monkeypatch.setattr(training, "evaluate", signaled)
+    evaluate = loop.evaluate
+    monkeypatch.setattr(loop, "evaluate", signaled)
     try:
         result = seqcli(*TINY, "--force", "--out", "model.bin")
     finally:

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from runs import TINY, error, seqcli, train, write_data
+from tiny_runs import TINY, error, seqcli, train, write_data
 
-from seqcli import modelfile
+from seqcli.modelfile import storage
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -17,13 +17,13 @@ def test_init_from_takes_rows_by_token(here: Path) -> None:
     train()
     shown = train("--out", "b.pt", "--init-from", "tiny.pt", "--lr", "1e-30", "--epochs", "1")
     assert "6 of 6 tensors start from tiny.pt" in shown
-    old, new = modelfile.load(here / "tiny.pt"), modelfile.load(here / "b.pt")
+    old, new = storage.load(here / "tiny.pt"), storage.load(here / "b.pt")
     assert all(new.tensors[name].equal(old.tensors[name]) for name in old.tensors)
 
     write_data(here / "data.tsv", 90, ("ham", "eggs"))  # other labels, another vocabulary
     shown = train("--out", "c.pt", "--init-from", "tiny.pt", "--lr", "1e-30", "--epochs", "1")
     assert "4 of 6 tensors start from tiny.pt" in shown
-    other = modelfile.load(here / "c.pt")
+    other = storage.load(here / "c.pt")
     rows = {word: row for row, word in enumerate(old.description["vocabulary"])}
     shared = 0
     for row, word in enumerate(other.description["vocabulary"]):
@@ -41,7 +41,7 @@ def test_init_from_one_hot_tokens_goes_by_token_too(here: Path) -> None:
     lines = (here / "data.tsv").read_text().splitlines(keepends=True)
     (here / "data.tsv").write_text("".join(reversed(lines)))  # same words, other places
     train(*flags, "--out", "b.pt", "--init-from", "tiny.pt")
-    old, new = modelfile.load(here / "tiny.pt"), modelfile.load(here / "b.pt")
+    old, new = storage.load(here / "tiny.pt"), storage.load(here / "b.pt")
     words, others = old.description["vocabulary"], new.description["vocabulary"]
     assert words != others
     name = "recurrent.layers.0.0.cell.weight_ih"
@@ -74,7 +74,7 @@ def test_word_vectors(here: Path) -> None:
     found = re.search(r"word vectors found for 2 of (\d+) rows", shown)
     assert found is not None
     assert f"({6 * int(found[1]):,} frozen)" in shown
-    saved = modelfile.load(here / "tiny.pt")
+    saved = storage.load(here / "tiny.pt")
     assert len(saved.description["vocabulary"]) == int(found[1])
     table = dict(
         zip(saved.description["vocabulary"], saved.tensors["embedding.weight"], strict=True)
@@ -90,7 +90,7 @@ def test_word_vectors(here: Path) -> None:
 def test_word_vectors_are_tuned_unless_frozen(here: Path) -> None:
     write_vectors(here / "glove.txt", {"the": [0.1] * 6})
     train("--vectors", "glove.txt", "--tune-vectors")
-    saved = modelfile.load(here / "tiny.pt")
+    saved = storage.load(here / "tiny.pt")
     row = saved.tensors["embedding.weight"][saved.description["vocabulary"].index("the")]
     assert row.tolist() != pytest.approx([0.1] * 6)
 

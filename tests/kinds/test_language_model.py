@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from tiny_language import letters, tiny
 from torch.nn import functional as F
 
-from seqcli.batching import Columns
-from seqcli.device import Runtime
+from seqcli.data.batching import Columns
 from seqcli.errors import DataError
 from seqcli.kinds import language_model
 from seqcli.kinds.language_model import LanguageModel, Text
+from seqcli.machine.device import Runtime
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.taskfile import resolve
+from seqcli.settings.taskfile import resolve
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)
 

@@ -9,16 +9,17 @@ import pytest
 import torch
 from torch import nn
 
-from seqcli import counting, taskfile
-from seqcli.device import Runtime
 from seqcli.errors import ConfigError
 from seqcli.kinds.classifier import Classifier
 from seqcli.kinds.contract import Prepared
+from seqcli.machine.device import Runtime
 from seqcli.nn.cells import RNN
 from seqcli.nn.models import TextClassifier
 from seqcli.nn.recurrent import Direction
-from seqcli.optim import Updater
-from seqcli.training import TrainState, fit
+from seqcli.settings import counting, taskfile
+from seqcli.training.loop import fit
+from seqcli.training.optim import Updater
+from seqcli.training.state import TrainState
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ .,;'"
 CPU = Runtime(torch.device("cpu"), "fp32", 1)

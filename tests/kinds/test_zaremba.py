@@ -10,15 +10,15 @@ import torch
 from tiny_language import fill, tiny
 from torch.nn import functional as F
 
-from seqcli.batching import Columns
-from seqcli.device import Runtime
+from seqcli.data.batching import Columns
 from seqcli.kinds import networks
 from seqcli.kinds.language_model import LanguageModel, Text
+from seqcli.machine.device import Runtime
 from seqcli.nn.cells import LSTM
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.nn.recurrent import Direction
-from seqcli.optim import Updater, rate_factor
-from seqcli.taskfile import resolve
+from seqcli.settings.taskfile import resolve
+from seqcli.training.optim import Updater, rate_factor
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)
 SIZES = {"small": 4_651_600, "medium": 19_775_200, "large": 66_022_000, "test": 50_040}

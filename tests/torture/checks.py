@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from seqcli import modelfile
+from seqcli.modelfile import storage
 from torture.forkserver import Ended
 
 # Control characters but tab and line end, and what turns the direction of writing.
@@ -36,7 +36,7 @@ def one_error(ended: Ended, *codes: int) -> None:
 def whole_or_absent(path: Path) -> None:
     """A model file is loadable or not there; no draft is left."""
     if path.exists():
-        modelfile.load(path)
+        storage.load(path)
 
 
 def no_drafts(folder: Path) -> None:

@@ -23,18 +23,18 @@ from pathlib import Path
 from typing import Any
 
 PHASES = {  # what to call the time inside a function, for the record of where kills hit
-    "seqcli.labeled._Scan.of": "reading",
-    "seqcli.corpus._Scan.__init__": "reading",
-    "seqcli.vocab.Vocab.for_data": "vocabulary",
-    "seqcli.training._update": "training",
-    "seqcli.training.evaluate": "evaluation",
-    "seqcli.run.evaluate": "scoring",
-    "seqcli.modelfile.save": "saving",
-    "seqcli.runfolder.RunFolder.log": "logging",
-    "seqcli.runfolder.RunFolder.draw": "plotting",
-    "seqcli.loading.evaluate": "scoring",
-    "seqcli.prediction.Predictor.predict": "classifying",
-    "seqcli.sampling.choose": "sampling",
+    "seqcli.data.labeled._Scan.of": "reading",
+    "seqcli.data.corpus._Scan.__init__": "reading",
+    "seqcli.text.vocab.Vocab.for_data": "vocabulary",
+    "seqcli.training.loop._update": "training",
+    "seqcli.training.loop.evaluate": "evaluation",
+    "seqcli.runs.run.evaluate": "scoring",
+    "seqcli.modelfile.storage.save": "saving",
+    "seqcli.runs.folder.RunFolder.log": "logging",
+    "seqcli.runs.folder.RunFolder.draw": "plotting",
+    "seqcli.answers.loading.evaluate": "scoring",
+    "seqcli.answers.prediction.Predictor.predict": "classifying",
+    "seqcli.answers.sampling.choose": "sampling",
 }
 
 
@@ -55,18 +55,18 @@ def install(faults: dict[str, Any], phase: Any) -> None:
     for name, mark in PHASES.items():
         _wrap(name, lambda inner, mark=mark: marks.wrapped(inner, mark))
     if "save_every" in faults:
-        import seqcli.run
+        import seqcli.runs.run
 
-        seqcli.run.SAVE_SECONDS = faults["save_every"]
+        seqcli.runs.run.SAVE_SECONDS = faults["save_every"]
     if "mapped" in faults:
-        from seqcli import growing
+        from seqcli.text import growing
 
         growing.MAPPED_BYTES = faults["mapped"]
     if faults.get("pictures") is False:
-        from seqcli import plots
+        from seqcli.runs import pictures
 
-        plots.curves_png = lambda *given, **more: b"\x89PNG curves"  # type: ignore[assignment]
-        plots.confusion_png = lambda *given, **more: b"\x89PNG matrix"  # type: ignore[assignment]
+        pictures.curves_png = lambda *given, **more: b"\x89PNG curves"  # type: ignore[assignment]
+        pictures.confusion_png = lambda *given, **more: b"\x89PNG matrix"  # type: ignore[assignment]
     if "nan" in faults:
         _spoil(faults["nan"]["step"], faults["nan"]["times"])
     if "disk" in faults:
@@ -74,9 +74,9 @@ def install(faults: dict[str, Any], phase: Any) -> None:
 
 
 def _spoil(step: int, times: int) -> None:
-    from seqcli import training
+    from seqcli.training import loop
 
-    update, left = training._update, [times]
+    update, left = loop._update, [times]
 
     def spoiled(batch: Any, loss: Any, state: Any, runtime: Any) -> None:
         if state.step + 1 == step and left[0]:
@@ -85,7 +85,7 @@ def _spoil(step: int, times: int) -> None:
             loss = dataclasses.replace(loss, total=nan, objective=loss.objective * nan)
         update(batch, loss, state, runtime)
 
-    training._update = spoiled
+    loop._update = spoiled
 
 
 def _wrap(name: str, wrap: Callable[[Any], Any]) -> None:
@@ -105,8 +105,7 @@ def _wrap(name: str, wrap: Callable[[Any], Any]) -> None:
 def _module(name: str) -> tuple[Any, list[str]]:
     """The module of a dotted name, and the names within it."""
     parts = name.split(".")
-    module = ".".join(parts[:2])
-    return importlib.import_module(module), parts[2:]
+    return importlib.import_module(".".join(parts[:3])), parts[3:]
 
 
 def load() -> None:

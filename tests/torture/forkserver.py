@@ -180,11 +180,11 @@ def _import(heavy: bool) -> None:
     import torch._inductor  # what --deterministic loads
     import torch.utils.data
 
-    from seqcli import plots
+    from seqcli.runs import pictures
     from torture import faults
 
     faults.load()
-    plots.confusion_png([[1]], ["a"])  # loads matplotlib and its fonts
+    pictures.confusion_png([[1]], ["a"])  # loads matplotlib and its fonts
 
 
 def _fork(request: dict[str, Any], running: dict[int, _Running]) -> dict[str, int]:

@@ -54,8 +54,8 @@ def fuzz(folder: Path, name: str, seconds: int) -> None:
     """Never returns; exit 0 where nothing was found."""
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["seqcli"]):
-        from seqcli import filecheck, modelfile, outline
         from seqcli.errors import SeqcliError
+        from seqcli.modelfile import filecheck, outline, storage
         from torture.test_inputs import ENDINGS, READ
 
     place, seeds = folder / "in", folder / "seeds"
@@ -80,7 +80,7 @@ def fuzz(folder: Path, name: str, seconds: int) -> None:
         if isinstance(table, dict):
             filecheck.check_model(table, path)
 
-    parts = dict(zip(MODEL, (modelfile.load_trained, pickled_part, description), strict=True))
+    parts = dict(zip(MODEL, (storage.load_trained, pickled_part, description), strict=True))
     read: Any = (READ | parts)[name]
 
     def one(content: bytes) -> None:

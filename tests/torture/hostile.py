@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqcli import filecheck
+from seqcli.modelfile import filecheck
 
 OWNED = "owned"
 ESCAPE = "\x1b]0;owned\x07\x1b[2J"

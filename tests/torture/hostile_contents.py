@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from seqcli import filecheck
+from seqcli.modelfile import filecheck
 from torture.hostile import CORPUS, ESCAPE, Records, described, entry, pack, records_of, saved
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runs import figures_of, log_rows, write_data, write_task
+from tiny_runs import figures_of, log_rows, write_data, write_task
 
-from seqcli import modelfile
+from seqcli.modelfile import storage
 from torture.forkserver import Server
 
 CLOCKS = ("seconds", "reading_seconds")
@@ -68,7 +68,7 @@ class Left:
     @classmethod
     def of(cls, model: Path, answer: str) -> Left:
         """The files of a run and its JSON answer."""
-        saved = modelfile.load(model.with_suffix(".run") / "last.pt")
+        saved = storage.load(model.with_suffix(".run") / "last.pt")
         description = dict(saved.description)
         state = {k: v for k, v in description.pop("state").items() if k not in CLOCKS}
         description["result"] = figures_of(description["result"])

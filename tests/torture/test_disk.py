@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tiny_models import write_model
 
-from seqcli import modelfile
+from seqcli.modelfile import storage
 from torture.checks import no_drafts, one_error, whole_or_absent
 from torture.conftest import Tally
 from torture.forkserver import Server
@@ -239,5 +239,5 @@ def test_out_is_a_link(place: Path, heavy: Server, tally: Tally) -> None:
     assert heavy.run(command, place, faults=NO_PICTURES, plain=True).code == 0
     assert (place / "link.pt").is_symlink()
     assert target.read_bytes() != before
-    modelfile.load(target)
+    storage.load(target)
     tally("disk: --out is a link", lost=False)

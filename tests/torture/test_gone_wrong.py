@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import log_rows
+from tiny_runs import log_rows
 
-from seqcli import filecheck, modelfile
-from seqcli.loading import load_model
+from seqcli.answers.loading import load_model
+from seqcli.modelfile import filecheck, storage
 from torture.checks import no_drafts, one_error
 from torture.conftest import Tally
 from torture.forkserver import Server
@@ -44,7 +44,7 @@ def test_a_loss_that_is_no_number_stops(
     one_error(ended, 1)
     assert f"at step {step} (rate 0.0" in ended.err, ended.err
     assert "try a lower --lr" in ended.err
-    saved = modelfile.load(place / "out.run" / "last.pt")
+    saved = storage.load(place / "out.run" / "last.pt")
     assert saved.description["state"]["step"] < step
     assert all(tensor.isfinite().all() for tensor in saved.tensors.values())
     if (place / "out.pt").exists():
@@ -72,7 +72,7 @@ def test_back_to_the_last_good_state_with_half_the_rate(
     ended = heavy.run(told(command), place, faults=QUIET | {"nan": {"step": step, "times": times}})
     assert ended.code == 0, ended
     lines = [line for line in ended.err.splitlines() if "rate halved" in line]
-    back = modelfile.load(place / "out.run" / "last.pt").description["state"]
+    back = storage.load(place / "out.run" / "last.pt").description["state"]
     assert back["rollbacks"] == times == len(lines)
     rates = [row["rate"] for row in log_rows(place / "out.pt")]
     plain = whole(heavy, place, prepare(place, kind), faults=QUIET)

@@ -14,16 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import write_model
 
-from seqcli import taskfile
-from seqcli.config import DataConfig
-from seqcli.corpus import load_corpus
+from seqcli.data.corpus import load_corpus
+from seqcli.data.labeled import load
+from seqcli.data.vectors import find
 from seqcli.errors import SeqcliError
-from seqcli.labeled import load
 from seqcli.readers import READERS, discover, open_table
 from seqcli.readers.live import arriving
 from seqcli.readers.plain_text import text_source
-from seqcli.vectors import find
-from seqcli.vocab import Vocab
+from seqcli.settings import taskfile
+from seqcli.settings.config import DataConfig
+from seqcli.text.vocab import Vocab
 from torture.checks import words
 from torture.conftest import Tally
 from torture.forkserver import Server

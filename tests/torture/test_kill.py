@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from seqcli import modelfile
+from seqcli.modelfile import storage
 from torture import disks
 from torture.checks import no_drafts, whole_or_absent
 from torture.conftest import Tally
@@ -182,7 +182,7 @@ def test_the_model_is_whole_at_every_instant(
     reads, seen = 0, set()
     while used(child.pid) != float("inf"):
         if (place / "out.pt").exists():
-            seen.add(modelfile.load(place / "out.pt").description["epoch"])
+            seen.add(storage.load(place / "out.pt").description["epoch"])
             reads += 1
             tally("kill: the model read while it is written", lost=False)
     assert child.wait().code == 0

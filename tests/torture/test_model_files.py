@@ -12,8 +12,8 @@ import pytest
 import tiny_language
 from tiny_models import write_model
 
-from seqcli import filecheck, modelfile
 from seqcli.errors import ModelFileError
+from seqcli.modelfile import filecheck, storage
 from torture.checks import one_error
 from torture.conftest import Tally
 from torture.forkserver import Server
@@ -105,10 +105,10 @@ def test_the_corpus_is_large_enough() -> None:
     assert len(CORPUS) >= 100
 
 
-def same(path: Path, expected: modelfile.ModelFile) -> bool:
+def same(path: Path, expected: storage.ModelFile) -> bool:
     """False where the file is refused; whatever else is read must be what was written."""
     try:
-        found = modelfile.load(path)
+        found = storage.load(path)
     except ModelFileError:
         return False
     assert found.description == expected.description
@@ -132,7 +132,7 @@ def test_cut_short_at_every_percent(place: Path, step: int, tally: Tally) -> Non
         for percent in range(0, 100, step):
             (place / "cut.pt").write_bytes(whole[: len(whole) * percent // 100])
             with pytest.raises(ModelFileError):
-                modelfile.load(place / "cut.pt")
+                storage.load(place / "cut.pt")
             tally("model files: cut short", lost=False)
 
 
@@ -140,7 +140,7 @@ def test_cut_short_at_every_percent(place: Path, step: int, tally: Tally) -> Non
 def test_one_bit_flipped_in_every_record(place: Path, times: int, tally: Tally) -> None:
     draw = random.Random(times)
     for path in models(place):
-        whole, expected = path.read_bytes(), modelfile.load(path)
+        whole, expected = path.read_bytes(), storage.load(path)
         with zipfile.ZipFile(path) as archive:
             inside = [(r.header_offset, r.filename, r.file_size) for r in archive.infolist()]
             ends = [*(offset for offset, *_ in inside[1:]), archive.start_dir]
@@ -162,7 +162,7 @@ def whole_of(path: Path, name: str) -> bytes:
 
 
 def flipped(
-    place: Path, whole: bytes, at: int, draw: random.Random, expected: modelfile.ModelFile
+    place: Path, whole: bytes, at: int, draw: random.Random, expected: storage.ModelFile
 ) -> bool:
     """Whether the file with a bit of byte `at` flipped is read at all."""
     content = bytearray(whole)

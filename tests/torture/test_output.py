@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_models import write_model
 
-from seqcli.formulas import guard
+from seqcli.answers.formulas import guard
 from torture.checks import STEERING
 from torture.conftest import Tally
 from torture.forkserver import Server

@@ -14,8 +14,9 @@ import tiny_language
 import torch
 from tiny_models import write_model
 
-from seqcli import api, filecheck, modelfile
-from seqcli.loading import load_model
+from seqcli import api
+from seqcli.answers.loading import load_model
+from seqcli.modelfile import filecheck, storage
 from torture.conftest import Tally
 from torture.forkserver import Server
 from torture.runs_hurt import KINDS, Left, prepare, whole
@@ -106,7 +107,7 @@ def test_anybody_can_open_a_model(place: Path) -> None:
     ]
     for path in paths:
         content = torch.load(path, weights_only=True)
-        ours = modelfile.load(path)
+        ours = storage.load(path)
         assert content["tensors"].keys() == ours.tensors.keys()
         for name, tensor in content["tensors"].items():
             assert tensor.equal(ours.tensors[name])
@@ -129,7 +130,7 @@ def test_anybody_can_open_a_model(place: Path) -> None:
     ],
 )
 def test_any_dense_tensor_comes_back(tensor: torch.Tensor, tmp_path: Path) -> None:
-    modelfile.save(tmp_path / "m.pt", {}, {"x": tensor})
-    found = modelfile.load(tmp_path / "m.pt").tensors["x"]
+    storage.save(tmp_path / "m.pt", {}, {"x": tensor})
+    found = storage.load(tmp_path / "m.pt").tensors["x"]
     assert found.dtype == tensor.dtype
     assert torch.equal(found.nan_to_num(7.0), tensor.nan_to_num(7.0))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from seqcli import modelfile
-from seqcli.checkpoint import COUNTERS
+from seqcli.modelfile import storage
+from seqcli.training.checkpoint import COUNTERS
 from torture.checks import one_error, words
 from torture.conftest import Tally
 from torture.forkserver import Server
@@ -32,7 +32,7 @@ def stopped(server: Server, place: Path, kind: str) -> tuple[str, ...]:
 def resumed(server: Server, place: Path, command: tuple[str, ...], saved: Any) -> int:
     """Go on with a changed state: the exit code, after a look at the words."""
     description = {key: value for key, value in saved[0].items() if key != "format"}
-    modelfile.save(place / "out.run" / "last.pt", description, saved[1])
+    storage.save(place / "out.run" / "last.pt", description, saved[1])
     ended = server.run(command, place, faults=QUIET)
     words(ended)
     if ended.code:
@@ -51,7 +51,7 @@ def keys(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 def test_a_state_made_by_hand(kind: str, place: Path, heavy: Server, tally: Tally) -> None:
     """Counters and tensors of other types and shapes are refused."""
     command = stopped(heavy, place, kind)
-    good = modelfile.load(place / "out.run" / "last.pt")
+    good = storage.load(place / "out.run" / "last.pt")
     for name in COUNTERS if kind == "classifier" else ():
         description = copy.deepcopy(good.description)
         description["state"][name] = [1]
@@ -75,7 +75,7 @@ def test_a_state_changed_anywhere(times: int, place: Path, heavy: Server, tally:
     """One value of its description is something else, or missing."""
     draw = random.Random(times)
     command = stopped(heavy, place, "classifier")
-    good = modelfile.load(place / "out.run" / "last.pt")
+    good = storage.load(place / "out.run" / "last.pt")
     places = keys(good.description)
     for _ in range(times):
         description = copy.deepcopy(good.description)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tiny_models import write_model
 
-from seqcli.config import DataConfig
 from seqcli.readers import discover
+from seqcli.settings.config import DataConfig
 from torture.checks import one_error, words
 from torture.conftest import Tally
 from torture.forkserver import Server

@@ -1,0 +1,1 @@
+"""A saved model at work: loading, streams of answers, sampling, explanation, output tables."""

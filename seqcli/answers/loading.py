@@ -1,0 +1,146 @@
+"""A saved model ready for use: its kind, its network, and the data it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from seqcli.errors import ConfigError, DataError, SeqcliError
+from seqcli.interrupts import interrupts
+from seqcli.kinds import KINDS
+from seqcli.kinds.contract import Figures, Kind
+from seqcli.kinds.language_model import LanguageModel
+from seqcli.machine.device import Runtime, choose_device, set_threads
+from seqcli.modelfile import filecheck, storage
+from seqcli.settings import config as configs
+from seqcli.settings.taskfile import check
+from seqcli.training.evaluation import Score, evaluate
+
+FALLBACK = {"test": "valid", "valid": "train"}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be scored: the split's name, its data, lines for the person, and where it is."""
+
+    split: str
+    data: Any
+    notes: tuple[str, ...]
+    path: Path
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model file's network on its device, in eval mode."""
+
+    path: Path
+    description: dict[str, Any]
+    kind: Kind
+    model: nn.Module
+    runtime: Runtime
+
+    def evaluate(
+        self, chosen: Chosen, columns: int | None = None, figures: Score | None = None
+    ) -> Figures:
+        """Figures of the chosen data, in float32; a language model may read `columns` at once.
+
+        `figures` takes the place of the kind's own. Errors: ConfigError for `columns` that make
+        no sense.
+        """
+        figures = figures or self.kind.figures
+        if columns is not None:
+            if not isinstance(self.kind, LanguageModel):
+                raise ConfigError(
+                    "--batch-size is for language models",
+                    "leave it out: a classifier's figures do not depend on batches",
+                )
+            if columns > 1:
+                figures = partial(self.kind.approximate, columns=columns)
+        return evaluate(figures, self.model, chosen.data, self.runtime, interrupts.poll)
+
+    def choose_data(self, path: Path | None, split: str | None) -> Chosen:
+        """Decide what to score, as docs/cli.md says, and read it.
+
+        Without `path`: the data of the training and its recorded split. A path to the same bytes:
+        likewise. A folder with parts: its test part; other data: all of it. Errors: DataError,
+        SeqcliError.
+        """
+        recorded = self.description["data"]
+        notes = []
+        if path is None:
+            path = Path(recorded["path"])
+            same = self._unchanged(path, recorded["sha256"])
+        else:
+            same = self.kind.fingerprint(path) == recorded["sha256"]
+            if same:
+                notes.append(f"{path} is the training data: the recorded split is used")
+        parted = same or self.kind.parts(path) != ("all",)
+        if split is None:
+            split = "test" if parted else "all"
+        elif split != "all" and not parted:
+            raise SeqcliError(
+                f"{path} is not the data this model was trained on, so it has no {split} split",
+                "leave out --split to score all of it",
+            )
+        data = self._read(path, split)
+        while data is None and split in FALLBACK:
+            notes.append(f"no {split} split here: {FALLBACK[split]} is scored instead")
+            split = FALLBACK[split]
+            data = self._read(path, split)
+        if data is None:
+            raise DataError(path, 0, f"no {split} split there", "--split all scores whatever is")
+        return Chosen(split, data, tuple(notes), path)
+
+    def _read(self, path: Path, split: str) -> Any:
+        try:
+            return self.kind.load_split(path, split, interrupts.poll)
+        except KeyError:
+            return None
+
+    def _unchanged(self, path: Path, sha256: str) -> bool:
+        hint = "--data PATH names the data to score"
+        if not path.exists():
+            raise DataError(path, 0, "the data this model was trained on is not there", hint)
+        if self.kind.fingerprint(path) != sha256:
+            raise DataError(path, 0, "changed since this model was trained on it", hint)
+        return True
+
+
+def load_model(
+    path: Path,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    reading: Mapping[str, str | None] | None = None,
+) -> Loaded:
+    """Open a model file; `reading` replaces settings of [data] that are not None.
+
+    Errors: ModelFileError for whatever is not a whole model file of ours.
+    """
+    file = storage.load_trained(path)
+    changed = {name: value for name, value in (reading or {}).items() if value is not None}
+    try:
+        table = file.description["config"]
+        if table["kind"] == LanguageModel.name and changed.keys() - {"encoding"}:
+            raise ConfigError("--text-column and --label-column do nothing in a language model")
+        config = check(configs.from_dict({**table, "data": {**table["data"], **changed}}))
+        kind = KINDS[config.kind].restore(config, file.description)
+        with torch.device("meta"):  # sizes come from the file: compare before taking memory
+            skeleton = kind.build(None)
+    except ConfigError as error:
+        if changed:
+            raise
+        raise filecheck.broken(path, f"its settings make no sense: {error}") from error
+    except (SeqcliError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise filecheck.broken(path, f"its settings make no sense: {error}") from error
+    storage.fits(skeleton, file.tensors, path)
+    runtime = Runtime(choose_device(device), "fp32", set_threads(threads))
+    model = kind.build(None)
+    model.load_state_dict(file.tensors)
+    return Loaded(path, file.description, kind, model.to(runtime.device).eval(), runtime)

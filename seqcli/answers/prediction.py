@@ -1,0 +1,266 @@
+"""Answers for texts without labels, in order and in bounded memory: groups in, answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from seqcli.data.labeled import Examples, encode_with_unknown
+from seqcli.errors import SeqcliError
+from seqcli.interrupts import interrupts
+from seqcli.kinds.classifier import ngrams
+from seqcli.kinds.contract import Poll
+from seqcli.machine.device import Runtime
+from seqcli.settings.config import Config
+from seqcli.text.sequences import Chosen, Sequences
+from seqcli.text.tokens import tokenizer
+from seqcli.text.vocab import Vocab
+
+ROWS = 1024  # of a group
+CHARACTERS = 1 << 20  # of a group: a text more may pass it
+FIRST = (8, 16, 32, 64, 128, 256, 512, ROWS)  # rows: the first answers come at once
+DECIMALS = 4  # of every probability and share that leaves the program
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """The ability of a kind that gives each text a label."""
+
+    config: Config
+    vocab: Vocab
+    labels: tuple[str, ...]
+
+    def predict(
+        self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
+    ) -> NDArray[np.float32]:
+        """Log-probabilities (R, C) in the order of the rows."""
+
+
+class Answer(NamedTuple):
+    """One text's answer; `probs` by label."""
+
+    text: str
+    label: str
+    prob: float
+    probs: dict[str, float]
+    unknown_share: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Texts answered together; `rows`: the cells around each text, None for bare lines."""
+
+    texts: list[str]
+    rows: list[Sequence[Any]] | None = None
+
+    @property
+    def cells(self) -> list[Sequence[Any]]:
+        """The row of each text; a bare text is a row of one cell."""
+        return [(text,) for text in self.texts] if self.rows is None else self.rows
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What the model says of R texts, rounded to DECIMALS once, so that every output agrees.
+
+    labels (C,); probabilities (R, C) float64; best (R,): the likeliest label's place, decided
+    before rounding; unknown_share (R,): of the text's tokens, those the vocabulary lacks.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    best: NDArray[np.int64]
+    unknown_share: NDArray[np.float64]
+    _scores: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls, labels: Sequence[str], scores: NDArray[np.float32], unknown: NDArray[np.float64]
+    ) -> Predictions:
+        """From log-probabilities (R, C) and unknown shares (R,)."""
+        rounded = np.exp(scores.astype(np.float64)).round(DECIMALS)
+        return cls(tuple(labels), rounded, scores.argmax(1), unknown.round(DECIMALS), scores)
+
+    def __len__(self) -> int:
+        """R."""
+        return len(self.best)
+
+    @property
+    def best_probabilities(self) -> NDArray[np.float64]:
+        """The probability of the best label, (R,)."""
+        picked: NDArray[np.float64] = self.probabilities[np.arange(len(self)), self.best]
+        return picked
+
+    def top(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Places and probabilities of the likeliest labels, best first, (R, min(count, C)) each."""
+        order = np.argsort(-self._scores, axis=1, kind="stable")[:, :count]
+        return order, np.take_along_axis(self.probabilities, order, 1)
+
+    def names(self, threshold: float | None = None, abstain: str = "") -> list[str]:
+        """The label of each text, `abstain` where its probability is below `threshold`."""
+        names = [self.labels[place] for place in self.best.tolist()]
+        if threshold is not None:
+            # "not at least", so that a broken model's NaN abstains too
+            for row in np.flatnonzero(~(self.best_probabilities >= threshold)).tolist():
+                names[row] = abstain
+        return names
+
+    def answers(
+        self,
+        texts: Sequence[str],
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        abstain: str = "",
+    ) -> Iterator[Answer]:
+        """Answers one by one; `probs` in label order, or the `top_k` likeliest, best first."""
+        names, best = self.names(threshold, abstain), self.best_probabilities.tolist()
+        shares = self.unknown_share.tolist()
+        if top_k is None:
+            rows = self.probabilities.tolist()
+            tables = [dict(zip(self.labels, row, strict=True)) for row in rows]
+        else:
+            tables = [
+                {self.labels[place]: value for place, value in zip(*pair, strict=True)}
+                for pair in zip(*(part.tolist() for part in self.top(top_k)), strict=True)
+            ]
+        return map(Answer, texts, names, best, tables, shares)
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A kind that can predict, with its network (in eval mode) on its device."""
+
+    kind: Predicts
+    model: nn.Module
+    runtime: Runtime
+
+    @classmethod
+    def of(cls, kind: object, model: nn.Module, runtime: Runtime) -> Predictor:
+        """Errors: SeqcliError for a kind without labels."""
+        if not isinstance(kind, Predicts):
+            raise not_a_classifier("this model")
+        return cls(kind, model, runtime)
+
+    def predict(self, texts: Sequence[str]) -> Predictions:
+        """One group's predictions; whatever else is in the group changes none of them."""
+        config = self.kind.config
+        split = tokenizer(config.data)
+        ids, unknown = encode_with_unknown(texts, split, self.kind.vocab, config.data)
+        grams = ngrams(config)
+        features = None if grams is None else grams.rows(texts)
+        return Predictions.of(self.kind.labels, self.scores(ids, features), unknown)
+
+    def scores(self, ids: Sequences, features: Sequences | None) -> NDArray[np.float32]:
+        """R rows of ids, and of n-grams where the model reads them -> log-probabilities (R, C)."""
+        none, rows = np.zeros(len(ids), np.int64), np.arange(len(ids))
+        chosen = None if features is None else Chosen(features, rows)
+        examples = Examples(ids, none, chosen, rows)
+        with torch.inference_mode():
+            return self.kind.predict(self.model, examples, self.runtime, interrupts.poll)
+
+    def stream(self, groups: Iterable[Group]) -> Iterator[tuple[Group, Predictions]]:
+        """Each group with its predictions, as soon as it is there."""
+        for group in groups:
+            if group.texts:
+                yield group, self.predict(group.texts)
+
+    def classify(
+        self,
+        texts: Iterable[str],
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        abstain: str = "",
+    ) -> list[Answer]:
+        """The answer to each text, in order: the entry for a program rather than the shell."""
+        groups = grouped((text, (text,)) for text in map(whole, texts))
+        return [
+            answer
+            for group, found in self.stream(groups)
+            for answer in found.answers(
+                group.texts, top_k=top_k, threshold=threshold, abstain=abstain
+            )
+        ]
+
+
+def not_a_classifier(name: str) -> SeqcliError:
+    """The error for a model without labels."""
+    return SeqcliError(
+        f"{name}: a language model cannot classify",
+        "`seqcli sample` writes text with it; a classifier comes from `seqcli train --task text`",
+    )
+
+
+def whole(text: str) -> str:
+    """The text with each half character (a lone surrogate) as U+FFFD: no file can hold one."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def grouped(
+    rows: Iterable[tuple[str, Sequence[Any]]],
+    *,
+    most: int = ROWS,
+    characters: int = CHARACTERS,
+) -> Iterator[Group]:
+    """Texts with their cells, gathered to groups of bounded size.
+
+    An error among the rows comes after the group of those before it.
+    """
+    texts: list[str] = []
+    cells: list[Sequence[Any]] = []
+    held = 0
+    fault: SeqcliError | None = None
+    source = iter(rows)
+    while True:
+        try:
+            text, row = next(source)
+        except StopIteration:
+            break
+        except SeqcliError as error:
+            fault = error
+            break
+        texts.append(text)
+        cells.append(row)
+        held += len(text)
+        if len(texts) >= most or held >= characters:
+            yield Group(texts, cells)
+            texts, cells, held = [], [], 0
+    if texts:
+        yield Group(texts, cells)
+    if fault is not None:
+        raise fault
+
+
+def recut(groups: Iterable[Group], sizes: Iterable[int]) -> Iterator[Group]:
+    """The same rows in groups of at most these sizes, the last of which holds from then on.
+
+    A group never spans two of the given ones: what has come is not kept waiting for more.
+    """
+    following = iter(sizes)
+    size = next(following)
+    for group in groups:
+        begun = 0
+        while begun < len(group.texts):
+            end = begun + size
+            rows = None if group.rows is None else group.rows[begun:end]
+            yield Group(group.texts[begun:end], rows)
+            begun, size = end, next(following, size)
+
+
+def sharded(groups: Iterable[Group], place: int, count: int) -> Iterator[Group]:
+    """Of all rows, counted from 0 over all groups, those with row % count == place."""
+    done = 0
+    for group in groups:
+        skip = (place - done) % count
+        done += len(group.texts)
+        rows = None if group.rows is None else group.rows[skip::count]
+        yield Group(group.texts[skip::count], rows)

@@ -1,0 +1,198 @@
+"""Running text as one stream of ids: one pass over the files, then vocabulary and final ids.
+
+While the text is read every token gets a provisional id from a table that grows. The vocabulary is
+fitted on the training part by counting these, and a look-up turns them into final ids of the
+smallest integer type. Streams above 50 MB lie in a scratch file and are mapped, not held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcli.errors import DataError
+from seqcli.readers.plain_text import NAMES, TextSource
+from seqcli.settings.config import DataConfig
+from seqcli.text.growing import Growing
+from seqcli.text.tokens import Tokenizer, tokenizer
+from seqcli.text.vocab import END, Vocab
+
+Stream = NDArray[np.integer[Any]]
+Poll = Callable[[], None]
+
+BLOCK = 1 << 22  # ids worked on at a time
+POLL_EVERY = 1000
+END_ID = 0  # provisional; tokens count from 1
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """A text's streams by split, each (N,), and what its vocabulary makes of them.
+
+    unknown_share: by split, the share of tokens (end marks not counted) the vocabulary lacks.
+    """
+
+    vocab: Vocab
+    streams: dict[str, Stream]
+    unknown_share: dict[str, float]
+
+
+def load_corpus(source: TextSource, data: DataConfig, scratch: Path | None, poll: Poll) -> Corpus:
+    """Read, cut into splits where there are none, fit the vocabulary on the training split.
+
+    Errors: DataError for unreadable or empty text.
+    """
+    if not {"all", "train"} & set(source.parts):
+        found = ", ".join(path.name for files in source.parts.values() for path in files)
+        raise DataError(source.path, 0, f"a train file expected, found only: {found}", NAMES)
+    scan = _Scan(source, data, scratch, poll)
+    parts = _with_validation(scan.parts, data, source)
+    counts = _counted(parts["train"], len(scan.tokens), poll)
+    ends = data.end_mark and data.document != "file"
+    vocab = Vocab.for_data(scan.tokens[1:], counts[1:], data, end=ends)
+    return scan.finished(vocab, parts, poll)
+
+
+def encode_corpus(source: TextSource, data: DataConfig, vocab: Vocab, poll: Poll) -> Corpus:
+    """Read with a model's vocabulary; parts as in `load_corpus`."""
+    scan = _Scan(source, data, None, poll)
+    parts = _with_validation(scan.parts, data, source)
+    return scan.finished(vocab, parts, poll)
+
+
+def encode_whole(source: TextSource, data: DataConfig, vocab: Vocab, poll: Poll) -> Corpus:
+    """Read with a model's vocabulary, all parts behind each other as the one part "all"."""
+    scan = _Scan(source.whole(), data, None, poll)
+    return scan.finished(vocab, scan.parts, poll)
+
+
+class _Scan:
+    """One pass over a text: provisional ids of each part, and the tokens they stand for."""
+
+    def __init__(
+        self, source: TextSource, data: DataConfig, scratch: Path | None, poll: Poll
+    ) -> None:
+        self.tokens = [END]
+        self.scratch = scratch
+        encode = self._encoder(tokenizer(data))
+        self.parts: dict[str, Stream] = {}
+        for part in source.parts:
+            ids = Growing(np.dtype(np.uint16), scratch)
+            for number, (piece, ends) in enumerate(source.pieces(part)):
+                if number % POLL_EVERY == 0:
+                    poll()
+                found = encode(piece)
+                if len(self.tokens) > 1 << 16:
+                    ids = ids.wide()
+                ids.append(np.append(found, np.int32(END_ID)) if ends else found)
+            if ids.size == 0:
+                raise DataError(source.path, 0, f"no text in the {part} part")
+            self.parts[part] = ids.array()
+
+    def _encoder(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
+        return self._characters(split) if split.name == "characters" else self._words(split)
+
+    def _words(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
+        table: dict[str, int] = {}
+
+        def encode(piece: str) -> NDArray[np.int32]:
+            found = split.split(piece)
+            ids = np.empty(len(found), np.int32)
+            for place, token in enumerate(found):
+                known = table.get(token)
+                if known is None:
+                    known = table[token] = len(self.tokens)
+                    self.tokens.append(token)
+                ids[place] = known
+            return ids
+
+        return encode
+
+    def _characters(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
+        table = np.zeros(0x110000, np.int32)  # by code point; 0 is END_ID: not met yet
+
+        def encode(piece: str) -> NDArray[np.int32]:
+            points = np.frombuffer(split.clean(piece).encode("utf-32-le"), np.uint32)
+            new = points[table[points] == 0]
+            for point in dict.fromkeys(new.tolist()):
+                table[point] = len(self.tokens)
+                self.tokens.append(chr(point))
+            return table[points]
+
+        return encode
+
+    def finished(self, vocab: Vocab, parts: dict[str, Stream], poll: Poll) -> Corpus:
+        """Final ids; tokens the vocabulary lacks are unknown, or dropped if it has no such row."""
+        places = vocab.places(self.tokens)
+        places[END_ID] = -1 if vocab.end is None else vocab.end
+        known = np.array([token in vocab for token in self.tokens])
+        known[END_ID] = True
+        smallest = np.min_scalar_type(max(len(vocab) - 1, 1))
+        streams, shares = {}, {}
+        for part, stream in parts.items():
+            ids = Growing(smallest, self.scratch)
+            missing = tokens = 0
+            for block in blocks(stream, poll):
+                found = places[block]
+                tokens += int((block != END_ID).sum())
+                missing += int((~known[block]).sum())
+                ids.append(found[found >= 0])
+            streams[part] = ids.array()
+            shares[part] = missing / max(tokens, 1)
+        return Corpus(vocab, streams, shares)
+
+
+def blocks(stream: Stream, poll: Poll) -> Iterator[Stream]:
+    """A stream in pieces that are worked on at a time."""
+    for at in range(0, len(stream), BLOCK):
+        poll()
+        yield stream[at : at + BLOCK]
+
+
+def _counted(stream: Stream, size: int, poll: Poll) -> NDArray[np.int64]:
+    counts = np.zeros(size, np.int64)
+    for block in blocks(stream, poll):
+        counts += np.bincount(block, minlength=size)
+    return counts
+
+
+def _with_validation(
+    parts: dict[str, Stream], data: DataConfig, source: TextSource
+) -> dict[str, Stream]:
+    """Parts as they are on disk; one file is cut in three, and validation off the train files."""
+    if "all" in parts:
+        return _cut(parts["all"], data, data.test, source)
+    if "valid" in parts or "train" not in parts or not data.valid:
+        return parts
+    return {**parts, **_cut(parts["train"], data, 0.0, source)}
+
+
+def _cut(
+    stream: Stream, data: DataConfig, test_share: float, source: TextSource
+) -> dict[str, Stream]:
+    """train, valid, test in the order of the text; where there are documents, between two."""
+    size = len(stream)
+    test = size - round(size * test_share)
+    valid = test - round(size * data.valid)
+    if data.document != "file":
+        valid, test = (_nearest_end(stream, place) for place in (valid, test))
+    parts = {"train": stream[:valid], "valid": stream[valid:test], "test": stream[test:]}
+    if len(parts["train"]) < 2:
+        raise DataError(source.path, 0, f"{size} tokens are too few to train on")
+    return {name: part for name, part in parts.items() if len(part) > 1}
+
+
+def _nearest_end(stream: Stream, place: int) -> int:
+    """Where a document ends, nearest to `place`; the stream itself ends with one."""
+    reach = BLOCK
+    while True:
+        start = max(place - reach, 0)
+        ends = np.flatnonzero(stream[start : place + reach] == END_ID) + 1 + start
+        if len(ends) or reach > len(stream):
+            return int(ends[np.abs(ends - place).argmin()])
+        reach *= 2

@@ -1,0 +1,300 @@
+"""Labeled text as arrays: one pass over the files, then split, vocabulary and ids.
+
+While the files are read every token gets a provisional id from a dictionary that grows; only
+these ids are kept, never the texts. Once the split is known the vocabulary is fitted on the
+training rows by counting ids, and one array look-up turns provisional ids into final ones.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcli.data.splits import NOT_SAID, PARTS, TRAIN, assign, text_key
+from seqcli.errors import DataError
+from seqcli.readers.record import Record
+from seqcli.readers.source import Source
+from seqcli.settings.config import DataConfig
+from seqcli.text.sequences import Chosen, Features, Made, Sequences, SequencesBuilder
+from seqcli.text.tokens import Tokenizer, tokenizer
+from seqcli.text.vocab import Vocab
+
+POLL_EVERY = 1000  # records between two looks at the stop flag
+LISTED = 20  # labels named in a message
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """R rows of one split.
+
+    tokens: R rows of ids below V; labels (R,) places in `LabeledData.labels`; features: R rows
+    of whatever the caller made of the text, or None; rows (R,): the record's number in
+    `source.records()`, from 0.
+    """
+
+    tokens: Sequences
+    labels: NDArray[np.int64]
+    features: Chosen | None
+    rows: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """R, the number of rows."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledData:
+    """Everything a classifier trains on.
+
+    splits: "train", and "valid" and "test" where they have rows (from `load_whole`: "all");
+    unknown_share: by split, the share of token occurrences that the vocabulary lacks, before
+    any text is cut; truncated: by split, the number of texts cut to data.max_tokens.
+    """
+
+    vocab: Vocab
+    labels: tuple[str, ...]
+    splits: dict[str, Examples]
+    dropped: int
+    unknown_share: dict[str, float]
+    truncated: dict[str, int]
+    fingerprint: str
+
+
+def load(
+    source: Source,
+    data: DataConfig,
+    *,
+    seed: int,
+    features: Features | None = None,
+    vocab: Vocab | None = None,
+    labels: Sequence[str] | None = None,
+    scratch: Path | None = None,
+    poll: Callable[[], None] = lambda: None,
+) -> LabeledData:
+    """Read all records once, split them, and turn their tokens into ids.
+
+    vocab and labels: a model's, to read its data anew; otherwise the vocabulary is fitted on
+    the training rows and labels are sorted. features: makes a row of int32 of each raw text.
+    scratch: a folder for ids beyond what is held in memory; None: the system's.
+    poll is called every thousand records; it may raise to stop.
+    Errors: DataError for unreadable data, no training row, fewer than two labels, or a label
+    that is not one of `labels`.
+    """
+    scan = _Scan.of(source, data, features, labels, scratch, poll)
+    split = assign(
+        scan.labels,
+        scan.keys,
+        scan.official,
+        test=data.test,
+        valid=data.valid,
+        seed=seed,
+        repeats=data.repeats,
+    )
+    rows = {name: np.flatnonzero(split.part == code) for code, name in enumerate(PARTS)}
+    _trainable(source, scan.names, rows)
+    vocab = _fitted(scan, split.part == TRAIN, data) if vocab is None else vocab
+    present = {name: indices for name, indices in rows.items() if len(indices)}
+    return _finished(source, data, scan, vocab, present, split.dropped)
+
+
+def load_whole(
+    source: Source,
+    data: DataConfig,
+    *,
+    vocab: Vocab,
+    labels: Sequence[str],
+    features: Features | None = None,
+    poll: Callable[[], None] = lambda: None,
+) -> LabeledData:
+    """Read all records with a model's vocabulary and labels as one split, "all".
+
+    No row is dropped or set aside; texts are cut to data.max_tokens as in training.
+    Errors: DataError for unreadable data, no row, or a label that is not one of `labels`.
+    """
+    scan = _Scan.of(source, data, features, labels, None, poll)
+    return _finished(source, data, scan, vocab, {"all": np.arange(len(scan.labels))}, 0)
+
+
+def encode_texts(
+    texts: Iterable[str], split: Tokenizer, vocab: Vocab, data: DataConfig
+) -> Sequences:
+    """Texts without labels as a model's ids, one row each, cut to data.max_tokens."""
+    return encode_with_unknown(texts, split, vocab, data)[0]
+
+
+def encode_with_unknown(
+    texts: Iterable[str], split: Tokenizer, vocab: Vocab, data: DataConfig
+) -> tuple[Sequences, NDArray[np.float64]]:
+    """As `encode_texts`, and for each text the share of its tokens that the vocabulary lacks (R,).
+
+    The share is of the whole text, before any cut; 0 for a text without tokens.
+    """
+    rows = [split.split(text) for text in texts]
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    ids = vocab.places(chain.from_iterable(rows))
+    missing = -1 if vocab.unknown is None else vocab.unknown
+    lacking = np.concatenate(([0], np.cumsum(ids == missing)))
+    shares = np.diff(lacking[offsets]) / np.maximum(lengths, 1)
+    tokens = Sequences(ids, offsets)
+    if vocab.unknown is None:
+        tokens = tokens.where(ids >= 0)
+    return tokens.cut(data.max_tokens, data.keep), shares
+
+
+@dataclass(frozen=True, eq=False)
+class _Scan:
+    """What one pass over R records leaves: ids, no texts."""
+
+    tokens: list[str]  # by provisional id, in order of first appearance
+    scratch: Path | None
+    ids: Sequences  # provisional
+    features: Sequences | None
+    names: tuple[str, ...]
+    labels: NDArray[np.int64]  # (R,) places in names
+    keys: NDArray[np.uint64]  # (R,) of the texts, for finding repeats
+    official: NDArray[np.int8]
+
+    @classmethod
+    def of(
+        cls,
+        source: Source,
+        data: DataConfig,
+        features: Features | None,
+        known: Sequence[str] | None,
+        scratch: Path | None,
+        poll: Callable[[], None],
+    ) -> _Scan:
+        split = tokenizer(data).split
+        provisional, labels = _growing(), _growing(known or ())
+        ids, extra = SequencesBuilder(scratch), Made(features, scratch)
+        places, keys, official = array("q"), array("Q"), array("b")
+        for code, record in _numbered(source, poll):
+            if known is not None and record.label not in labels:
+                raise _foreign(record, known)
+            ids.append(map(provisional.__getitem__, split(record.text)))
+            places.append(labels[record.label])
+            keys.append(text_key(record.text, casefold=data.repeats_casefold))
+            official.append(code)
+            extra.add(record.text)
+        if not places:
+            raise DataError(source.path, 0, "at least one labeled text expected, none found")
+        names, found = tuple(labels), np.array(places, np.int64)
+        if known is None:
+            names, found = _sorted_labels(names, found)
+        return cls(
+            list(provisional),
+            scratch,
+            ids.build(),
+            extra.build(),
+            names,
+            found,
+            np.array(keys, np.uint64),
+            np.array(official, np.int8),
+        )
+
+
+def _growing(known: Sequence[str] = ()) -> defaultdict[str, int]:
+    """A dictionary that gives each new key the next number."""
+    table: defaultdict[str, int] = defaultdict(None, {name: n for n, name in enumerate(known)})
+    table.default_factory = table.__len__
+    return table
+
+
+def _numbered(source: Source, poll: Callable[[], None]) -> Iterator[tuple[int, Record]]:
+    """Each record with its official part's code."""
+    done = 0
+    for name in source.parts:
+        code = PARTS.index(name) if name in PARTS else NOT_SAID
+        for record in source.records(name):
+            if done % POLL_EVERY == 0:
+                poll()
+            done += 1
+            yield code, record
+
+
+def _sorted_labels(
+    names: tuple[str, ...], labels: NDArray[np.int64]
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    order = sorted(range(len(names)), key=names.__getitem__)
+    place = np.empty(len(names), np.int64)
+    place[order] = np.arange(len(names))
+    return tuple(names[old] for old in order), place[labels]
+
+
+def _foreign(record: Record, known: Sequence[str]) -> DataError:
+    near = get_close_matches(record.label, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "evaluate on data with the model's labels"
+    listed = ", ".join(known[:LISTED]) + ", ..." * (len(known) > LISTED)
+    problem = f"one of the model's labels ({listed}) expected, {record.label!r} found"
+    return DataError(record.path, record.line, problem, hint)
+
+
+def _trainable(source: Source, names: tuple[str, ...], rows: dict[str, NDArray[np.int64]]) -> None:
+    if not len(rows["train"]):
+        found = ", ".join(f"{len(rows[name])} {name}" for name in PARTS[1:])
+        hint = "add rows for training: a file or folder named train"
+        raise DataError(source.path, 0, f"rows to train on expected, found: {found}", hint)
+    if len(names) < 2:
+        problem = f"at least two labels expected, found: {names[0]}"
+        hint = "is the label column the right one? see --label-column"
+        raise DataError(source.path, 0, problem, hint)
+
+
+def _fitted(scan: _Scan, trains: NDArray[np.bool_], data: DataConfig) -> Vocab:
+    """The vocabulary of the training rows; ties by first appearance among these."""
+    size, read = len(scan.tokens), 0
+    counts, first = np.zeros(size, np.int64), np.full(size, np.iinfo(np.int64).max)
+    for _, rows in Chosen(scan.ids, np.flatnonzero(trains)).blocks():
+        ids = rows.ids
+        new = np.full(size, np.iinfo(np.int64).max)
+        new[ids[::-1]] = np.arange(read, read + len(ids))[::-1]  # of equal places the last stays
+        np.minimum(first, new, out=first)
+        counts += np.bincount(ids, minlength=size)
+        read += len(ids)
+    seen = np.flatnonzero(counts)
+    seen = seen[np.argsort(first[seen])]
+    return Vocab.for_data([scan.tokens[place] for place in seen], counts[seen], data)
+
+
+def _finished(
+    source: Source,
+    data: DataConfig,
+    scan: _Scan,
+    vocab: Vocab,
+    rows: dict[str, NDArray[np.int64]],
+    dropped: int,
+) -> LabeledData:
+    final = vocab.places(scan.tokens)
+    lacking = np.fromiter((token not in vocab for token in scan.tokens), np.bool_)
+    splits, unknown_share, truncated = {}, {}, {}
+    for name, indices in rows.items():
+        built, unknown, read, truncated[name] = SequencesBuilder(scan.scratch), 0, 0, 0
+        for _, provisional in Chosen(scan.ids, indices).blocks():
+            known = final[provisional.ids]
+            unknown += int(lacking[provisional.ids].sum())
+            read += len(known)
+            tokens = Sequences(known, provisional.offsets)
+            if vocab.unknown is None:
+                tokens = tokens.where(known >= 0)
+            if data.max_tokens:
+                truncated[name] += int(np.sum(tokens.lengths > data.max_tokens))
+            built.extend(tokens.cut(data.max_tokens, data.keep))
+        unknown_share[name] = unknown / max(read, 1)
+        splits[name] = Examples(
+            built.build(),
+            scan.labels[indices],
+            None if scan.features is None else Chosen(scan.features, indices),
+            indices,
+        )
+    return LabeledData(
+        vocab, scan.names, splits, dropped, unknown_share, truncated, source.fingerprint()
+    )

@@ -1,0 +1,186 @@
+"""Where and how precisely the products are computed: chosen once, and said aloud."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import mmap
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqcli.errors import ConfigError, TrainingError
+from seqcli.machine.distributed import ALONE, Ranks
+
+SMALL_STEP = 4_000_000  # multiply-adds: 40 microseconds of one core
+HUGE_PAGE, HEAP_AHEAD = 2 << 20, 1_000 << 20  # bytes; less than what glibc is told to map apart
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Device, precision of the matrix products ("fp32" or "bf16"), threads on the CPU."""
+
+    device: torch.device
+    precision: str
+    threads: int
+    ranks: Ranks = ALONE  # the processes that share the work
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the operands of matrix products."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
+    @property
+    def policy(self) -> str:
+        """Precision of the matrix products, in words."""
+        if self.device.type != "cuda":
+            return self.precision
+        return "bf16, TF32 for the rest" if self.precision == "bf16" else "fp32 without TF32"
+
+    @contextlib.contextmanager
+    def products(self) -> Iterator[None]:
+        """Matrix products inside run in the chosen precision; weights stay float32."""
+        if self.precision == "fp32":
+            yield
+            return
+        with torch.autocast(self.device.type, torch.bfloat16):
+            yield
+
+
+def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
+    """ "auto", "cpu", "cuda", "cuda:N" or "mps" -> a device that is there; a GPU for each rank."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", name):
+        raise ConfigError(f"unknown device {name!r}", "one of: auto, cpu, cuda, cuda:N, mps")
+    if ranks.world > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
+        name = f"cuda:{ranks.local_rank}"
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    found = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }[device.type]
+    if (device.index or 0) >= found:
+        raise TrainingError(
+            f"no {name} device on this machine", "--device auto takes what there is"
+        )
+    return device
+
+
+def set_threads(threads: int | None, ranks: Ranks = ALONE) -> int:
+    """Threads for the CPU's products: as asked for, else one a core this process may use.
+
+    Ranks on one host share its cores.
+    """
+    count = threads or max(_cores() // ranks.local_world, 1)
+    torch.set_num_threads(count)
+    return count
+
+
+def worth_threads(multiply_adds: int) -> int | None:
+    """1 where a time step of a batch has too little work to share; None: as many as there are.
+
+    Two threads gain nothing on a small step, and lose a hundredfold when another program wants a
+    core: each of its thousands of joins then waits for the scheduler.
+    """
+    return 1 if multiply_adds < SMALL_STEP else None
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep freed blocks for the next step, in huge pages, for the whole process.
+
+    By default it hands large ones back at every free, and the next step's first touch of each page
+    costs a fault and zeroing: a quarter of a small language model's step. Huge pages spare another
+    7 %, most of it the look-up of addresses.
+    """
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallopt"):  # glibc's alone
+        return
+    trim_threshold, map_threshold = -1, -3
+    libc.mallopt(map_threshold, 1 << 30)
+    libc.mallopt(trim_threshold, (1 << 31) - 1)
+    libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    libc.free.argtypes = [ctypes.c_void_p]
+    ahead = libc.malloc(HEAP_AHEAD)  # addresses without memory, until something touches them
+    if ahead:
+        first = -(-ahead // HUGE_PAGE) * HUGE_PAGE
+        libc.madvise(first, HEAP_AHEAD - HUGE_PAGE, mmap.MADV_HUGEPAGE)
+        libc.free(ahead)
+
+
+def training_runtime(
+    device: str,
+    threads: int | None,
+    precision: str,
+    *,
+    bfloat16_helps: bool,
+    multiply_adds: int,
+    ranks: Ranks = ALONE,
+    deterministic: bool = False,
+) -> Runtime:
+    """Device, precision and threads as asked for, or what suits a model of this cell and size.
+
+    `multiply_adds`: of one time step of a batch. Errors: ConfigError, TrainingError.
+    """
+    keep_freed_memory()
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may vary
+        torch.use_deterministic_algorithms(True)
+    place = choose_device(device, ranks)
+    chosen = choose_precision(precision, place, bfloat16_helps or place.type == "cuda")
+    if place.type == "cuda":
+        torch.cuda.set_device(place)
+        # "fp32" is float32 throughout; beside bfloat16 products, TF32 loses nothing
+        rest = "tf32" if chosen == "bf16" else "ieee"
+        torch.backends.cuda.matmul.fp32_precision = rest
+        torch.backends.cudnn.rnn.fp32_precision = rest  # type: ignore[attr-defined]
+    count = set_threads(threads or worth_threads(multiply_adds), ranks)
+    return Runtime(place, chosen, count, ranks)
+
+
+def choose_precision(asked: str, device: torch.device, helps: bool) -> str:
+    """ "auto" -> "bf16" where it `helps` this model and a probe of the device succeeds."""
+    if asked == "fp32" or (asked == "auto" and not helps):
+        return "fp32"
+    if asked == "auto" and device.type == "cpu" and not _fast_bfloat16():
+        return "fp32"
+    if _probe(device):
+        return "bf16"
+    if asked == "bf16":
+        raise TrainingError(f"{device} cannot train in bf16", "--precision auto falls back to fp32")
+    return "fp32"
+
+
+def _fast_bfloat16() -> bool:
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return supported
+
+
+def _probe(device: torch.device) -> bool:
+    """A tiny LSTM forward and backward: some builds know bfloat16 and still refuse it."""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            layer = torch.nn.LSTM(8, 8, batch_first=True).to(device)
+            x: Tensor = torch.zeros(2, 3, 8, device=device, requires_grad=True)
+            with torch.autocast(device.type, torch.bfloat16):
+                y, _ = layer(x)
+            y.float().sum().backward()
+    except RuntimeError:
+        return False
+    return True

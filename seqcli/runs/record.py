@@ -1,0 +1,127 @@
+"""What a run writes: log rows, the model, the state to go on from, the result. Rank 0 alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+import seqcli
+from seqcli.files import write_bytes
+from seqcli.kinds.contract import Figures, Prepared
+from seqcli.machine.distributed import Ranks
+from seqcli.modelfile import storage
+from seqcli.runs.folder import RunFolder
+from seqcli.runs.job import Job
+from seqcli.settings import config as configs
+from seqcli.settings.taskfile import to_toml
+from seqcli.training.checkpoint import Packed, parameters
+from seqcli.training.loop import Evaluated, chosen_by
+from seqcli.training.state import Best, TrainState
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """The writer of one run; past rank 0 it writes nothing."""
+
+    job: Job
+    folder: RunFolder
+    prepared: Prepared
+    ranks: Ranks
+
+    def begin(self) -> None:
+        """Take away an earlier run's files, write the settings."""
+        if self.ranks.first:
+            self.folder.clear()
+            settings = to_toml(self.job.task.config)
+            write_bytes(self.folder.settings, settings.encode("utf-8", "surrogateescape"))
+
+    def epoch(self, state: TrainState, event: Evaluated) -> None:
+        """The log's row, then the model if it is the best so far."""
+        if not self.ranks.first:
+            return
+        self.folder.log(
+            {
+                "epoch": state.epoch,
+                "step": state.step,
+                "rate": state.rate,
+                "train": event.train,
+                "valid": event.valid,
+                "best": event.best,
+                "seconds": state.seconds,
+            }
+        )
+        if event.best and state.best is not None:
+            self.model(state.best, {"valid": event.valid})
+
+    def state(self, packed: Packed, result: dict[str, Any] | None = None) -> None:
+        """last.pt. `result`: of a complete run."""
+        if not self.ranks.first:
+            return
+        values, tensors = packed
+        description = {
+            "config": configs.to_dict(self.job.task.config),
+            "data": self._data(),
+            "learned": self.prepared.kind.describe(),
+            "state": values,
+            "complete": result is not None,
+            "result": result,
+            "launch": launch(),
+        }
+        storage.save(self.folder.last, description, tensors)
+
+    def model(self, best: Best, scores: dict[str, Figures | None]) -> None:
+        """OUT.pt."""
+        task = self.job.task
+        description = {
+            "task": task.name,
+            "preset": task.preset,
+            "config": configs.to_dict(task.config),
+            **self.prepared.kind.describe(),
+            "data": self._data(),
+            "epoch": best.epoch,
+            "step": best.step,
+            "scores": scores,
+            "versions": {"seqcli": seqcli.__version__, "torch": torch.__version__},
+        }
+        storage.save(self.folder.model, description, best.weights)
+
+    def result(self, state: TrainState, best: Best, scores: dict[str, Any]) -> dict[str, Any]:
+        """What `train --json` prints."""
+        task, kind = self.job.task, self.prepared.kind
+        metric = chosen_by(kind, task.config.train, best.figures)
+        history, sizes = self.folder.history(), self.prepared.sizes
+        return {
+            "task": task.name,
+            "preset": task.preset or None,
+            "model": str(self.folder.model),
+            "run": str(self.folder.path),
+            "parameters": parameters(state.model),
+            "epochs": state.epoch,
+            "steps": state.step,
+            "seconds": state.seconds,
+            "tokens_per_second": state.tokens / max(state.seconds, 1e-9),
+            "best": {"epoch": best.epoch, "metric": metric, "value": best.figures.get(metric)},
+            "train": history[-1]["train"] if history else None,
+            **scores,
+            "data": {
+                **{name: sizes.get(name, 0) for name in ("train", "valid", "test")},
+                "vocabulary": len(kind.describe()["vocabulary"]),
+                "sample": self.job.sample,
+            },
+        }
+
+    def _data(self) -> dict[str, Any]:
+        return {
+            "path": str(self.job.data.resolve()),
+            "sha256": self.prepared.fingerprint,
+            "sample": self.job.sample,
+            "sizes": self.prepared.sizes,
+        }
+
+
+def launch() -> str:
+    """The launcher's name for all processes it starts, and starts again; "" without one."""
+    return os.environ.get("TORCHELASTIC_RUN_ID", "")

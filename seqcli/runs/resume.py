@@ -1,0 +1,123 @@
+"""A run's saved state taken up again: after an interruption, on changed data, after a bad step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seqcli.errors import SeqcliError, TrainingError
+from seqcli.interrupts import interrupts
+from seqcli.kinds import KINDS
+from seqcli.kinds.contract import Prepared
+from seqcli.machine.distributed import ALONE, Ranks
+from seqcli.modelfile.storage import ModelFile
+from seqcli.runs.folder import RunFolder
+from seqcli.settings.config import Config
+from seqcli.training.checkpoint import unpack
+from seqcli.training.loop import Diverged
+from seqcli.training.pace import settle
+from seqcli.training.state import TrainState
+
+MOST_ROLLBACKS = 3
+
+
+def take_up(
+    saved: ModelFile, state: TrainState, config: Config, folder: RunFolder, ranks: Ranks = ALONE
+) -> str:
+    """Put a saved state into a fresh one, and the log back to it; returns a line for the person.
+
+    Errors: TrainingError for a state that does not fit these settings.
+    """
+    try:
+        unpack(saved.description["state"], saved.tensors, state, ranks)
+        _check_figures(state, config)
+        # an epoch under way is first brought to its end, whatever the limits are now
+        state.finished = "" if state.batch else settle(vars(state), config.train)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        why = f"{folder.last}: does not fit these settings"
+        raise TrainingError(why, "start anew with --force") from error
+    if ranks.first:
+        folder.cut_log(state.epoch)
+    return f"resumed at epoch {state.epoch + 1}, step {state.step:,}"
+
+
+def _check_figures(state: TrainState, config: Config) -> None:
+    """What later epochs are compared with must be numbers. Errors: KeyError, TypeError."""
+    if state.best is None:
+        return
+    figures = state.best.figures
+    for name in {"loss", KINDS[config.kind].metric} | (figures.keys() & {config.train.select}):
+        if type(figures[name]) not in (int, float):
+            raise TypeError(name)
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """Training went wrong (`why`) and begins again at `step`, for the `number`-th time."""
+
+    why: str
+    step: int
+    number: int
+
+
+def last_good(error: Diverged, state: TrainState, config: Config, folder: RunFolder) -> ModelFile:
+    """The state to roll back to.
+
+    Errors: the one given, where nothing is to be rolled back, or MOST_ROLLBACKS did not help.
+    """
+    if config.train.on_nan != "rollback":
+        raise error
+    if state.rollbacks == MOST_ROLLBACKS:
+        error.hint = (
+            f"{MOST_ROLLBACKS} times half the rate did not help: try a much lower --lr, or --clip 1"
+        )
+        raise error
+    saved = folder.load_last(config)
+    if saved is None:
+        raise error
+    return saved
+
+
+def roll_back(
+    saved: ModelFile, state: TrainState, config: Config, folder: RunFolder, ranks: Ranks
+) -> None:
+    """Return to a saved state, with half the rate from then on."""
+    done, seconds = state.rollbacks, state.seconds
+    take_up(saved, state, config, folder, ranks)
+    state.rollbacks, state.seconds = done + 1, seconds
+
+
+def changed(
+    prepared: Prepared, saved: ModelFile, data: Path, config: Config, *, allowed: bool
+) -> Prepared:
+    """Data that changed since, read with the vocabulary of before, if the person wants that.
+
+    Errors: SeqcliError with both fingerprints otherwise.
+    """
+    then = saved.description
+    if not allowed:
+        raise _other_data(then["data"]["sha256"], prepared.fingerprint, data)
+    kind = KINDS[config.kind].restore(config, then["learned"])
+    splits = {name: kind.load_split(data, name, interrupts.poll) for name in prepared.splits}
+    notes = [*prepared.notes, "the data changed: the run goes on with the vocabulary it has"]
+    return replace(prepared, kind=kind, splits=splits, notes=notes)
+
+
+def check_same_data(saved: ModelFile, data: Path, config: Config, *, allowed: bool) -> None:
+    """A complete run has nothing to read; other data in its place is an error all the same.
+
+    Errors: SeqcliError unless `allowed`; DataError for data that cannot be read.
+    """
+    then = saved.description
+    if allowed or not data.exists():
+        return
+    now = KINDS[config.kind].restore(config, then["learned"]).fingerprint(data)
+    if now != then["data"]["sha256"]:
+        raise _other_data(then["data"]["sha256"], now, data)
+
+
+def _other_data(then: str, now: str, data: Path) -> SeqcliError:
+    return SeqcliError(
+        f"{data}: changed since the run began (SHA-256 was {then}, is {now})",
+        "--allow-changed-data goes on all the same; --force starts anew",
+    )

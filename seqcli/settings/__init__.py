@@ -1,0 +1,1 @@
+"""Settings: frozen dataclasses, task files, parameter tables. No torch, no numpy."""

@@ -1,0 +1,209 @@
+"""Task files: find one, merge preset and overrides over it, and hand on a checked Config."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seqcli.errors import ConfigError, DataError, lookup, unknown_name
+from seqcli.files import readable_file
+from seqcli.settings import config as configs
+from seqcli.settings import fields
+from seqcli.settings.config import Config
+from seqcli.settings.counting import FORMULAS
+from seqcli.settings.fields import setting
+
+PACKAGE = Path(__file__).parents[1]
+BUNDLED = PACKAGE / "tasks"
+MAX_BYTES = 1 << 20
+FIGURES = {  # that can say which epoch is best
+    "classifier": ("loss", "accuracy", "macro_f1", "mcc"),
+    "language-model": ("loss", "perplexity"),
+}
+
+
+@dataclass(frozen=True)
+class About:
+    """What a person wants to know of a task before running it."""
+
+    title: str = setting("", "one line")
+    source: str = setting("", "where the real data comes from")
+    sample: str = setting("", "bundled sample: file or folder in sample_data")
+    sample_note: str = setting("", "what the sample is, for the line that announces it")
+    figure: str = setting("", "the figure it reaches, with its data")
+    published: str = setting("", "the figure of the source it reproduces")
+    time: str = setting("", "training time on two cores")
+    command: str = setting("", "the command that gave the figure")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Sizes of the real data, so that `params --task` can count without reading it."""
+
+    vocabulary: int | None = setting(None, "rows of the vocabulary", low=1)
+    outputs: int | None = setting(None, "labels", low=1)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task with a preset and overrides merged in."""
+
+    name: str
+    preset: str
+    about: About
+    expected: Expected
+    config: Config
+    presets: tuple[str, ...]
+
+
+def with_data(task: Task, path: Path) -> Task:
+    """The task with the data it is going to read, so that its settings tell the whole run."""
+    data = dataclasses.replace(task.config.data, path=os.path.abspath(path))
+    return dataclasses.replace(task, config=dataclasses.replace(task.config, data=data))
+
+
+def names() -> list[str]:
+    """The bundled tasks."""
+    return sorted(path.stem for path in BUNDLED.glob("*.toml"))
+
+
+def resolve(
+    name: str, preset: str = "", overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> Task:
+    """The bundled task `name`, or the user's file `name` (it ends in .toml), ready to run.
+
+    `overrides` maps section -> key -> value: options of the command line over the preset over the
+    file. Errors: ConfigError for unknown names and values, DataError for an unreadable file.
+    """
+    table = _read(_locate(name))
+    for key in ("preset", "about", "expected"):
+        if not isinstance(table.get(key, {}), Mapping):
+            raise ConfigError(f"task {name}: [{key}]: a table expected, {table[key]!r} found")
+    presets = table.pop("preset", {})
+    if preset:
+        table = _merged(table, lookup(presets, preset, f"preset of task {name}"))
+    for section, values in (overrides or {}).items():
+        table = _merged(table, {section: dict(values)})
+    about = fields.read(About, table.pop("about", {}), "about")
+    expected = fields.read(Expected, table.pop("expected", {}), "expected")
+    if "kind" not in table:
+        raise ConfigError(f"task {name} names no kind", 'write kind = "classifier" at its top')
+    lookup(FIGURES, str(table["kind"]), "kind")
+    config = check(configs.from_dict(table))
+    return Task(Path(name).stem, preset, about, expected, config, tuple(presets))
+
+
+def check(config: Config) -> Config:
+    """Refuse settings that cannot stand together."""
+    model = config.model
+    lookup(FORMULAS, model.cell, "cell")
+    sizes = model.sizes
+    if not sizes:
+        raise ConfigError("model.hidden: at least one size expected")
+    if config.kind == "classifier" and not model.read_out:
+        raise ConfigError("model.read_out: at least one read-out expected")
+    if model.tied and model.embed != sizes[-1]:
+        raise ConfigError(
+            f"tied weights need model.embed ({model.embed}) equal to the last hidden size "
+            f"({sizes[-1]})"
+        )
+    if config.train.select not in ("", "last", *FIGURES[config.kind]):
+        raise ConfigError(
+            f"train.select: a {config.kind} has no {config.train.select}",
+            f"one of: last, {', '.join(FIGURES[config.kind])}",
+        )
+    if config.train.select == "last" and config.train.patience:
+        raise ConfigError("train.patience waits for a better epoch, train.select = last has none")
+    if config.train.draws and config.train.draw != "label":
+        raise ConfigError("train.draws counts the draws of train.draw = label")
+    if model.wide_init != "zero" and not model.wide:
+        raise ConfigError("model.wide_init needs model.wide_words or model.wide_characters")
+    if model.cell == "gru" and not model.reset_after and model.unit_forget_bias:
+        raise ConfigError("model.unit_forget_bias belongs to an lstm")
+    return config
+
+
+def trainable(config: Config) -> None:
+    """Refuse what can be counted and listed, but not trained. Errors: ConfigError."""
+    if config.model.freeze_vectors and not config.model.vectors:
+        raise ConfigError(
+            "model.freeze_vectors needs model.vectors",
+            "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
+        )
+
+
+def _locate(name: str) -> Path:
+    if name.endswith(".toml"):
+        return Path(name)
+    if name not in names():
+        error = unknown_name("task", name, names())
+        error.hint += "; or a file of your own, ending in .toml"
+        raise error
+    return BUNDLED / f"{name}.toml"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    readable_file(path, "a task file", "bundled tasks: " + ", ".join(names()))
+    content = path.read_bytes()
+    if len(content) > MAX_BYTES:
+        raise DataError(path, 0, "a task file expected, more than 1 MB found")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(path, 0, f"not a task file: {error}") from error
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` on `base`, one level of sections deep."""
+    if not isinstance(over, Mapping):
+        raise ConfigError(f"a preset is a table of sections, {over!r} found")
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = {**old, **value} if both and old is not None else value
+    return merged
+
+
+def to_toml(config: Config) -> str:
+    """The Config as a task file that gives it back."""
+    lines = [f'kind = "{config.kind}"']
+    for section, values in configs.to_dict(config).items():
+        if section == "kind":
+            continue
+        lines += ["", f"[{section}]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, str):
+        return '"' + "".join(_escaped(character) for character in value) + '"'
+    return repr(value)
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 32 or code == 127 else character
+
+
+def every_field() -> dict[str, list[dataclasses.Field[Any]]]:
+    """Every setting of every section, for the reference in docs/."""
+    return {name: list(dataclasses.fields(kind)) for name, kind in configs.SECTIONS.items()}
+
+
+def sample_path(name: str) -> Path:
+    """A bundled sample: inside the installed package, or beside it in a checkout."""
+    inside = PACKAGE / "sample_data" / name
+    return inside if inside.exists() else PACKAGE.parent / "sample_data" / name

@@ -1,0 +1,197 @@
+"""Hashed n-grams of words and characters: the inputs of the wide part.
+
+Hashing is vectorized over all positions, in 64-bit arithmetic that is the same everywhere. Each
+text gives its distinct buckets; words and characters have separate parts of the table, and each
+part is a binary vector of length 1 (so that long texts weigh no more than short ones).
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence, Sized
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcli.text.sequences import Chosen, Sequences
+
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64 (Steele et al. 2014), as is the mixing
+MIXER = np.uint64(0xBF58476D1CE4E5B9)
+WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+|[^\w\s]|_")
+ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+|[^a-z0-9\s]")  # the same, of lower case
+DIGIT = re.compile(r"\d")
+PORTION = 1 << 15  # characters hashed together: their numbers stay in the processor's cache
+SPAN = 1 << 22  # places hashed together in a text of any length: tens of megabytes at a time
+REMEMBERED = 1 << 17  # words whose numbers are kept, 15 MB
+
+
+@dataclass(frozen=True)
+class Ngrams:
+    """Which n-grams are read, and into how many buckets."""
+
+    words: tuple[int, ...]
+    characters: tuple[int, ...]
+    buckets: int
+
+    def row(self, text: str) -> NDArray[np.int32]:
+        """The distinct buckets of a text, (N,), rising."""
+        return self.rows([text]).ids.astype(np.int32, copy=False)
+
+    def rows(self, texts: Sequence[str]) -> Sequences:
+        """The distinct buckets of each text, int32, rising in each row."""
+        portions = [self._portion(some) for some in self._portions(texts)]
+        ids = [found for found, _ in portions]
+        lengths = [length for _, found in portions for length in found]
+        offsets = np.cumsum([0, *lengths], dtype=np.int64)
+        return Sequences(np.concatenate(ids) if ids else np.empty(0, np.int32), offsets)
+
+    def _portions(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Texts one after another, so many that arrays stay in the cache, and keys in 32 bits."""
+        most = max(1, 2**32 // self.buckets)
+        begun = held = 0
+        for place, text in enumerate(texts):
+            if held >= PORTION or place - begun == most:
+                yield texts[begun:place]
+                begun, held = place, 0
+            held += len(text)
+        if begun < len(texts):
+            yield texts[begun:]
+
+    def _portion(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], list[int]]:
+        """Buckets of a portion's texts, and how many each of them has."""
+        lowered = [text.lower() for text in texts]
+        keys = [np.empty(0, np.uint32)]  # row * buckets + bucket
+        if self.words:
+            codes = _word_codes(lowered)
+            keys += _keys(*codes, self.words, self.share, 0, self.buckets)
+        if self.characters:
+            start = self.share if self.words else 0
+            codes = _character_codes(lowered)
+            keys += _keys(*codes, self.characters, self.share, start, self.buckets)
+        found = np.sort(np.concatenate(keys))
+        if len(found):
+            found = found[np.concatenate(([True], found[1:] != found[:-1]))]
+        first = np.arange(len(texts) + 1, dtype=np.uint64) * np.uint64(self.buckets)
+        lengths = np.diff(np.searchsorted(found, first))
+        ids = found - np.repeat(first[:-1].astype(np.uint32), lengths)
+        return ids.astype(np.int32), lengths.tolist()
+
+    @property
+    def share(self) -> int:
+        """Buckets of each part of the table."""
+        return self.buckets // 2 if self.words and self.characters else self.buckets
+
+    def weights(self, rows: Sequences) -> NDArray[np.float32]:
+        """1 / sqrt(n) for each bucket, n the number in its row and part: (N,)."""
+        part = rows.ids >= self.share
+        owner = np.repeat(np.arange(len(rows)), rows.lengths) * 2 + part
+        counts = np.bincount(owner, minlength=2 * len(rows))
+        return (1 / np.sqrt(counts[owner])).astype(np.float32)
+
+
+def naive_bayes(
+    rows: Chosen, labels: NDArray[np.int64], classes: int, buckets: int
+) -> NDArray[np.float32]:
+    """What each bucket says for each label: log p(bucket | label), less its mean over labels.
+
+    (buckets, classes). Counts are of texts that have the bucket, one more than there are (Laplace);
+    a bucket that no text has says nothing.
+    """
+    counts = np.zeros((buckets, classes), np.int32)
+    for place, block in rows.blocks():
+        owners = np.repeat(labels[place], block.lengths)
+        for label in range(classes):
+            counts[:, label] += np.bincount(block.ids[owners == label], minlength=buckets)
+    scores = np.empty((buckets, classes), np.float32)
+    for label in range(classes):
+        own = counts[:, label]
+        scores[:, label] = np.log((own + 1) / (own.sum() + buckets))
+    scores -= scores.mean(1, keepdims=True)
+    scores[~counts.any(1)] = 0
+    return scores
+
+
+class _Codes(dict[str, int]):
+    """A number for each word; a number counts by its digits alone. Words come again and again."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        spelled = "0" * min(len(word), 12) if word.isdecimal() else word
+        code = self[word] = zlib.crc32(spelled.encode("utf-8", "surrogatepass"))
+        return code
+
+
+_codes = _Codes()
+
+
+def _word_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """A number for each word of lower-cased texts, and its text's place: (N,) each."""
+    rows = [(ASCII_WORD if text.isascii() else WORD).findall(text) for text in texts]
+    count = sum(map(len, rows))
+    codes = map(_codes.__getitem__, chain.from_iterable(rows))
+    return np.fromiter(codes, np.uint64, count), _owners(rows)
+
+
+def _character_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """Code points of lower-cased texts, spaces run together, one at each end, digits as 0.
+
+    And each one's text's place: (N,) each.
+    """
+    lines = [f" {' '.join(text.split())} " if text.strip() else " " for text in texts]
+    lines = [line if line.isascii() else DIGIT.sub("0", line) for line in lines]
+    joined = "".join(lines).encode("utf-32-le", "surrogatepass")
+    codes = np.frombuffer(joined, np.uint32).astype(np.uint64)
+    codes[(codes >= ord("0")) & (codes <= ord("9"))] = ord("0")
+    return codes, _owners(lines)
+
+
+def _owners(rows: Sequence[Sized]) -> NDArray[np.uint32]:
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    return np.repeat(np.arange(len(rows), dtype=np.uint32), lengths)
+
+
+def _keys(
+    codes: NDArray[np.uint64],
+    owners: NDArray[np.uint32],
+    orders: tuple[int, ...],
+    share: int,
+    start: int,
+    buckets: int,
+) -> list[NDArray[np.uint32]]:
+    """owner * buckets + start + hash % share of all n-grams within one text, by order."""
+    found = []
+    for order in orders:
+        for begin in range(0, len(codes) - order + 1, SPAN):
+            end = begin + SPAN + order - 1
+            some, own = codes[begin:end], owners[begin:end]
+            count = len(some) - order + 1
+            value = _hashed(some, order, count)
+            if share & (share - 1):
+                value %= np.uint64(share)
+            else:  # a power of two: the same remainder without a division
+                value &= np.uint64(share - 1)
+            keys = value.astype(np.uint32)
+            keys += np.uint32(start)
+            keys += own[:count] * np.uint32(buckets)
+            keys = keys[own[:count] == own[order - 1 :]]
+            found.append(keys if len(codes) <= SPAN else np.unique(keys))
+    return found
+
+
+def _hashed(codes: NDArray[np.uint64], order: int, count: int) -> NDArray[np.uint64]:
+    """The n-grams at places 0 to count - 1, mixed in place: new arrays would cost the most."""
+    value = np.full(count, order, np.uint64)
+    shifted = np.empty_like(value)
+    for place in range(order):
+        value += codes[place : place + count]
+        value *= MULTIPLIER
+        np.right_shift(value, np.uint64(31), out=shifted)
+        value ^= shifted
+        value *= MIXER
+        np.right_shift(value, np.uint64(29), out=shifted)
+        value ^= shifted
+    return value

@@ -1,0 +1,1 @@
+"""Optimizers, schedules, the loop, and a run's state."""

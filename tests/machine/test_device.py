@@ -1,0 +1,80 @@
+"""Devices, threads and precision: as asked for, or what suits the model."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqcli.errors import ConfigError, TrainingError
+from seqcli.machine.device import choose_device, choose_precision, set_threads, training_runtime
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:12345", "CPU"])
+def test_a_device_has_a_known_name(name: str) -> None:
+    with pytest.raises(ConfigError, match="unknown device"):
+        choose_device(name)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_device_that_is_not_there() -> None:
+    assert choose_device("cpu").type == "cpu"
+    with pytest.raises(TrainingError, match="no cuda:3 device"):
+        choose_device("cuda:3")
+
+
+def runtime(threads: int | None, multiply_adds: int) -> int:
+    return training_runtime(
+        "cpu", threads, "fp32", bfloat16_helps=True, multiply_adds=multiply_adds
+    ).threads
+
+
+def test_small_steps_are_not_shared_out() -> None:
+    cores = set_threads(None)
+    assert runtime(None, 2_000_000) == 1
+    assert runtime(None, 50_000_000) == cores
+    assert runtime(3, 2_000_000) == 3
+    assert torch.get_num_threads() == 3
+
+
+def test_precision_falls_back_only_where_nobody_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    assert choose_precision("fp32", cpu, True) == "fp32"
+    assert choose_precision("auto", cpu, False) == "fp32"
+    monkeypatch.setattr("seqcli.machine.device._probe", lambda device: False)
+    assert choose_precision("auto", cpu, True) == "fp32"
+    with pytest.raises(TrainingError, match="bf16"):
+        choose_precision("bf16", cpu, True)
+
+
+SMAPS, HUGE = Path("/proc/self/smaps"), Path("/sys/kernel/mm/transparent_hugepage")
+KEEPS = """
+import re, resource, torch
+from seqcli.machine.device import keep_freed_memory
+
+def resident():
+    return sum(map(int, re.findall("Rss: *([0-9]+) kB", open("/proc/self/smaps").read())))
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+before = resident()
+keep_freed_memory()
+print(resident() - before)
+torch.ones(16 << 20)
+first = faults()
+torch.ones(16 << 20)
+print(faults() - first)
+print(len(re.findall("VmFlags:.* hg ", open("/proc/self/smaps").read())))
+"""
+
+
+@pytest.mark.skipif(not SMAPS.exists(), reason="needs Linux's smaps")
+def test_freed_memory_is_kept_and_huge_pages_are_asked_for() -> None:
+    """A second tensor takes the first one's memory, and nothing is taken before it is used."""
+    done = subprocess.run([sys.executable, "-c", KEEPS], capture_output=True, text=True, check=True)
+    taken, faults, huge = map(int, done.stdout.split())
+    assert taken < 1024
+    assert faults < 100
+    assert huge == HUGE.exists()  # a kernel may be built without them

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcli.errors import DataError
+from seqcli.readers import Table, open_table
+from seqcli.settings.config import DataConfig
+
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+CELLS = st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5)
+
+
+def opened(path: Path, content: str, **options: Any) -> Table:
+    path.write_bytes(content.encode())
+    return open_table(path, DataConfig(**options))
+
+
+def read(path: Path, content: str, **options: Any) -> list[list[Any]]:
+    return [row.cells for row in opened(path, content, **options).rows]
+
+
+def texts(path: Path, content: str, **options: Any) -> list[str]:
+    table = opened(path, content, **options)
+    return [table.text_of(row) for row in table.rows]
+
+
+def refused(path: Path, content: str, **options: Any) -> DataError:
+    with pytest.raises(DataError) as caught:
+        texts(path, content, **options)
+    assert caught.value.message.startswith(str(path))
+    return caught.value
+
+
+@settings(deadline=None)
+@given(CELLS)
+def test_csv_gives_back_any_cell(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str]]
+) -> None:
+    out = io.StringIO(newline="")
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerows([("text", "other"), *cells])
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    assert read(path, out.getvalue()) == [list(pair) for pair in cells]
+
+
+@settings(deadline=None)
+@given(CELLS)
+def test_json_lines_give_back_any_value(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    for plain in (True, False):
+        rows = (json.dumps({"text": a, "n": b}, ensure_ascii=plain) for a, b in cells)
+        assert read(path, "\n".join(rows)) == [list(pair) for pair in cells]
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(exclude_characters="\0\t\n\r", exclude_categories=["Cs"]))))
+def test_tsv_gives_back_any_text(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[str]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.tsv"
+    lines = "".join(f"l{n}\t{text}\n" for n, text in enumerate(texts))
+    assert read(path, f"label\ttext\n{lines}") == [[f"l{n}", t] for n, t in enumerate(texts)]
+
+
+def test_line_numbers_count_lines_inside_cells(tmp_path: Path) -> None:
+    table = opened(tmp_path / "a.csv", 'id,Text\n1,"two\nlines"\n\n2,one\n')
+    assert [(row.line, table.text_of(row)) for row in table.rows] == [(2, "two\nlines"), (5, "one")]
+    assert (table.columns, table.text, table.label, table.header) == (("id", "Text"), 1, None, 1)
+
+
+def test_tsv_marks_are_no_quotes(tmp_path: Path) -> None:
+    rows = read(tmp_path / "a.tsv", 'ham\tsay "hi\nspam\t"WIN" now\n')
+    assert rows == [["ham", 'say "hi'], ["spam", '"WIN" now']]
+
+
+def test_tsv_without_labels_is_one_text_a_line(tmp_path: Path) -> None:
+    table = opened(tmp_path / "a.tsv", "\nhello\n\nyou\n")
+    assert table.columns == ("text",)
+    assert [table.text_of(row) for row in table.rows] == ["", "hello", "", "you"]
+
+
+@pytest.mark.parametrize("name", ["message", "Sentence", "REVIEW", " text "])
+def test_usual_names_make_a_header_in_any_case(tmp_path: Path, name: str) -> None:
+    table = opened(tmp_path / "a.csv", f"id,{name},Category\n1,a,b\n")
+    assert (table.text, table.label) == (1, 2)
+
+
+def test_named_columns_come_before_usual_ones(tmp_path: Path) -> None:
+    table = opened(
+        tmp_path / "a.csv", "v1,v2,text,,\nham,hi,x,,\n", text_column="v2", label_column="v1"
+    )
+    assert (table.text, table.label) == (1, 0)  # columns without a name may repeat
+    assert [row.cells for row in table.rows] == [["ham", "hi", "x", "", ""]]
+
+
+def test_plain_text_is_one_text_a_line_empty_ones_too(tmp_path: Path) -> None:
+    table = opened(tmp_path / "a.txt", 'a,"b\n\nc\td\n')
+    assert table.columns == ("text",)
+    assert [row.cells for row in table.rows] == [['a,"b'], [""], ["c\td"]]
+
+
+def test_stdin_takes_its_format_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for options, expected in (({}, ["text", "a"]), ({"format": "csv"}, ["a"])):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"text\na\n")))
+        table = open_table("-", DataConfig(**options))
+        assert [table.text_of(row) for row in table.rows] == expected
+
+
+def test_values_of_json_keep_their_kind_and_read_as_text(tmp_path: Path) -> None:
+    content = '{"text": 3, "label": true}\n\n{"text": null, "label": 0.5}\n'
+    table = opened(tmp_path / "a.jsonl", content)
+    rows = list(table.rows)
+    assert [row.cells for row in rows] == [[3, True], [None, 0.5]]
+    assert [(row.line, table.text_of(row), table.label_of(row)) for row in rows] == [
+        (1, "3", "true"),
+        (3, "", "0.5"),
+    ]
+
+
+def test_half_a_surrogate_pair_becomes_the_replacement_character(tmp_path: Path) -> None:
+    content = r'{"text": "cut \uD83D", "more": ["\ud83d\ude00"]}'
+    assert read(tmp_path / "a.jsonl", content) == [["cut \ufffd", ["😀"]]]
+
+
+def test_a_cell_above_the_csv_modules_limit(tmp_path: Path) -> None:
+    long = "x" * 200_000
+    assert read(tmp_path / "a.csv", f"text,label\n{long},b\n") == [[long, "b"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line", "problem", "hint"),
+    [
+        ("a.csv", "", 0, "at least one row expected, an empty file found", ""),
+        ("a.csv", "\n\n", 0, "an empty file found", ""),
+        ("a.jsonl", "\n", 0, "an empty file found", ""),
+        ("a.csv", "ham,hello you\n", 1, "found: ham, hello you", "--text-column"),
+        ("a.csv", "label,txt\na,b\n", 1, "a text column text / sentence", "--text-column"),
+        ("a.csv", "text,a,a\n", 1, "each column once expected, found twice: a", "rename"),
+        ("a.csv", "text,n\nx,1\ny\n", 3, "2 columns (text, n) expected, 1 found", "quote it"),
+        ("a.csv", "text\nx,1\n", 2, "1 column (text) expected, 2 found", "quote it"),
+        ("a.csv", 'text,n\nx,1\n"y,2\n', 3, "a csv row expected, found: unexpected end", "double"),
+        ("a.csv", 'text,n\n"x"y,1\n', 2, "a csv row expected, found: ',' expected", "double"),
+        ("a.csv", "text,n\rx,1\r", 1, "a csv row expected, found: new-line", "quote"),
+        ("a.tsv", "ham\ta\nspam\tb\tc\n", 2, "2 columns (label, text) expected, 3 found", "tab"),
+        ("a.jsonl", '{"text": "a"}\n{"text": \n', 2, "JSON expected, found: ", "whole JSON"),
+        ("a.jsonl", '{"text": NaN}\n', 1, "found: NaN, which JSON does not have", "whole JSON"),
+        ("a.jsonl", "[" * 100_000 + "\n", 1, "JSON expected, found: ", "whole JSON"),
+        ("a.json", '[{"text": "a"}]\n', 1, "a JSON object a line expected, a list", "jq -c"),
+        ("a.jsonl", "3\n", 1, "a JSON object a line expected, a number found", ""),
+        ("a.jsonl", '{"text": ["a"]}\n', 1, "text in column 'text' expected, a list found", ""),
+        ("a.jsonl", '{"text": "a"}\n{"txt": "a"}\n', 2, "key 'text' expected, found: txt", "key"),
+        ("a.jsonl", '{"text": "a"}\n{"text": "a", "x": 1}\n', 2, "'x' found as well", "same keys"),
+        ("a.parquet", "no such thing", 0, "a parquet table expected, found: ", "whole parquet"),
+        ("a.parquet.gz", "", 0, "a plain parquet file expected", "compressed inside"),
+    ],
+)
+def test_errors_name_file_and_line_and_the_cure(
+    tmp_path: Path, name: str, content: str, line: int, problem: str, hint: str
+) -> None:
+    error = refused(tmp_path / name, content)
+    assert problem in error.message
+    assert error.line == line
+    assert (f"{name}, line {line}: " if line else f"{name}: ") in error.message
+    assert hint in error.hint
+
+
+def test_a_missing_column_names_the_nearest(tmp_path: Path) -> None:
+    error = refused(tmp_path / "a.csv", "id,mesage\n1,a\n", text_column="message")
+    assert error.problem == "a text column 'message' expected, found: id, mesage"
+    assert error.hint == "did you mean --text-column 'mesage'?"
+    other = refused(tmp_path / "a.tsv", "ham\thello\n", text_column="zz")
+    assert other.problem == "a text column 'zz' expected, found: ham, hello"
+
+
+def test_long_first_rows_are_cut_in_messages(tmp_path: Path) -> None:
+    error = refused(tmp_path / "a.csv", "x" * 50 + ",b" * 30 + "\n")
+    assert "x" * 37 + "..., b" in error.problem
+    assert error.problem.endswith("b, ...")
+
+
+def test_parquet_round_trip(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    texts = [f'text "{n}"\n\u0085' for n in range(3000)] + [None]
+    table = pyarrow.table({"label": [0.5] * 3000 + [float("nan")], "Text": texts})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    found = open_table(tmp_path / "a.parquet", DataConfig())
+    rows = list(found.rows)
+    assert found.columns == ("label", "Text")
+    assert [found.text_of(row) for row in rows] == [*texts[:-1], ""]
+    assert [rows[0].line, rows[-1].line] == [1, 3001]
+    assert [found.label_of(row) for row in (rows[0], rows[-1])] == ["0.5", ""]
+
+
+def test_a_damaged_parquet_block(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    table = pyarrow.table({"text": ["good", "word"]})
+    parquet.write_table(table, path, compression="none", use_dictionary=False)
+    path.write_bytes(
+        path.read_bytes().replace(b"good\x04\0\0\0word", b"good\x04\0\0\0\xff\xff\xff\xff")
+    )
+    with pytest.raises(DataError, match="line 1: a row expected, found: ") as caught:
+        list(open_table(path, DataConfig()).rows)
+    assert "damaged" in caught.value.hint
+
+
+def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    error = refused(tmp_path / "a.parquet", "")
+    assert error.message.endswith("pyarrow expected to read parquet, none found")
+    assert error.hint == "pip install 'seqcli[parquet]'"
+
+
+def test_a_missing_parquet_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="a file or folder expected, nothing found there"):
+        open_table(tmp_path / "no.parquet", DataConfig())

@@ -1,0 +1,183 @@
+"""A stopped run is the run that was not stopped."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_runs import Whole, figures_of, finished, interrupted, job, log_rows
+
+from seqcli.interrupts import Interrupted, interrupts
+from seqcli.modelfile import filecheck, storage
+from seqcli.runs import run as running
+from seqcli.runs.run import Finished, Started, run
+from seqcli.training import loop
+from seqcli.training.evaluation import Scoring
+from seqcli.training.loop import Evaluated
+
+STEPS = 3 * 5  # of the tiny task: 38 examples in batches of 8, three times
+
+
+@pytest.mark.parametrize("steps", [(1,), (5,), (7,), (STEPS,), (2, 3, 1, 6)])
+def test_a_run_that_was_stopped_is_the_run_that_was_not(
+    folder: Path, whole: Whole, steps: tuple[int, ...]
+) -> None:
+    asked = job(folder, "stopped", force=True)
+    for step in steps:
+        interrupted(asked, step)
+        saved = storage.load(folder / "stopped.run" / "last.pt").description
+        assert not saved["complete"]
+        asked = replace(asked, force=False, resume=True)
+    result = finished(asked).result
+    whole.equals(asked, result)
+
+
+class Killed(BaseException):
+    """As by kill -9: nothing more is written."""
+
+
+def killing(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """The `count`-th file that the run saves is its last act."""
+    save, left = storage.save, [count]
+
+    def saving(path: Path, *given: Any) -> None:
+        if left[0] == 0:
+            raise Killed
+        left[0] -= 1
+        save(path, *given)
+
+    monkeypatch.setattr(storage, "save", saving)
+
+
+@pytest.mark.parametrize("writes", range(9))
+def test_a_run_killed_between_any_two_writes_goes_on(
+    folder: Path, whole: Whole, writes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """last.pt at the start, OUT.pt and last.pt at each epoch's end, both again when scored."""
+    asked = job(folder, "killed", force=True)
+    with monkeypatch.context() as patch:
+        killing(patch, writes)
+        # as if it had just been saved, in the middle of the last epoch and after each update
+        patch.setattr("seqcli.runs.run.SAVE_SECONDS", -1.0 if writes in (4, 6) else 60.0)
+        killed = False
+        try:
+            finished(asked)
+        except Killed:
+            killed = True
+    writes_in_all = 4 + sum(row["best"] for row in whole.log) + 2
+    assert killed == (writes < writes_in_all)
+    asked = replace(asked, force=False, resume=True)
+    notes = [event.notes for event in run(asked) if isinstance(event, Started)]
+    if writes == 0:
+        assert notes == [("nothing to resume yet: starting anew",)]
+    whole.equals(asked, finished(asked).result)
+
+
+def test_a_run_killed_before_its_scores_gets_them_and_its_pictures(
+    folder: Path, whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = job(folder, "unscored", force=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("seqcli.runs.run._Run.finish", lambda self, packed: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            finished(asked)
+    assert "test" not in filecheck.describe(asked.out)["scores"]
+    assert not (folder / "unscored.run" / "curves.png").exists()
+    *events, last = run(replace(asked, force=False, resume=True))
+    assert [type(event) for event in events] == [Started, Scoring]
+    assert isinstance(last, Finished)
+    whole.equals(asked, last.result)
+    assert storage.load(folder / "unscored.run" / "last.pt").description["complete"]
+
+
+def test_saved_in_the_last_step_and_killed_before_the_epoch_is(
+    folder: Path, whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log has the epoch's row already: it must not have it twice."""
+    asked = job(folder, "twice", force=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("seqcli.runs.run.SAVE_SECONDS", -1.0)
+        killing(
+            patch, 6
+        )  # the start and five updates, each saved; then OUT.pt is not written any more
+        with pytest.raises(Killed):
+            finished(asked)
+    assert len(log_rows(asked.out)) == 1
+    whole.equals(asked, finished(replace(asked, force=False, resume=True)).result)
+
+
+@pytest.mark.parametrize("when", ["validation", "scoring"])
+def test_a_signal_while_scoring(
+    folder: Path, whole: Whole, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = job(folder, "scoring", force=True)
+    where, left = (loop, 2) if when == "validation" else (running, 1)
+    evaluate, calls = loop.evaluate, [left]
+
+    def signaled(*given: Any) -> Any:
+        calls[0] -= 1
+        if calls[0] == 0:
+            interrupts.requested = signal.SIGTERM
+        return evaluate(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, "evaluate", signaled)
+        with pytest.raises(Interrupted) as caught:
+            finished(asked)
+    assert caught.value.exit_code == 143
+    interrupts.requested = 0
+    whole.equals(asked, finished(replace(asked, force=False, resume=True)).result)
+
+
+def test_a_log_row_cut_short_is_written_again(folder: Path, whole: Whole) -> None:
+    asked = job(folder, "torn", force=True)
+    events = run(asked)
+    while not isinstance(next(events), Evaluated):
+        pass
+    events.close()
+    log = folder / "torn.run" / "log.jsonl"
+    with log.open("a") as file:
+        file.write('{"epoch": 2, "ste')
+    whole.equals(asked, finished(replace(asked, force=False, resume=True)).result)
+
+
+FULL = {
+    "model": {
+        "wide_words": [1, 2],
+        "wide_characters": [3],
+        "wide_buckets": 64,
+        "wide_share": 0.5,
+        "bidirectional": True,
+        "word_dropout": 0.1,
+        "dropout_mask": "sequence",
+        "recurrent_dropout": 0.1,
+    },
+    "train": {
+        "optimizer": "adamw",
+        "clip": 0.5,
+        "warmup": 0.2,
+        "precision": "auto",
+        "class_weight": "balanced",
+        "label_smoothing": 0.1,
+        "draw": "label",
+        "select": "last",
+    },
+}
+
+
+@pytest.mark.parametrize("steps", [(4,), (5, 5), (8,)])
+def test_a_network_with_everything_goes_on_bit_for_bit(
+    tmp_path: Path, steps: tuple[int, ...]
+) -> None:
+    whole = job(tmp_path, "whole", FULL)
+    expected = figures_of(finished(whole).result)
+    asked = job(tmp_path, "stopped", FULL)
+    for step in steps:
+        interrupted(asked, step)
+        asked = replace(asked, resume=True)
+    assert figures_of(finished(asked).result) == expected
+    assert asked.out.read_bytes() == whole.out.read_bytes()
+    assert log_rows(asked.out) == log_rows(whole.out)

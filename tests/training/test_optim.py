@@ -1,0 +1,265 @@
+"""Optimizers against hand-written formulas; learning rates against reference.md's table."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seqcli.nn.wide import Wide
+from seqcli.settings.config import TrainConfig
+from seqcli.training.optim import Updater, _descend, rate_factor
+
+torch.set_num_threads(1)
+
+
+class Net(nn.Module):
+    def __init__(self, wide: bool = False) -> None:
+        super().__init__()
+        self.dense = nn.Linear(3, 2)
+        self.frozen = nn.Parameter(torch.ones(2), requires_grad=False)
+        self.wide = Wide(4, 2) if wide else None
+
+
+def steps(train: TrainConfig, count: int = 4) -> tuple[list[Any], list[Any]]:
+    """The weight after each of `count` steps, and the gradients that were given."""
+    net = Net()
+    updater = Updater(net, train)
+    draw = torch.Generator().manual_seed(0)
+    values, slopes = [net.dense.weight.detach().numpy().astype(np.float64)], []
+    for _ in range(count):
+        for weight in net.parameters():
+            if weight.requires_grad:
+                weight.grad = torch.randn(weight.shape, generator=draw)
+        slopes.append(net.dense.weight.grad.numpy().astype(np.float64))  # type: ignore[union-attr]
+        updater.step(updater.norm())
+        assert net.dense.weight.grad is None
+        values.append(net.dense.weight.detach().numpy().astype(np.float64))
+    return values, slopes
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+@pytest.mark.parametrize("first", [0.0, 1.0])
+def test_rmsprop(first: float, momentum: float) -> None:
+    """reference.md S1: decay 0.9, epsilon 1e-10, the mean square starts at 1."""
+    train = TrainConfig(
+        optimizer="rmsprop", lr=0.01, epsilon=1e-10, mean_square=first, momentum=momentum
+    )
+    values, slopes = steps(train)
+    w, square, velocity = values[0], np.full((2, 3), first), np.zeros((2, 3))
+    for slope, found in zip(slopes, values[1:], strict=True):
+        square = 0.9 * square + 0.1 * slope**2
+        velocity = momentum * velocity + slope / (np.sqrt(square) + 1e-10)
+        w = w - 0.01 * velocity
+        np.testing.assert_allclose(found, w, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd(momentum: float) -> None:
+    values, slopes = steps(
+        TrainConfig(optimizer="sgd", lr=0.1, momentum=momentum, weight_decay=0.01)
+    )
+    w, velocity = values[0], np.zeros((2, 3))
+    for slope, found in zip(slopes, values[1:], strict=True):
+        velocity = momentum * velocity + slope + 0.01 * w
+        w = w - 0.1 * velocity
+        np.testing.assert_allclose(found, w, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_adam(name: str) -> None:
+    train = TrainConfig(
+        optimizer=name, lr=0.01, beta1=0.8, beta2=0.95, epsilon=1e-7, weight_decay=0.1
+    )
+    values, slopes = steps(train)
+    w, mean, square = values[0], np.zeros((2, 3)), np.zeros((2, 3))
+    for step, (slope, found) in enumerate(zip(slopes, values[1:], strict=True), 1):
+        if name == "adam":
+            slope = slope + 0.1 * w
+        else:
+            w = w - 0.01 * 0.1 * w
+        mean = 0.8 * mean + 0.2 * slope
+        square = 0.95 * square + 0.05 * slope**2
+        root = np.sqrt(square / (1 - 0.95**step)) + 1e-7
+        w = w - 0.01 * mean / (1 - 0.8**step) / root
+        np.testing.assert_allclose(found, w, rtol=1e-5, atol=1e-6)
+
+
+CLIPPED = [
+    TrainConfig(optimizer="sgd", lr=0.005),
+    TrainConfig(optimizer="sgd", lr=0.005, momentum=0.9),
+    TrainConfig(optimizer="sgd", lr=0.005, weight_decay=0.1),
+    TrainConfig(optimizer="rmsprop", lr=0.01, mean_square=1.0),
+    TrainConfig(optimizer="adam", lr=0.01, weight_decay=0.1),
+    TrainConfig(optimizer="adamw", lr=0.01, weight_decay=0.1),
+]
+
+
+class Words(nn.Module):
+    """Rows of a table, one of them twice, and an output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        draw = torch.Generator().manual_seed(0)
+        self.embedding = nn.Embedding(9, 4, _weight=torch.randn(9, 4, generator=draw))
+        self.output = nn.Linear(4, 1)
+        nn.init.uniform_(self.output.weight, generator=draw)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.output(self.embedding(ids)).square().sum()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.5, 1e6])
+@pytest.mark.parametrize("train", CLIPPED, ids=lambda train: train.optimizer)
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_clipping_equals_rewriting_the_gradients(
+    train: TrainConfig, clip: float, dtype: torch.dtype
+) -> None:
+    ids = torch.tensor([[1, 1, 7], [3, 1, 0]], dtype=dtype)
+    mine, plain = Words(), Words()
+    updater = Updater(mine, dataclasses.replace(train, clip=clip))
+    reference = reference_optimizer(plain, train)
+    for _ in range(4):
+        mine(ids).backward()  # type: ignore[no-untyped-call]
+        norm = updater.norm()
+        plain(ids).backward()  # type: ignore[no-untyped-call]
+        limit = clip or float("inf")
+        its = torch.nn.utils.clip_grad_norm_(plain.parameters(), limit)
+        assert (norm is None) is (clip == 0)
+        if norm is not None:
+            torch.testing.assert_close(norm, its)
+        updater.step(norm)
+        reference.step()
+        reference.zero_grad()
+        for weight, other in zip(mine.parameters(), plain.parameters(), strict=True):
+            torch.testing.assert_close(weight, other)
+
+
+def reference_optimizer(model: nn.Module, train: TrainConfig) -> torch.optim.Optimizer:
+    decay, lr = train.weight_decay, train.lr
+    if train.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(), lr, momentum=train.momentum, weight_decay=decay, foreach=False
+        )
+    if train.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), lr, weight_decay=decay, foreach=False)
+    if train.optimizer == "adamw":
+        return torch.optim.AdamW(model.parameters(), lr, weight_decay=decay, foreach=False)
+    optimizer = torch.optim.RMSprop(model.parameters(), lr, alpha=0.9, foreach=False)
+    for weight in model.parameters():
+        optimizer.state[weight] = {"step": torch.zeros(()), "square_avg": torch.ones_like(weight)}
+    return optimizer
+
+
+def test_a_tied_table_has_a_dense_gradient() -> None:
+    """Its gradient comes from the output layer too, which touches every row."""
+
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(9, 4)
+            self.output = nn.Linear(4, 9)
+            self.output.weight = self.embedding.weight
+
+    for net, sparse in ((Tied(), False), (Words(), True)):
+        Updater(net, TrainConfig(optimizer="sgd"))
+        assert net.embedding.sparse is sparse
+        Updater(net, TrainConfig(optimizer="adam"))
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam", "adamw"])
+def test_the_ngram_table_learns_by_momentum_whatever_trains_the_network(name: str) -> None:
+    net = Net(wide=True)
+    train = TrainConfig(optimizer=name, lr=0.1, wide_lr=0.5, wide_momentum=0.7, weight_decay=0.2)
+    network, table = Updater(net, train).optimizers
+    (rest,), (wide,) = network.param_groups, table.param_groups
+    assert net.wide is not None
+    assert [id(weight) for weight in wide["params"]] == [id(w) for w in net.wide.parameters()]
+    assert [id(weight) for weight in rest["params"]] == [id(w) for w in net.dense.parameters()]
+    assert (rest["lr"], rest["base"], rest["weight_decay"]) == (0.1, 0.1, 0.2)
+    assert (wide["lr"], wide["base"], wide["weight_decay"]) == (0.5, 0.5, 0)
+    assert isinstance(table, torch.optim.SGD)
+    assert wide["momentum"] == 0.7
+
+
+def test_set_rate_scales_every_optimizers_own_rate() -> None:
+    updater = Updater(Net(wide=True), TrainConfig(lr=0.1, wide_lr=0.5))
+    for factor in (0.5, 0.25, 1.0, 0.0):
+        updater.set_rate(factor)
+        rates = [group["lr"] for one in updater.optimizers for group in one.param_groups]
+        assert rates == [0.1 * factor, 0.5 * factor]
+        assert updater.rate == 0.1 * factor
+
+
+def test_clipping_leaves_the_ngram_table_alone() -> None:
+    net = Net(wide=True)
+    updater = Updater(net, TrainConfig(optimizer="sgd", lr=1.0, wide_lr=1.0, clip=0.5))
+    assert net.wide is not None
+    for weight in net.parameters():
+        if weight.requires_grad:
+            weight.grad = torch.ones_like(weight)
+    before = net.dense.weight.detach().clone()
+    updater.step(updater.norm())
+    torch.testing.assert_close(before - net.dense.weight.detach(), torch.full((2, 3), 0.5 / 8**0.5))
+    torch.testing.assert_close(net.wide.table.detach(), -torch.ones(4, 2))
+
+
+@pytest.mark.parametrize(
+    ("full", "decay", "epochs"), [(4, 0.5, 13), (6, 0.8, 39), (14, 1 / 1.15, 55), (1, 0.5, 1)]
+)
+def test_zarembas_rates(full: int, decay: float, epochs: int) -> None:
+    """reference.md S3: base * decay ** max(epoch - full_rate_epochs, 0), epochs from 1."""
+    train = TrainConfig(schedule="step", decay=decay, full_rate_epochs=full)
+    found = [rate_factor(train, e / epochs, e, 9) for e in range(1, epochs + 1)]
+    expected = 1.0
+    for epoch, factor in enumerate(found, 1):
+        expected *= decay if epoch > full else 1
+        assert factor == pytest.approx(expected)
+    if full == 4:
+        assert found[:6] == [1, 1, 1, 1, 0.5, 0.25]
+
+
+def test_other_schedules() -> None:
+    def factors(name: str, **options: Any) -> list[float]:
+        train = TrainConfig(schedule=name, **options)
+        return [rate_factor(train, at / 4, 3, 2) for at in range(5)]
+
+    assert factors("constant") == [1] * 5
+    assert factors("linear") == [1, 0.75, 0.5, 0.25, 0]
+    assert factors("cosine") == pytest.approx([1, 0.8535534, 0.5, 0.1464466, 0])
+    assert min(factors("cosine")) >= 0
+    assert factors("plateau", decay=0.3) == pytest.approx([0.09] * 5)
+
+
+@pytest.mark.parametrize("name", ["constant", "linear", "cosine", "step", "plateau"])
+def test_warm_up_rises_to_the_schedule(name: str) -> None:
+    train = TrainConfig(schedule=name, warmup=0.2)
+    plain = TrainConfig(schedule=name)
+    start = rate_factor(train, 0.0, 1, 0)
+    assert 0 < start < 0.01
+    assert rate_factor(train, 0.1, 1, 0) == pytest.approx(rate_factor(plain, 0.1, 1, 0) / 2)
+    for progress in (0.2, 0.5, 1.0):
+        assert rate_factor(train, progress, 1, 0) == rate_factor(plain, progress, 1, 0)
+
+
+def test_a_rate_on_the_device_is_the_same_rate() -> None:
+    """Where the scale must not be waited for; here by the same functions, on the CPU."""
+    for sparse in (False, True):
+        plain, other = (nn.Parameter(torch.arange(8.0).reshape(4, 2)) for _ in range(2))
+        grad = torch.tensor([[1.0, 2.0], [3.0, 4.0], [0.5, 0.25]])
+        if sparse:
+            grad = torch.sparse_coo_tensor(
+                torch.tensor([[1, 3, 1]]), grad, (4, 2), check_invariants=True
+            )
+        else:
+            grad = torch.cat([grad, grad[:1]])
+        with torch.no_grad():
+            _descend(plain, grad, 0.5)
+            _descend(other, grad, torch.tensor(0.5))
+        assert torch.equal(plain, other)
+        assert not torch.equal(plain, torch.arange(8.0).reshape(4, 2))
