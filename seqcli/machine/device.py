@@ -153,19 +153,23 @@ def training_runtime(
 
 
 def choose_precision(asked: str, device: torch.device, helps: bool) -> str:
-    """ "auto" -> "bf16" where it `helps` this model and a probe of the device succeeds."""
+    """ "auto" -> "bf16" where it `helps` this model and the device has it.
+
+    Errors: TrainingError for "bf16" where there is none.
+    """
     if asked == "fp32" or (asked == "auto" and not helps):
         return "fp32"
-    if asked == "auto" and device.type == "cpu" and not _fast_bfloat16():
-        return "fp32"
-    if _probe(device):
+    if (device.type != "cpu" or cpu_has_bfloat16()) and _probe(device):
         return "bf16"
     if asked == "bf16":
-        raise TrainingError(f"{device} cannot train in bf16", "--precision auto falls back to fp32")
+        raise TrainingError(
+            f"no bf16 on this machine's {device.type}", "--precision auto falls back to fp32"
+        )
     return "fp32"
 
 
-def _fast_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
+    """Whether oneDNN multiplies in bfloat16 on this processor; AVX2 alone is not enough."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()

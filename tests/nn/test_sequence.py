@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqcli.machine.device import cpu_has_bfloat16
 from seqcli.nn import recurrent
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.sequence import LSTMSequence, trained_here
 
-pytestmark = pytest.mark.skipif(
-    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="a processor without bfloat16"
-)
+pytestmark = pytest.mark.skipif(not cpu_has_bfloat16(), reason="this processor has no bfloat16")
 
 
 def gradients(model: Recurrent, x: Tensor, lengths: Tensor | None, half: bool) -> list[Tensor]:
