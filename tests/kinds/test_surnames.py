@@ -14,8 +14,8 @@ from seqcli.kinds.classifier import Classifier
 from seqcli.kinds.contract import Prepared
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import RNN
+from seqcli.nn.direction import Direction
 from seqcli.nn.models import TextClassifier
-from seqcli.nn.recurrent import Direction
 from seqcli.settings import counting, taskfile
 from seqcli.training.loop import fit
 from seqcli.training.optim import Updater

@@ -15,8 +15,8 @@ from seqcli.kinds import networks
 from seqcli.kinds.language_model import LanguageModel, Text
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import LSTM
+from seqcli.nn.direction import Direction
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.nn.recurrent import Direction
 from seqcli.settings.taskfile import resolve
 from seqcli.training.optim import Updater, rate_factor
 

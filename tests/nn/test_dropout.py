@@ -10,7 +10,9 @@ from torch import Tensor
 
 from seqcli.machine.device import cpu_has_bfloat16
 from seqcli.nn.cells import CELLS
-from seqcli.nn.recurrent import Encoded, Recurrent, dropout, dropout_mask, length_mask
+from seqcli.nn.dropout import dropout, dropout_mask
+from seqcli.nn.ragged import length_mask
+from seqcli.nn.recurrent import Encoded, Recurrent
 
 torch.set_num_threads(1)
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seqcli.machine.device import cpu_has_bfloat16
-from seqcli.nn import recurrent
+from seqcli.nn import direction
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.sequence import LSTMSequence, trained_here
 
@@ -60,7 +60,7 @@ def test_states_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randn(2, 5, 32)
     calls = []
     apply = LSTMSequence.apply
-    monkeypatch.setattr(recurrent.LSTMSequence, "apply", lambda *a: (calls.append(1), apply(*a))[1])
+    monkeypatch.setattr(direction.LSTMSequence, "apply", lambda *a: (calls.append(1), apply(*a))[1])
     with torch.autocast("cpu", torch.bfloat16):
         whole = model(x, need_state=True)
         first = model(x[:, :2], need_state=True)
