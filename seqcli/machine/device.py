@@ -102,6 +102,7 @@ def _cores() -> int:
 def keep_freed_memory() -> None:
     """Have glibc keep freed blocks for the next step, in huge pages, for the whole process.
 
+    So only a program that owns its process calls this: the command line, a benchmark.
     By default it hands large ones back at every free, and the next step's first touch of each page
     costs a fault and zeroing: a quarter of a small language model's step. Huge pages spare another
     7 %, most of it the look-up of addresses.
@@ -136,7 +137,6 @@ def training_runtime(
 
     `multiply_adds`: of one time step of a batch. Errors: ConfigError, TrainingError.
     """
-    keep_freed_memory()
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may vary
         torch.use_deterministic_algorithms(True)
