@@ -109,7 +109,7 @@ def test_each_step_is_the_published_one(tmp_path: Path) -> None:
     loss = 0.0
     for place, _ in zip(range(30), fit(kind, prepared.splits, state, train, CPU), strict=False):
         batch = batches[place]
-        told = -twin(batch.ids[0].tolist())[int(batch.labels)]
+        told = -twin(batch.text.values[0].tolist())[int(batch.labels)]
         loss += told.item()
         twin.zero_grad()
         told.backward()
