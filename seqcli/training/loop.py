@@ -20,8 +20,8 @@ from seqcli.kinds.contract import Figures, Kind, Loss, better
 from seqcli.machine.device import Runtime
 from seqcli.settings.config import TrainConfig
 from seqcli.training.evaluation import evaluate
-from seqcli.training.optim import rate_factor
 from seqcli.training.pace import Pace, settle
+from seqcli.training.schedule import rate_factor
 from seqcli.training.state import Best, TrainState
 
 EXPLODED = 1e6  # nats a prediction: far beyond what any training comes back from

@@ -18,7 +18,8 @@ from seqcli.nn.cells import LSTM
 from seqcli.nn.direction import Direction
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.settings.taskfile import resolve
-from seqcli.training.optim import Updater, rate_factor
+from seqcli.training.optim import Updater
+from seqcli.training.schedule import rate_factor
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)
 SIZES = {"small": 4_651_600, "medium": 19_775_200, "large": 66_022_000, "test": 50_040}
