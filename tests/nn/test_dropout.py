@@ -51,7 +51,7 @@ def test_dropout_keeps_the_mean(rate: float, locked: bool) -> None:
     zero = (y == 0).float().mean().item()
     deviation = (rate * (1 - rate) / (6400 if locked else 320_000)) ** 0.5
     assert abs(zero - rate) < 4 * deviation
-    assert y.unique().tolist() == pytest.approx([0, 1 / (1 - rate)], rel=1e-4)
+    assert sorted(set(y.flatten().tolist())) == pytest.approx([0, 1 / (1 - rate)], rel=1e-4)
     assert abs(y.mean().item() - 1) < 4 * deviation / (1 - rate)
 
 
@@ -142,7 +142,8 @@ def test_bfloat16_gradients_are_near_float32s(bidirectional: bool, ragged: bool)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             encoded = model(x, lengths)
         (encoded.outputs.float().square().sum() + encoded.last.float().sum()).backward()
-        both.append(torch.cat([weight.grad.flatten() for weight in model.parameters()]))
+        grads = [weight.grad for weight in model.parameters() if weight.grad is not None]
+        both.append(torch.cat([grad.flatten() for grad in grads]))
     assert ((both[1] - both[0]).norm() / both[0].norm()).item() < 0.02
 
 

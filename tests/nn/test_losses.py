@@ -31,7 +31,7 @@ def expected(
     """Sum and gradients in float64."""
     x, w, b = (part.detach().double().requires_grad_() for part in parts[:3])
     total = F.cross_entropy(F.linear(x, w, b), parts[3], reduction="sum")
-    (total * scale).backward()
+    torch.autograd.backward(total * scale)
     return total.detach(), [part.grad for part in (x, w, b) if part.grad is not None]
 
 
@@ -66,7 +66,7 @@ def test_value_and_gradients(
     assert not total.requires_grad
     assert objective.item() == pytest.approx(scale * wanted.item(), rel=bound)
     assert total.item() == pytest.approx(wanted.item(), rel=bound)
-    objective.backward()
+    torch.autograd.backward(objective)
     for part, gradient in zip(parts[:3], gradients, strict=True):
         assert part.grad is not None
         assert part.grad.dtype == exact
@@ -88,7 +88,7 @@ def test_without_gradients(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
 def test_an_incoming_gradient_counts() -> None:
     parts = numbers(9, 5, 30, torch.float64)
     _, gradients = expected(parts, 3.0)
-    (linear_cross_entropy(*parts, torch.float64)[0] * 3).backward()
+    torch.autograd.backward(linear_cross_entropy(*parts, torch.float64)[0] * 3)
     for part, gradient in zip(parts[:3], gradients, strict=True):
         assert error(part.grad, gradient) < 1e-12
 
@@ -107,10 +107,10 @@ def test_tied_weights_add_both_gradients() -> None:
     bias = torch.zeros(20, requires_grad=True)
     ids, targets = torch.arange(10), torch.arange(10, 20)
     found = linear_cross_entropy(F.embedding(ids, weight), weight, bias, targets, torch.float32)[0]
-    found.backward()
+    torch.autograd.backward(found)
     again = weight.detach().clone().requires_grad_()
     logits = F.linear(F.embedding(ids, again), again)
-    F.cross_entropy(logits, targets, reduction="sum").backward()
+    torch.autograd.backward(F.cross_entropy(logits, targets, reduction="sum"))
     assert weight.grad is not None
     assert again.grad is not None
     assert torch.allclose(weight.grad, again.grad, atol=1e-5)
@@ -124,7 +124,7 @@ def test_far_off_targets_stay_finite(dtype: torch.dtype, far: float) -> None:
     w = torch.tensor([[far], [0.0], [-20.0]], requires_grad=True)
     b = torch.zeros(3, requires_grad=True)
     objective, _ = linear_cross_entropy(x, w, b, torch.tensor([1, 0, 2]), dtype)
-    objective.backward()
+    torch.autograd.backward(objective)
     assert objective.item() == pytest.approx(far + 0 + far + 20, rel=0.01)
     assert w.grad is not None
     assert w.grad[:, 0].tolist() == pytest.approx([2, -1, -1], abs=0.02)
@@ -133,7 +133,7 @@ def test_far_off_targets_stay_finite(dtype: torch.dtype, far: float) -> None:
 def test_frozen_weights_get_no_gradient() -> None:
     x, w, b, targets = numbers(4, 3, 9, torch.float32)
     frozen = w.detach()
-    linear_cross_entropy(x, frozen, b, targets, torch.float32)[0].backward()
+    torch.autograd.backward(linear_cross_entropy(x, frozen, b, targets, torch.float32)[0])
     assert frozen.grad is None
     assert x.grad is not None
 
@@ -144,7 +144,7 @@ def test_hidden_states_of_autocast() -> None:
     wanted, gradients = expected((x, w, b, targets), 1.0)
     half = x.detach().bfloat16().requires_grad_()
     objective, _ = linear_cross_entropy(half, w, b, targets, torch.bfloat16)
-    objective.backward()
+    torch.autograd.backward(objective)
     assert objective.item() == pytest.approx(wanted.item(), rel=0.01)
     assert half.grad is not None
     assert half.grad.dtype == torch.bfloat16

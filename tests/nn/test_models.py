@@ -109,8 +109,15 @@ def test_a_language_model_is_what_is_counted(
     model: ModelConfig, vocabulary: int, tied: bool
 ) -> None:
     embed = model.hidden[-1] if tied else model.embed
-    plain = {"bidirectional": False, "read_out": ("last",), "dense": (), "backwards": False}
-    model = dataclasses.replace(model, tied=tied, embed=embed, **plain)
+    model = dataclasses.replace(
+        model,
+        tied=tied,
+        embed=embed,
+        bidirectional=False,
+        read_out=("last",),
+        dense=(),
+        backwards=False,
+    )
     table = count(model, vocabulary=vocabulary, kind="language-model")
     network = language_model(model, vocabulary, Generator().manual_seed(0)).eval()
     assert sizes(network) == (table.total, table.trainable)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from seqcli.nn.cells import CELLS, State
+from seqcli.nn.cells import CELLS, Cell, State
+from seqcli.nn.direction import Direction
 from seqcli.nn.ragged import length_mask
 from seqcli.nn.recurrent import MERGES, Encoded, Recurrent, merge_directions
 
@@ -43,7 +44,8 @@ def filled(module: nn.Module, seed: int = 0) -> Any:
 
 
 def stack(cell: str, sizes: tuple[int, ...] = (5, 3), **options: Any) -> Recurrent:
-    return filled(Recurrent(4, sizes, cell=cell, **options).double())
+    model: Recurrent = filled(Recurrent(4, sizes, cell=cell, **options).double())
+    return model
 
 
 def batch(lengths: tuple[int, ...] = RAGGED, seed: int = 1) -> tuple[Tensor, Tensor]:
@@ -56,12 +58,17 @@ def some_state(model: Recurrent, rows: int) -> tuple[State, ...]:
     draw = torch.Generator().manual_seed(5)
     return tuple(
         tuple(
-            torch.randn(rows, way.cell.hidden, generator=draw, dtype=torch.float64) * 0.5
-            for way in layer
-            for _ in range(way.cell.states)
+            torch.randn(rows, cell.hidden, generator=draw, dtype=torch.float64) * 0.5
+            for cell in cells_of(layer)
+            for _ in range(cell.states)
         )
         for layer in model.layers
     )
+
+
+def cells_of(layer: nn.Module) -> list[Cell]:
+    """Forward first."""
+    return [way.cell for way in layer.children() if isinstance(way, Direction)]
 
 
 def by_hand(model: Recurrent, x: Tensor, lengths: Tensor, state: Any = None) -> Encoded:
@@ -70,9 +77,12 @@ def by_hand(model: Recurrent, x: Tensor, lengths: Tensor, state: Any = None) -> 
     for row, length in enumerate(lengths.tolist()):
         steps, finals = x[row, :length], []
         for number, layer in enumerate(model.layers):
-            outputs, ends, final = [], [], []
-            for place, way in enumerate(layer):
-                cell: Any = way.cell
+            outputs: list[Tensor] = []
+            ends: list[Tensor] = []
+            final: State = ()
+            for place, way in enumerate(layer.children()):
+                assert isinstance(way, Direction)
+                cell = way.cell
                 current = tuple(part[:1] for part in cell.zero_state(1))
                 if state is not None:
                     own = state[number][place * cell.states : (place + 1) * cell.states]
@@ -202,9 +212,10 @@ def test_window_by_window_is_the_whole(cell: str, options: dict[str, Any], windo
     model = stack(cell, **options)
     x, _ = batch((10, 10, 10))
     whole = model(x, need_state=True)
-    state, outputs = None, []
+    state: tuple[State, ...] = ()
+    outputs = []
     for at in range(0, 10, window):
-        piece = model(x[:, at : at + window], None, state, need_state=True)
+        piece = model(x[:, at : at + window], None, state or None, need_state=True)
         outputs.append(piece.outputs)
         state = piece.state
     same(Encoded(torch.cat(outputs, 1), piece.last, state), whole)

@@ -53,8 +53,8 @@ def test_a_stack_equals_torchs_on_packed_sequences(
     finals = final if cell == "lstm" else (final,)
     for number, parts in enumerate(mine.state):
         for place, part in enumerate(parts):
-            at, which = divmod(place, len(finals))
-            expected = finals[which][number * (1 + bidirectional) + at]
+            at, state = divmod(place, len(finals))
+            expected = finals[state][number * (1 + bidirectional) + at]
             torch.testing.assert_close(part, expected)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from seqcli.machine.device import cpu_has_bfloat16
-from seqcli.nn import direction
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.sequence import LSTMSequence, trained_here
 
@@ -24,8 +25,8 @@ def gradients(model: Recurrent, x: Tensor, lengths: Tensor | None, half: bool) -
     parts = [found.outputs, found.last, *(part for state in found.state for part in state)]
     loss = sum((part.float() * torch.randn(part.shape, generator=draw)).sum() for part in parts)
     assert isinstance(loss, Tensor)
-    loss.backward()
-    return [found.outputs.float(), x.grad, *(weight.grad for weight in model.parameters())]  # type: ignore[list-item]
+    torch.autograd.backward(loss)
+    return [found.outputs.float(), x.grad, *(weight.grad for weight in model.parameters())]
 
 
 @pytest.mark.parametrize(
@@ -58,9 +59,14 @@ def test_states_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     for weight in model.parameters():
         torch.nn.init.uniform_(weight, -0.04, 0.04)
     x = torch.randn(2, 5, 32)
-    calls = []
-    apply = LSTMSequence.apply
-    monkeypatch.setattr(direction.LSTMSequence, "apply", lambda *a: (calls.append(1), apply(*a))[1])
+    calls: list[int] = []
+    apply: Any = LSTMSequence.apply
+
+    def counted(*given: Tensor) -> Any:
+        calls.append(1)
+        return apply(*given)
+
+    monkeypatch.setattr(LSTMSequence, "apply", counted)
     with torch.autocast("cpu", torch.bfloat16):
         whole = model(x, need_state=True)
         first = model(x[:, :2], need_state=True)

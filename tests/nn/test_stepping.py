@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from tiny_language import tiny
@@ -51,7 +53,7 @@ def test_steps_equal_the_whole(model: dict[str, object], half: bool) -> None:
         found, chosen = stepped(network, Stepper(network, half=half))
         outputs, _ = network(IDS, None)
         wanted = network.output(outputs)
-    exact = {"rtol": 1e-4, "atol": 1e-5}
+    exact: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
     torch.testing.assert_close(found, wanted, **({"rtol": 0, "atol": 0.04} if half else exact))
     following = wanted[:, :-1].gather(2, IDS[:, 1:, None])[:, :, 0]
     # in bfloat16 only what the states carry is rounded here, not the logit itself

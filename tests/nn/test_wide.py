@@ -45,7 +45,7 @@ def test_descent_on_the_table_is_descent_on_scaled_features(outputs: int) -> Non
         mine = logits[0] if outputs == 1 else logits[1] - logits[0]
         theirs = features @ scaled + bias
         assert float(mine.detach()) == pytest.approx(float(theirs.detach()), rel=1e-5)
-        torch.nn.functional.softplus(-mine).backward()
+        torch.autograd.backward(torch.nn.functional.softplus(-mine))
         (slope,) = torch.autograd.grad(torch.nn.functional.softplus(-theirs), [scaled])
         updater.step(None)
         with torch.no_grad():

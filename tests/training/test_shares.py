@@ -53,13 +53,13 @@ def gradients(
 
 def same(kind: Any, split: Any, network: torch.nn.Module, worlds: list[int], index: int) -> None:
     single = next(network.parameters()).dtype == torch.float32
-    tolerance = {"rtol": 1e-4, "atol": 1e-7} if single else {"rtol": 1e-6, "atol": 1e-9}
+    rtol, atol = (1e-4, 1e-7) if single else (1e-6, 1e-9)
     whole = gradients(kind, split, network, [Ranks()], index)
     for world in worlds:
         ranks = [Ranks(rank, world) for rank in range(world)]
         parts = gradients(kind, split, network, ranks, index)
         for one, other in zip(whole[0], parts[0], strict=True):
-            torch.testing.assert_close(other, one, **tolerance)
+            torch.testing.assert_close(other, one, rtol=rtol, atol=atol)
         torch.testing.assert_close(parts[1], whole[1], check_dtype=False)
         assert parts[2] == whole[2]
         assert parts[3] == whole[3]
