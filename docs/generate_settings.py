@@ -7,9 +7,9 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from seqcli.settings import taskfile
-from seqcli.settings.config import SECTIONS
 from seqcli.settings.counting import FORMULAS
+from seqcli.settings.sections import SECTIONS
+from seqcli.tasks import taskfile
 
 PAGE = Path(__file__).with_name("settings.md")
 HEAD = """\

@@ -14,13 +14,15 @@ from typer.main import get_command
 
 from seqcli.cli.app import app
 from seqcli.kinds import KINDS
+from seqcli.kinds.classifier.spec import Model, Train
 from seqcli.kinds.contract import Kind
 from seqcli.nn.cells import ACTIVATIONS, CELLS
 from seqcli.nn.init import SCHEMES
 from seqcli.readers import READERS
 from seqcli.readers.source import Source
-from seqcli.settings import counting, taskfile
-from seqcli.settings.config import SECTIONS, DataConfig, ModelConfig, TrainConfig
+from seqcli.settings import counting
+from seqcli.settings.sections import SECTIONS, LabeledText
+from seqcli.tasks import taskfile
 from seqcli.text import tokens
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,17 +47,17 @@ def test_cells_have_formulas() -> None:
 
 
 def test_a_setting_s_choices_are_the_table_s_keys() -> None:
-    assert choices(DataConfig, "format") == {"auto", *READERS}
-    assert choices(DataConfig, "tokenizer") == tokens.SPLITTERS.keys()
-    assert choices(ModelConfig, "init") == SCHEMES.keys()
-    assert choices(ModelConfig, "activation") <= ACTIVATIONS.keys()
-    assert choices(ModelConfig, "recurrent_activation") <= ACTIVATIONS.keys()
+    assert choices(LabeledText, "format") == {"auto", *READERS}
+    assert choices(LabeledText, "tokenizer") == tokens.SPLITTERS.keys()
+    assert choices(Model, "init") == SCHEMES.keys()
+    assert choices(Model, "activation") <= ACTIVATIONS.keys()
+    assert choices(Model, "recurrent_activation") <= ACTIVATIONS.keys()
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_each_reader_takes_a_piece_and_the_settings(name: str) -> None:
     assert callable(READERS[name])
-    assert Source(Path("x"), name, {}, DataConfig()).files == ()
+    assert Source(Path("x"), name, {}, LabeledText()).files == ()
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -73,13 +75,13 @@ def test_settings_name_only_kinds_that_are_there() -> None:
     assert {kind for field in fields for kind in field.metadata["kinds"]} <= KINDS.keys()
 
 
-@pytest.mark.parametrize("name", sorted(choices(TrainConfig, "optimizer")))
+@pytest.mark.parametrize("name", sorted(choices(Train, "optimizer")))
 def test_each_optimizer_can_be_made(name: str) -> None:
     from torch import nn
 
     from seqcli.training.optim import Updater
 
-    train = dataclasses.replace(TrainConfig(), optimizer=name)
+    train = dataclasses.replace(Train(), optimizer=name)
     assert Updater(nn.Linear(2, 2), train).optimizer.param_groups
 
 

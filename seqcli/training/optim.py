@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from seqcli.nn.wide import Wide
-from seqcli.settings.config import TrainConfig
+from seqcli.settings.sections import Training
 
 BIAS_RATE = 0.01  # beside an n-gram's of 1: every text moves the bias
 
@@ -24,7 +24,7 @@ class Updater:
     rate in "base", which a schedule's factor multiplies.
     """
 
-    def __init__(self, model: nn.Module, train: TrainConfig) -> None:
+    def __init__(self, model: nn.Module, train: Training) -> None:
         """The optimizers of `train` over all trainable weights.
 
         Plain SGD takes the gradient of an embedding as the rows that were looked up: most of a
@@ -186,7 +186,7 @@ def _sparse_embeddings(model: nn.Module) -> None:
             module.sparse = True
 
 
-def _make(weights: list[nn.Parameter], train: TrainConfig) -> Optimizer:
+def _make(weights: list[nn.Parameter], train: Training) -> Optimizer:
     common: dict[str, Any] = {"lr": train.lr, "weight_decay": train.weight_decay}
     if train.optimizer == "sgd":
         # fused: one pass over the weights instead of three, 1.5 x faster on a CPU
@@ -216,7 +216,7 @@ def _start_rmsprop(optimizer: Optimizer, mean_square: float) -> None:
                 optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
 
 
-def rate_factor(train: TrainConfig, progress: float, epoch: int, falls: int) -> float:
+def rate_factor(train: Training, progress: float, epoch: int, falls: int) -> float:
     """What multiplies the learning rate: `progress` in [0, 1] of the run, `epoch` from 1.
 
     step (Zaremba et al. 2014): decay ** max(epoch - full_rate_epochs, 0); linear and cosine end at

@@ -33,7 +33,7 @@ TEXTS = ["win a prize now", "", "see you at six", "x", "\u0085 \0 zzz", "win " *
 
 def predictor(path: Path) -> Predictor:
     loaded = load_model(path, threads=1)
-    return Predictor.of(loaded.kind, loaded.model, loaded.runtime)
+    return Predictor.of(loaded)
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ from torch.nn import functional as F
 from seqcli.data.batching import Columns
 from seqcli.errors import DataError
 from seqcli.kinds import language_model
-from seqcli.kinds.language_model import LanguageModel, Text
+from seqcli.kinds.language_model.kind import LanguageModel, Text
 from seqcli.machine.device import Runtime
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.settings.taskfile import resolve
+from seqcli.tasks.taskfile import resolve
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)
 
@@ -174,7 +174,7 @@ def test_prepared_text(tmp_path: Path) -> None:
     assert prepared.sizes == {"train": 1260, "valid": 140}
     assert prepared.unit == "characters"
     assert prepared.notes == ["vocabulary 9 (unknown: train 0.00%, valid 0.00%)"]
-    kind = LanguageModel.restore(prepared.kind.config, prepared.kind.describe())
+    kind = LanguageModel.restore(prepared.kind.config, prepared.kind.learned())
     assert kind.vocab.to_list() == prepared.kind.vocab.to_list()
     assert kind.fingerprint(path) == prepared.fingerprint
     again = kind.load_split(path, "valid", nothing)

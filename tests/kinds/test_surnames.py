@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.classifier import Classifier
+from seqcli.kinds.classifier.kind import Classifier
 from seqcli.kinds.contract import Prepared
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import RNN
 from seqcli.nn.models import TextClassifier
 from seqcli.nn.recurrent import Direction
-from seqcli.settings import counting, taskfile
+from seqcli.settings import counting
+from seqcli.tasks import taskfile
 from seqcli.training.loop import fit
 from seqcli.training.optim import Updater
 from seqcli.training.state import TrainState

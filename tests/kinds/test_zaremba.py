@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 from seqcli.data.batching import Columns
 from seqcli.kinds import networks
-from seqcli.kinds.language_model import LanguageModel, Text
+from seqcli.kinds.language_model.kind import LanguageModel, Text
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import LSTM
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.nn.recurrent import Direction
-from seqcli.settings.taskfile import resolve
+from seqcli.tasks.taskfile import resolve
 from seqcli.training.optim import Updater, rate_factor
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)

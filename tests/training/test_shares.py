@@ -15,7 +15,7 @@ from tiny_runs import job
 from seqcli.data.batching import Columns
 from seqcli.errors import ConfigError
 from seqcli.kinds import KINDS
-from seqcli.kinds.language_model import Text
+from seqcli.kinds.language_model.kind import Text
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import Ranks
 
