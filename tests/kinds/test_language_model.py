@@ -17,8 +17,9 @@ from torch.nn import functional as F
 
 from seqcli.data.batching import Columns
 from seqcli.errors import DataError
-from seqcli.kinds import language_model
+from seqcli.kinds.language_model import kind as language_model
 from seqcli.kinds.language_model.kind import LanguageModel, Text
+from seqcli.kinds.spec import next_command
 from seqcli.machine.device import Runtime
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.tasks.taskfile import resolve
@@ -182,7 +183,7 @@ def test_prepared_text(tmp_path: Path) -> None:
     assert len(kind.load_split(path, "all", nothing).ids) == 1400
     with pytest.raises(KeyError):
         kind.load_split(path, "test", nothing)
-    assert kind.next_command(Path("my model.pt")) == "sample --model 'my model.pt'"
+    assert next_command(kind.spec, Path("my model.pt")) == "sample --model 'my model.pt'"
 
 
 @pytest.mark.parametrize("columns", [1, 3, 40, 70, 1000])

@@ -16,7 +16,6 @@ from seqcli.machine.device import Runtime
 from seqcli.nn.cells import RNN
 from seqcli.nn.models import TextClassifier
 from seqcli.nn.recurrent import Direction
-from seqcli.settings import counting
 from seqcli.tasks import taskfile
 from seqcli.training.loop import fit
 from seqcli.training.optim import Updater
@@ -69,9 +68,7 @@ def test_the_published_network_has_26_130_parameters() -> None:
     task = taskfile.resolve("names", "rnn")
     expected = task.expected
     assert expected.vocabulary == len(ALPHABET) == 57
-    table = counting.count(
-        task.config.model, vocabulary=57, outputs=expected.outputs, kind="classifier"
-    )
+    table = Classifier.spec.count(task.config.model, expected.sizes)
     assert table.total == 26_130
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from scripted_kind import Here
 from torch import Tensor, nn
 
-from seqcli.kinds.classifier.spec import Train
+from seqcli.kinds.classifier.spec import SPEC, Train
 from seqcli.kinds.contract import Figures, Loss
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
@@ -57,7 +58,7 @@ class Window:
 class FakeKind:
     """What training asks of a kind, on windows of random tokens; it carries the state."""
 
-    metric = "loss"
+    spec = replace(SPEC, metric="loss")
 
     def __init__(self) -> None:
         self.seen: list[bool] = []
