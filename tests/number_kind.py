@@ -265,8 +265,7 @@ def register() -> None:
 
 
 if __name__ == "__main__":
-    import number_kind  # noqa: F401 (its class is found under this name, not __main__)
-
     from seqcli.__main__ import main
 
+    register()
     main()
