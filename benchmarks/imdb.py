@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from seqcli.data.labeled import Examples
 from seqcli.kinds.classifier.kind import Classifier
-from seqcli.machine.device import training_runtime
+from seqcli.machine.device import keep_freed_memory, training_runtime
 from seqcli.tasks.taskfile import resolve
 from seqcli.text.sequences import Sequences
 from seqcli.text.vocab import Vocab
@@ -79,6 +79,7 @@ def seqcli_steps(cell: str, split: Examples) -> Iterator[Stepped]:
     config = replace(config, model=model, train=replace(config.train, epochs=10_000))
     words = Vocab([f"w{i}" for i in range(VOCABULARY)])
     kind = Classifier(config, words, ("neg", "pos"), (1000, 1000))
+    keep_freed_memory()
     runtime = training_runtime(
         "cpu", None, "auto", bfloat16_helps=cell == "lstm", multiply_adds=1 << 30
     )

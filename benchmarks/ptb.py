@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from seqcli.data.corpus import load_corpus
 from seqcli.interrupts import interrupts
 from seqcli.kinds.language_model.kind import LanguageModel, Text
-from seqcli.machine.device import Runtime, set_threads, training_runtime
+from seqcli.machine.device import Runtime, keep_freed_memory, set_threads, training_runtime
 from seqcli.readers.plain_text import text_source
 from seqcli.settings.sections import Config
 from seqcli.tasks.taskfile import resolve, sample_path
@@ -83,6 +83,7 @@ def program(name: str, config: Config, vocabulary: int, ids: np.ndarray) -> Iter
     if name == TEXTBOOK:
         set_threads(None)
         return textbook_steps(config, vocabulary, LanguageModel(config, Vocab([])).batches(text, 1))
+    keep_freed_memory()
     runtime = training_runtime("cpu", None, "auto", bfloat16_helps=True, multiply_adds=1 << 30)
     return seqcli_steps(config, vocabulary, text, runtime)
 

@@ -114,10 +114,12 @@ def train(
 
 def _train(job: Job, quiet: bool, as_json: bool) -> None:
     from seqcli.cli.progress import Display
+    from seqcli.machine.device import keep_freed_memory
     from seqcli.machine.distributed import launched
     from seqcli.runs.folder import RunFolder
     from seqcli.runs.run import Finished, run
 
+    keep_freed_memory()
     first = launched().first  # of several ranks, the others are silent but for their errors
     with Display(job, quiet or not first) as display:
         try:

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from seqcli.data.corpus import Stream
 from seqcli.data.labeled import Examples
+from seqcli.data.padded import Padded
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.text.ngrams import Ngrams
 from seqcli.text.sequences import Sequences
 
-ROUND = 8  # padded lengths are multiples of this: oneDNN keeps code and buffers for every shape
 EVALUATION_TOKENS = 1 << 14  # of a batch that is only read: bounded memory whatever the lengths
 
 
@@ -29,8 +29,7 @@ Bags = tuple[Tensor, Tensor, Tensor]  # what nn.wide.Wide takes
 class TextBatch:
     """Padded texts, and the features beside them."""
 
-    ids: Tensor  # (B, T) int32, zero past a row's length
-    lengths: Tensor | None  # (B,) int64; None: every row is T long
+    text: Padded  # (B, T)
     labels: Tensor  # (B,) int64
     features: Bags | None = None
     share: float = 1.0  # of all ranks' weight
@@ -41,8 +40,7 @@ class TextBatch:
             return self
         features = self.features
         return TextBatch(
-            self.ids.to(device, non_blocking=True),
-            None if self.lengths is None else self.lengths.to(device, non_blocking=True),
+            self.text.to(device),
             self.labels.to(device, non_blocking=True),
             None if features is None else _moved(features, device),
             self.share,
@@ -51,25 +49,12 @@ class TextBatch:
     @property
     def tokens(self) -> int:
         """Real tokens in the batch."""
-        return self.ids.numel() if self.lengths is None else int(self.lengths.sum())
+        return self.text.tokens
 
 
 def _moved(features: Bags, device: torch.device) -> Bags:
     buckets, starts, weights = (part.to(device, non_blocking=True) for part in features)
     return buckets, starts, weights
-
-
-def padded(texts: Sequences) -> tuple[Tensor, Tensor | None]:
-    """Rows of different length -> ids (B, T) with T rounded up, lengths (B,) or None if all T."""
-    lengths = texts.lengths
-    longest = int(lengths.max(initial=1))
-    if len(lengths) and int(lengths.min()) == longest:
-        ids = texts.ids.reshape(len(lengths), longest)
-        return torch.from_numpy(ids.astype(np.int32)), None
-    time = -(-longest // ROUND) * ROUND
-    ids = np.zeros((len(lengths), time), np.int32)
-    ids[np.arange(time) < lengths[:, None]] = texts.ids
-    return torch.from_numpy(ids), torch.from_numpy(lengths.astype(np.int64))
 
 
 def bags(rows: Sequences, weights: NDArray[np.float32]) -> Bags:
@@ -116,13 +101,13 @@ class Epoch:
 
 def gather(split: Examples, rows: NDArray[np.int64], grams: Ngrams | None) -> TextBatch:
     """The examples `rows` as one padded batch."""
-    ids, lengths = padded(split.tokens.take(rows))
+    text = Padded.of(split.tokens.take(rows))
     labels = torch.from_numpy(split.labels[rows])
     features = None
     if grams is not None and split.features is not None:
         picked = split.features.take(rows)
         features = bags(picked, grams.weights(picked))
-    return TextBatch(ids, lengths, labels, features)
+    return TextBatch(text, labels, features)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ def _cores() -> int:
 def keep_freed_memory() -> None:
     """Have glibc keep freed blocks for the next step, in huge pages, for the whole process.
 
+    So only a program that owns its process calls this: the command line, a benchmark.
     By default it hands large ones back at every free, and the next step's first touch of each page
     costs a fault and zeroing: a quarter of a small language model's step. Huge pages spare another
     7 %, most of it the look-up of addresses.
@@ -136,7 +137,6 @@ def training_runtime(
 
     `multiply_adds`: of one time step of a batch. Errors: ConfigError, TrainingError.
     """
-    keep_freed_memory()
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may vary
         torch.use_deterministic_algorithms(True)
@@ -153,19 +153,23 @@ def training_runtime(
 
 
 def choose_precision(asked: str, device: torch.device, helps: bool) -> str:
-    """ "auto" -> "bf16" where it `helps` this model and a probe of the device succeeds."""
+    """ "auto" -> "bf16" where it `helps` this model and the device has it.
+
+    Errors: TrainingError for "bf16" where there is none.
+    """
     if asked == "fp32" or (asked == "auto" and not helps):
         return "fp32"
-    if asked == "auto" and device.type == "cpu" and not _fast_bfloat16():
-        return "fp32"
-    if _probe(device):
+    if (device.type != "cpu" or cpu_has_bfloat16()) and _probe(device):
         return "bf16"
     if asked == "bf16":
-        raise TrainingError(f"{device} cannot train in bf16", "--precision auto falls back to fp32")
+        raise TrainingError(
+            f"no bf16 on this machine's {device.type}", "--precision auto falls back to fp32"
+        )
     return "fp32"
 
 
-def _fast_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
+    """Whether oneDNN multiplies in bfloat16 on this processor; AVX2 alone is not enough."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     supported: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()

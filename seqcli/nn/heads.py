@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqcli.nn.recurrent import Encoded, length_mask
+from seqcli.nn.ragged import length_mask
+from seqcli.nn.recurrent import Encoded
 
 READ_OUTS = ("last", "mean", "max", "attention")
 

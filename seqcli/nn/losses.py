@@ -55,11 +55,27 @@ def _total(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Ten
 class _LinearCrossEntropy(Function):
     """Loss and its three gradients in one go; nothing of size N x V outlives the forward.
 
-    Logits are laid out (V, N): then the product and that for the weights' gradient need no
-    transposed operand. Bias (in two parts) and shift ride along as three more columns of the inner
-    dimension, in room that padding to whole tiles leaves anyway. Each row is shifted by its own
-    target's logit, so that log(sum(exp(logits))) is the loss, and bfloat16 rounds small numbers.
-    Where a word's loss is past 88 nats that overflows: then the largest logit is the shift.
+    What is computed, in plain words of torch:
+
+        logits = hidden @ weight.T + bias                             # (N, V)
+        loss = (logits.logsumexp(1) - logits[n, targets]).sum()       # n = 0 … N - 1
+        p = logits.softmax(1); p[n, targets] -= 1                     # d loss / d logits
+        d_hidden, d_weight, d_bias = p @ weight, p.T @ hidden, p.sum(0)
+
+    How: one product gives logits with bias, each row n shifted by the logit of its own target.
+    For that both operands are widened (`_widened`), in room that padding the inner dimension to
+    whole tiles leaves anyway; r is what rounding to `dtype` left of the bias:
+
+        columns      0 … H-1   H      H+1    H+2   …
+        w (V, ·)     weight    bias   1      r     0
+        x (N, ·)     hidden    1      -own   1     0        own (N,): w[targets] · x
+
+        w @ x.T (V, N) = (logits - own).T, so that  loss = log(exp(w @ x.T).sum(0)).sum()
+        p @ x   (V, ·) = d_weight in columns 0 … H-1, d_bias in column H, where x is 1
+
+    The shift makes bfloat16 round small numbers, not large ones. Logits lie as (V, N): then
+    neither product needs a transposed operand. Where a word's loss is past 88 nats exp overflows:
+    there the largest logit is the shift (`_exponentials`).
     """
 
     @staticmethod
@@ -77,7 +93,7 @@ class _LinearCrossEntropy(Function):
         exact = torch.promote_types(dtype, torch.float32)
         own = (x.to(exact) * w[targets].to(exact)).sum(1)  # the targets' logits
         x[:, h + 1] = -own
-        loss = -(own + x[:, h + 1]).sum()  # what rounding left of the shift
+        loss = -(own + x[:, h + 1]).sum()  # what rounding to `dtype` left of the shift
         d_hidden = torch.empty_like(hidden)
         d_w: Tensor | None = None
         rows = max(1, MAX_LOGITS // v)
@@ -90,7 +106,7 @@ class _LinearCrossEntropy(Function):
             p[t, torch.arange(len(t), device=t.device)] -= total.to(dtype)
             share = (scale / total)[:, None]
             d_hidden[part] = torch.mm(p.t(), w[:, :h]) * share
-            product = torch.mm(p, (xs * share).to(dtype))  # (V, inner)
+            product = torch.mm(p, (xs * share).to(dtype))  # (V, inner): d_weight, d_bias
             if d_w is None:
                 d_w = product.to(exact) if rows < n else product
             else:
@@ -127,7 +143,7 @@ def _exponentials(w: Tensor, xs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def _widened(
     hidden: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """Weight rows [w, b, 1, rest of b, 0 …] and hidden rows [h, 1, shift, 1, 0 …], in `dtype`.
+    """w (V, inner) and x (N, inner) of `_LinearCrossEntropy` in `dtype`; the shift is still 0.
 
     A trained bias is large: rounded to bfloat16 once it made most of the gradient's error.
     """

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqcli.nn.cells import LSTM, Cell, State
+from seqcli.nn.direction import Direction
 from seqcli.nn.models import LanguageModel
 from seqcli.nn.packed import packed
-from seqcli.nn.recurrent import Direction
 
 LARGE = 9_000_000  # multiply-adds of a step from which bfloat16 gains a tenth or more
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 NAIVE_SHARE = 0.5  # naive Bayes takes n-grams that overlap for independent, and is too sure
+BIAS_RATE = 0.01  # beside an n-gram's of 1: every text moves the bias
 
 
 class Wide(nn.Module):
@@ -42,3 +43,11 @@ class Wide(nn.Module):
             buckets, self.table, starts, mode="sum", per_sample_weights=weights
         )
         return picked + self.bias
+
+    def scale_gradients(self) -> None:
+        """Each bucket's gradient times its rate: see `start`, and `training.optim.Apart`."""
+        if self.rates is None or self.table.grad is None:
+            return
+        self.table.grad.mul_(self.rates)
+        if self.bias.grad is not None:
+            self.bias.grad.mul_(BIAS_RATE)

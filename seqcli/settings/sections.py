@@ -321,6 +321,14 @@ class Training:
     )
 
 
+@dataclass(frozen=True)
+class NgramTraining(Training):
+    """The same beside a table of n-grams, which has an optimizer of its own."""
+
+    wide_lr: float = setting(1.0, "learning rate of the n-gram table (SGD)", above=0)
+    wide_momentum: float = setting(0.9, "momentum of the n-gram table", low=0, high=0.9999)
+
+
 Data = TypeVar("Data", bound=Reading, covariant=True)
 Model = TypeVar("Model", covariant=True)
 Train = TypeVar("Train", bound=Training, covariant=True)

@@ -21,8 +21,8 @@ from seqcli.kinds.spec import better
 from seqcli.machine.device import Runtime
 from seqcli.settings.sections import Training
 from seqcli.training.evaluation import evaluate
-from seqcli.training.optim import rate_factor
 from seqcli.training.pace import Pace, settle
+from seqcli.training.schedule import rate_factor
 from seqcli.training.state import Best, TrainState
 
 CHECK_STEPS = 50  # on a GPU the loss is looked at this often: each look waits for the device

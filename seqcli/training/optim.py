@@ -1,27 +1,37 @@
-"""Optimizers with the constants of the published systems, and how the learning rate moves."""
+"""Optimizers with the constants of the published systems."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from seqcli.nn.wide import Wide
-from seqcli.settings.sections import Training
+from seqcli.settings.sections import NgramTraining, Training
 
-BIAS_RATE = 0.01  # beside an n-gram's of 1: every text moves the bias
+
+@runtime_checkable
+class Apart(Protocol):
+    """A module that asks for an optimizer of its own: SGD with momentum, never clipped.
+
+    An n-gram table does: Adam gives its rare rows the largest steps, and loses to a plain linear
+    model there.
+    """
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """The weights, as every module's."""
+
+    def scale_gradients(self) -> None:
+        """Called before each update: weights of one module may learn at different rates."""
 
 
 class Updater:
     """A model's optimizers, with clipping folded into the update: no gradient is rewritten.
 
-    The n-gram table has its own: SGD with momentum, whatever trains the network. Adam gives its
-    rare rows the largest steps, and loses to a plain linear model there. Every group keeps its full
-    rate in "base", which a schedule's factor multiplies.
+    First the network's, then one for the modules that are `Apart`. Every group keeps its full rate
+    in "base", which a schedule's factor multiplies.
     """
 
     def __init__(self, model: nn.Module, train: Training) -> None:
@@ -30,28 +40,26 @@ class Updater:
         Plain SGD takes the gradient of an embedding as the rows that were looked up: most of a
         large table is not touched by a batch.
         """
-        self.weights: list[nn.Parameter] = []
-        wide: list[nn.Parameter] = []
-        for name, weight in model.named_parameters():
-            if weight.requires_grad:
-                (wide if name.startswith("wide.") else self.weights).append(weight)
-        self.rated = [module for module in model.modules() if isinstance(module, Wide)]
+        trained = [weight for weight in model.parameters() if weight.requires_grad]
+        self.apart = [module for module in model.modules() if isinstance(module, Apart)]
+        ids = {id(weight) for module in self.apart for weight in module.parameters()}
+        self.weights = [weight for weight in trained if id(weight) not in ids]
+        apart = [weight for weight in trained if id(weight) in ids]
         self.clip = train.clip
         plain = train.optimizer == "sgd" and not train.momentum and not train.weight_decay
         if plain:
             _sparse_embeddings(model)
         self.optimizer = PlainSGD(self.weights, train.lr) if plain else _make(self.weights, train)
         self.optimizers = [self.optimizer]
-        if wide:
-            self.optimizers.append(
-                torch.optim.SGD(wide, lr=train.wide_lr, momentum=train.wide_momentum, fused=True)
-            )
+        if apart and isinstance(train, NgramTraining):
+            rate, momentum = train.wide_lr, train.wide_momentum
+            self.optimizers.append(torch.optim.SGD(apart, rate, momentum, fused=True))
         for group in self._groups():
             group["base"] = group["lr"]
         owners = [module for module in model.modules() if getattr(module, "sparse", False)]
         rows = {id(weight) for module in owners for weight in module.parameters(recurse=False)}
-        self.by_rows = [weight for weight in (*self.weights, *wide) if id(weight) in rows]
-        self.dense = [weight for weight in (*self.weights, *wide) if id(weight) not in rows]
+        self.by_rows = [weight for weight in (*self.weights, *apart) if id(weight) in rows]
+        self.dense = [weight for weight in (*self.weights, *apart) if id(weight) not in rows]
 
     def _groups(self) -> Iterator[dict[str, Any]]:
         return (group for optimizer in self.optimizers for group in optimizer.param_groups)
@@ -88,11 +96,8 @@ class Updater:
                 for weight in self.weights:
                     if weight.grad is not None:
                         weight.grad.div_(scale)
-        for wide in self.rated:
-            if wide.table.grad is not None and wide.rates is not None:
-                wide.table.grad.mul_(wide.rates)
-                if wide.bias.grad is not None:
-                    wide.bias.grad.mul_(BIAS_RATE)
+        for module in self.apart:
+            module.scale_gradients()
         for optimizer in self.optimizers:
             if isinstance(optimizer, PlainSGD):
                 optimizer.update()
@@ -214,24 +219,3 @@ def _start_rmsprop(optimizer: Optimizer, mean_square: float) -> None:
             }
             if group["momentum"]:
                 optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
-
-
-def rate_factor(train: Training, progress: float, epoch: int, falls: int) -> float:
-    """What multiplies the learning rate: `progress` in [0, 1] of the run, `epoch` from 1.
-
-    step (Zaremba et al. 2014): decay ** max(epoch - full_rate_epochs, 0); linear and cosine end at
-    0; plateau: decay ** falls. Warm-up rises linearly over the first share of the run.
-    """
-    if train.schedule == "step":
-        factor = train.decay ** max(epoch - train.full_rate_epochs, 0)
-    elif train.schedule == "linear":
-        factor = 1 - progress
-    elif train.schedule == "cosine":
-        factor = (1 + math.cos(math.pi * progress)) / 2
-    elif train.schedule == "plateau":
-        factor = train.decay**falls
-    else:
-        factor = 1.0
-    if progress < train.warmup:
-        factor *= max(progress / train.warmup, 1e-3)
-    return max(factor, 0.0)

@@ -56,6 +56,13 @@ def characters(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write(tmp_path_factory.mktemp("letters") / "letters.pt", *pair))
 
 
+def test_bfloat16_where_there_is_none(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqcli.machine.device.cpu_has_bfloat16", lambda: False)
+    asked = ("sample", "--model", words, "--seed", "1", "--precision")
+    assert "no bf16 on this machine's cpu" in bad(*asked, "bf16", code=1)
+    assert good(*asked, "auto").stdout == good(*asked, "fp32").stdout
+
+
 def test_word_text_is_readable(words: str) -> None:
     text = ask(words, "--count", "50", "--max-tokens", "30")
     lines = text.split("\n")

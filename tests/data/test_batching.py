@@ -1,4 +1,4 @@
-"""Batches: every row once, order from (seed, epoch) alone, exact padding."""
+"""Batches: every row once, order from (seed, epoch) alone, batches know their size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from seqcli.data.batching import (
     EVALUATION_TOKENS,
-    ROUND,
     Columns,
     Resident,
     TextBatch,
@@ -18,9 +17,9 @@ from seqcli.data.batching import (
     bucketed_order,
     generator,
     label_order,
-    padded,
     reading_order,
 )
+from seqcli.data.padded import Padded
 from seqcli.machine.distributed import Ranks
 from seqcli.text.sequences import Sequences
 
@@ -96,31 +95,6 @@ def test_no_rows_give_no_batches() -> None:
     assert reading_order(none) == []
 
 
-@given(ROWS)
-def test_padding_is_exact(rows: list[list[int]]) -> None:
-    ids, lengths = padded(Sequences.from_rows(rows))
-    assert ids.dtype == torch.int32
-    longest = max(len(row) for row in rows)
-    if lengths is None:
-        assert {len(row) for row in rows} == {longest}
-        assert ids.tolist() == rows
-        return
-    assert lengths.dtype == torch.int64
-    assert lengths.tolist() == [len(row) for row in rows]
-    assert ids.shape[1] % ROUND == 0
-    assert longest <= ids.shape[1] < longest + ROUND or ids.shape[1] == ROUND
-    for padded_row, row in zip(ids.tolist(), rows, strict=True):
-        assert padded_row == row + [0] * (ids.shape[1] - len(row))
-
-
-def test_padding_of_empty_texts_and_of_none() -> None:
-    ids, lengths = padded(Sequences.from_rows([[], []]))
-    assert ids.shape[1] >= 1
-    assert lengths is not None
-    assert lengths.tolist() == [0, 0]
-    assert padded(Sequences.from_rows([]))[0].shape[0] == 0
-
-
 @settings(deadline=None)
 @given(
     st.lists(st.integers(0, 40) | st.integers(0, 3 * EVALUATION_TOKENS), max_size=300),
@@ -157,17 +131,14 @@ def test_bags(rows: list[list[int]]) -> None:
 
 
 def test_a_batch_knows_its_tokens_and_its_device() -> None:
-    ids, lengths = padded(Sequences.from_rows([[1, 2, 3], [4]]))
-    batch = TextBatch(ids, lengths, torch.zeros(2, dtype=torch.int64))
+    text = Padded.of(Sequences.from_rows([[1, 2, 3], [4]]))
+    batch = TextBatch(text, torch.zeros(2, dtype=torch.int64))
     assert batch.tokens == 4
     assert batch.to(torch.device("cpu")) is batch
-    full = TextBatch(ids[:, :3], None, batch.labels)
-    assert full.tokens == 6
     features = (torch.tensor([1]), torch.tensor([0, 1]), torch.ones(1))
-    moved = TextBatch(ids, lengths, batch.labels, features).to(torch.device("meta"))
-    parts = [moved.ids, moved.lengths, moved.labels, *(moved.features or ())]
+    moved = TextBatch(text, batch.labels, features).to(torch.device("meta"))
+    parts = [moved.text.values, moved.text.lengths, moved.labels, *(moved.features or ())]
     assert {part.device.type for part in parts if part is not None} == {"meta"}
-    assert full.to(torch.device("meta")).lengths is None
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])

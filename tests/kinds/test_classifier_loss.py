@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from seqcli import kinds
 from seqcli.data.batching import TextBatch
 from seqcli.data.labeled import Examples
+from seqcli.data.padded import Padded
 from seqcli.kinds.classifier.kind import Classifier
 from seqcli.machine.device import Runtime
 from seqcli.nn.models import TextClassifier
@@ -53,7 +54,7 @@ def batch(features: bool = False, labels: Array = LABELS) -> TextBatch:
     if features:
         buckets = torch.randint(0, 8, (2 * len(labels),), generator=draw)
         bags = (buckets, torch.arange(0, len(buckets), 2), torch.ones(len(buckets)))
-    return TextBatch(ids, None, torch.as_tensor(labels), bags)
+    return TextBatch(Padded(ids), torch.as_tensor(labels), bags)
 
 
 def softmax(logits: Array) -> Array:
@@ -80,7 +81,7 @@ def test_smoothing_and_class_weights_equal_the_formula(
     model = network(kind).eval()
     seen = batch()
     found = kind.loss(model, seen, None, CPU)
-    shares = model(seen.ids, None).exp().detach().numpy().astype(np.float64)
+    shares = model(seen.text.values, None).exp().detach().numpy().astype(np.float64)
     weights = None if power is None else (10 / (3 * np.array(COUNTS))) ** power
     expected = objective(shares, LABELS, smoothing, weights)
     assert found.objective.item() == pytest.approx(expected, rel=1e-5)
@@ -98,7 +99,7 @@ def test_smoothing_of_a_sigmoid_head_spreads_over_its_two_labels() -> None:
     model = network(kind).eval()
     seen = batch(labels=labels)
     found = kind.loss(model, seen, None, CPU)
-    shares = model(seen.ids, None).exp().detach().numpy().astype(np.float64)
+    shares = model(seen.text.values, None).exp().detach().numpy().astype(np.float64)
     assert shares.shape == (4, 2)
     weights = 9 / (2 * np.array(COUNTS[:2]))
     expected = objective(shares, labels, 0.2, weights)
@@ -112,7 +113,9 @@ def test_with_a_wide_share_each_path_is_trained_by_itself() -> None:
     kind = classifier({**WIDE, "wide_share": 0.3})
     model = network(kind).eval()
     seen = batch(features=True)
-    deep, wide = (part.detach().numpy() for part in model.paths(seen.ids, None, seen.features))
+    deep, wide = (
+        part.detach().numpy() for part in model.paths(seen.text.values, None, seen.features)
+    )
     found = kind.loss(model, seen, None, CPU)
     apart = objective(softmax(deep), LABELS, 0, None) + objective(softmax(wide), LABELS, 0, None)
     assert found.objective.item() == pytest.approx(apart, rel=1e-5)
@@ -135,7 +138,9 @@ def test_without_a_share_the_logits_are_added_and_trained_together() -> None:
     kind = classifier(WIDE)
     model = network(kind).eval()
     seen = batch(features=True)
-    deep, wide = (part.detach().numpy() for part in model.paths(seen.ids, None, seen.features))
+    deep, wide = (
+        part.detach().numpy() for part in model.paths(seen.text.values, None, seen.features)
+    )
     found = kind.loss(model, seen, None, CPU)
     expected = objective(softmax(deep + wide), LABELS, 0, None)
     assert found.objective.item() == pytest.approx(expected, rel=1e-5)
@@ -150,10 +155,10 @@ def test_a_prior_moves_the_answer_and_not_what_is_trained(options: dict[str, Any
     model, other = network(plain).eval(), network(moved).eval()
     found, its = (kind.loss(net, seen, None, CPU) for kind, net in ((plain, model), (moved, other)))
     assert its.objective.item() == pytest.approx(found.objective.item(), rel=1e-6)
-    answers = model(seen.ids, None, seen.features).exp().detach().numpy()
+    answers = model(seen.text.values, None, seen.features).exp().detach().numpy()
     shares = answers / np.array(COUNTS[: answers.shape[1]]) ** 0.7
     shares /= shares.sum(1, keepdims=True)
-    told = other(seen.ids, None, seen.features).exp().detach().numpy()
+    told = other(seen.text.values, None, seen.features).exp().detach().numpy()
     np.testing.assert_allclose(told, shares, rtol=1e-4)
     assert its.total.item() == pytest.approx(-np.log(shares[np.arange(7), labels]).sum(), rel=1e-4)
     assert not [name for name in other.state_dict() if "shift" in name]
@@ -162,7 +167,7 @@ def test_a_prior_moves_the_answer_and_not_what_is_trained(options: dict[str, Any
 def test_a_prior_of_a_label_that_was_never_trained_is_finite() -> None:
     kind = replace(classifier({"prior_power": 1.0}), label_counts=(6, 4, 0))
     model = network(kind).eval()
-    assert torch.isfinite(model(batch().ids, None)).all()
+    assert torch.isfinite(model(batch().text.values, None)).all()
 
 
 def examples(rows: int) -> Examples:

@@ -14,8 +14,8 @@ from seqcli.kinds.classifier.kind import Classifier
 from seqcli.kinds.contract import Prepared
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import RNN
+from seqcli.nn.direction import Direction
 from seqcli.nn.models import TextClassifier
-from seqcli.nn.recurrent import Direction
 from seqcli.tasks import taskfile
 from seqcli.training.loop import fit
 from seqcli.training.optim import Updater
@@ -107,7 +107,7 @@ def test_each_step_is_the_published_one(tmp_path: Path) -> None:
     loss = 0.0
     for place, _ in zip(range(30), fit(kind, prepared.splits, state, train, CPU), strict=False):
         batch = batches[place]
-        told = -twin(batch.ids[0].tolist())[int(batch.labels)]
+        told = -twin(batch.text.values[0].tolist())[int(batch.labels)]
         loss += told.item()
         twin.zero_grad()
         told.backward()

@@ -15,10 +15,11 @@ from seqcli.kinds.language_model.kind import LanguageModel, Text
 from seqcli.kinds.language_model.network import language_model
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import LSTM
+from seqcli.nn.direction import Direction
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.nn.recurrent import Direction
 from seqcli.tasks.taskfile import resolve
-from seqcli.training.optim import Updater, rate_factor
+from seqcli.training.optim import Updater
+from seqcli.training.schedule import rate_factor
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)
 SIZES = {"small": 4_651_600, "medium": 19_775_200, "large": 66_022_000, "test": 50_040}

@@ -1,5 +1,6 @@
 """Devices, threads and precision: as asked for, or what suits the model."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,28 @@ def test_precision_falls_back_only_where_nobody_asked(monkeypatch: pytest.Monkey
     assert choose_precision("auto", cpu, True) == "fp32"
     with pytest.raises(TrainingError, match="bf16"):
         choose_precision("bf16", cpu, True)
+
+
+def test_without_bfloat16_it_is_refused_before_any_product(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the probe's LSTM would run: the products of single steps would not."""
+    cpu = torch.device("cpu")
+    monkeypatch.setattr("seqcli.machine.device._probe", lambda device: True)
+    monkeypatch.setattr("seqcli.machine.device.cpu_has_bfloat16", lambda: False)
+    assert choose_precision("auto", cpu, True) == "fp32"
+    with pytest.raises(TrainingError, match="no bf16 on this machine's cpu"):
+        choose_precision("bf16", cpu, True)
+
+
+def test_avx2_alone_is_no_bfloat16() -> None:
+    """oneDNN told to use no more than AVX2 stands for a processor that has no more."""
+    ask = "from seqcli.machine.device import cpu_has_bfloat16; print(cpu_has_bfloat16())"
+    limits = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+    command = [sys.executable, "-c", ask]
+    env = {**os.environ, **limits}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 SMAPS, HUGE = Path("/proc/self/smaps"), Path("/sys/kernel/mm/transparent_hugepage")

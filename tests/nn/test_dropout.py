@@ -8,8 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from seqcli.machine.device import cpu_has_bfloat16
 from seqcli.nn.cells import CELLS
-from seqcli.nn.recurrent import Encoded, Recurrent, dropout, dropout_mask, length_mask
+from seqcli.nn.dropout import dropout, dropout_mask
+from seqcli.nn.ragged import length_mask
+from seqcli.nn.recurrent import Encoded, Recurrent
 
 torch.set_num_threads(1)
 
@@ -119,10 +122,7 @@ def test_recurrent_dropout_has_one_mask_a_sequence() -> None:
         torch.testing.assert_close(found[:, t], h)
 
 
-BF16 = pytest.mark.skipif(
-    not torch.backends.mkldnn.is_available() or not torch.ops.mkldnn._is_mkldnn_bf16_supported(),
-    reason="this CPU has no fast bfloat16",
-)
+BF16 = pytest.mark.skipif(not cpu_has_bfloat16(), reason="this processor has no bfloat16")
 
 
 @BF16

@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from seqcli.nn.cells import CELLS, State
-from seqcli.nn.recurrent import (
-    MERGES,
-    Direction,
-    Encoded,
-    Recurrent,
-    length_mask,
-    merge_directions,
-)
+from seqcli.nn.ragged import length_mask
+from seqcli.nn.recurrent import MERGES, Encoded, Recurrent, merge_directions
 
 torch.set_num_threads(1)
 
@@ -152,27 +146,19 @@ def test_merge_modes(cell: str, merge: str) -> None:
     assert model.width == (4 if merge in ("concat", "none") else 2)
 
 
-@pytest.mark.parametrize("need_state", [False, True])
 @pytest.mark.parametrize("ragged", [False, True])
 @pytest.mark.parametrize(("cell", "options"), FAST)
-def test_the_kernels_equal_the_steps_with_their_gradients(
-    cell: str,
-    options: dict[str, Any],
-    ragged: bool,
-    need_state: bool,
-    monkeypatch: pytest.MonkeyPatch,
+def test_gradients_equal_those_of_the_cells_row_by_row(
+    cell: str, options: dict[str, Any], ragged: bool
 ) -> None:
     model = stack(cell, bidirectional=True, **options)
     x, lengths = batch()
     x.requires_grad_()
     state = some_state(model, len(x))
-    run = lambda: model(x, lengths if ragged else None, state, need_state=need_state)  # noqa: E731
-    fast = run()
-    fast_gradients = gradients(model, x, fast)
-    monkeypatch.setattr(Direction, "_fast", lambda self, x: False)
-    slow = run()
-    same(fast, slow)
-    for mine, its in zip(fast_gradients, gradients(model, x, slow), strict=True):
+    ends = lengths if ragged else torch.full_like(lengths, x.shape[1])
+    found = gradients(model, x, model(x, lengths if ragged else None, state, need_state=True))
+    wanted = gradients(model, x, by_hand(model, x, ends, state))
+    for mine, its in zip(found, wanted, strict=True):
         torch.testing.assert_close(mine, its)
 
 
@@ -182,7 +168,8 @@ def test_gradients_are_right(cell: str) -> None:
     x = torch.randn(2, 3, 2, dtype=torch.float64, requires_grad=True)
     lengths = torch.tensor([3, 2])
     assert torch.autograd.gradcheck(
-        lambda x, *_: tuple(model(x, lengths)[:2]), (x, *model.parameters())
+        lambda x, *_: (*(found := model(x, lengths, need_state=True))[:2], *found.state[0]),
+        (x, *model.parameters()),
     )
 
 

@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqcli.nn import recurrent
+from seqcli.machine.device import cpu_has_bfloat16
+from seqcli.nn import direction
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.sequence import LSTMSequence, trained_here
 
-pytestmark = pytest.mark.skipif(
-    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="a processor without bfloat16"
-)
+pytestmark = pytest.mark.skipif(not cpu_has_bfloat16(), reason="this processor has no bfloat16")
 
 
 def gradients(model: Recurrent, x: Tensor, lengths: Tensor | None, half: bool) -> list[Tensor]:
@@ -61,7 +60,7 @@ def test_states_are_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.randn(2, 5, 32)
     calls = []
     apply = LSTMSequence.apply
-    monkeypatch.setattr(recurrent.LSTMSequence, "apply", lambda *a: (calls.append(1), apply(*a))[1])
+    monkeypatch.setattr(direction.LSTMSequence, "apply", lambda *a: (calls.append(1), apply(*a))[1])
     with torch.autocast("cpu", torch.bfloat16):
         whole = model(x, need_state=True)
         first = model(x[:, :2], need_state=True)

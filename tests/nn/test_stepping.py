@@ -9,12 +9,13 @@ from torch import Tensor
 
 from seqcli.answers.drawing import Options
 from seqcli.answers.sampling import Specials, generate
-from seqcli.machine.device import choose_precision
+from seqcli.machine.device import choose_precision, cpu_has_bfloat16
 from seqcli.nn.models import LanguageModel
 from seqcli.nn.stepping import LARGE, Stepper, bfloat16_pays
 
 IDS = torch.tensor([[1, 3, 2, 7, 4, 4, 0], [5, 6, 11, 1, 9, 8, 10]])
-HALF = [False, True]
+BF16 = pytest.mark.skipif(not cpu_has_bfloat16(), reason="this processor has no bfloat16")
+HALF = [False, pytest.param(True, marks=BF16)]
 
 
 def stepped(network: LanguageModel, stepper: Stepper) -> tuple[Tensor, Tensor]:
@@ -69,6 +70,7 @@ def test_an_id_can_be_left_out(half: bool) -> None:
     assert network.output.bias.isfinite().all()
 
 
+@BF16
 def test_texts_in_bfloat16_tell_their_probability_nearly_exactly() -> None:
     _, network = tiny(size=0.4)
     options, specials = Options(max_tokens=30), Specials(0, 1)

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from seqcli.kinds.classifier.spec import Train
-from seqcli.nn.wide import NAIVE_SHARE, Wide
+from seqcli.nn.wide import BIAS_RATE, NAIVE_SHARE, Wide
 from seqcli.text.ngrams import naive_bayes
 from seqcli.text.sequences import Chosen, Sequences
-from seqcli.training.optim import BIAS_RATE, Updater
+from seqcli.training.optim import Updater
 
 ROWS = Sequences(np.array([0, 2, 0, 1, 2, 3], np.int32), np.array([0, 2, 3, 5, 6], np.int64))
 LABELS = np.array([0, 0, 1, 1])
@@ -33,7 +33,7 @@ def test_descent_on_the_table_is_descent_on_scaled_features(outputs: int) -> Non
     wide = Wide(5, outputs, rated=True)
     wide.start(scores)
     updater = Updater(
-        torch.nn.ModuleDict({"wide": wide, "deep": torch.nn.Linear(1, 1)}),
+        torch.nn.ModuleDict({"grams": wide, "deep": torch.nn.Linear(1, 1)}),
         Train(optimizer="adam", wide_lr=0.5, wide_momentum=0.0),
     )
     bag = (torch.tensor([0, 1, 3]), torch.tensor([0]), torch.tensor([0.5, 0.25, 1.0]))

@@ -1,4 +1,4 @@
-"""Optimizers against hand-written formulas; learning rates against reference.md's table."""
+"""Optimizers against hand-written formulas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 
 from seqcli.kinds.classifier.spec import Train
 from seqcli.nn.wide import Wide
-from seqcli.training.optim import Updater, _descend, rate_factor
+from seqcli.training.optim import Updater, _descend
 
 torch.set_num_threads(1)
 
@@ -181,6 +181,19 @@ def test_the_ngram_table_learns_by_momentum_whatever_trains_the_network(name: st
     assert wide["momentum"] == 0.7
 
 
+def test_what_is_remembered_keeps_its_names() -> None:
+    """By optimizer and place, not by what a module is called: a saved run of before goes on."""
+    net = Net(wide=True)
+    grams = nn.ModuleDict({"dense": net.dense, "grams": net.wide})  # type: ignore[dict-item]
+    for model in (net, grams):
+        updater = Updater(model, Train(optimizer="adam", wide_momentum=0.9))
+        for weight in (*net.dense.parameters(), *grams["grams"].parameters()):
+            weight.grad = torch.ones_like(weight)
+        updater.step(None)
+        network = [f"0.{n}.{name}" for n in (0, 1) for name in ("step", "exp_avg", "exp_avg_sq")]
+        assert list(updater.slots()) == [*network, "1.0.momentum_buffer", "1.1.momentum_buffer"]
+
+
 def test_set_rate_scales_every_optimizers_own_rate() -> None:
     updater = Updater(Net(wide=True), Train(lr=0.1, wide_lr=0.5))
     for factor in (0.5, 0.25, 1.0, 0.0):
@@ -201,44 +214,6 @@ def test_clipping_leaves_the_ngram_table_alone() -> None:
     updater.step(updater.norm())
     torch.testing.assert_close(before - net.dense.weight.detach(), torch.full((2, 3), 0.5 / 8**0.5))
     torch.testing.assert_close(net.wide.table.detach(), -torch.ones(4, 2))
-
-
-@pytest.mark.parametrize(
-    ("full", "decay", "epochs"), [(4, 0.5, 13), (6, 0.8, 39), (14, 1 / 1.15, 55), (1, 0.5, 1)]
-)
-def test_zarembas_rates(full: int, decay: float, epochs: int) -> None:
-    """reference.md S3: base * decay ** max(epoch - full_rate_epochs, 0), epochs from 1."""
-    train = Train(schedule="step", decay=decay, full_rate_epochs=full)
-    found = [rate_factor(train, e / epochs, e, 9) for e in range(1, epochs + 1)]
-    expected = 1.0
-    for epoch, factor in enumerate(found, 1):
-        expected *= decay if epoch > full else 1
-        assert factor == pytest.approx(expected)
-    if full == 4:
-        assert found[:6] == [1, 1, 1, 1, 0.5, 0.25]
-
-
-def test_other_schedules() -> None:
-    def factors(name: str, **options: Any) -> list[float]:
-        train = Train(schedule=name, **options)
-        return [rate_factor(train, at / 4, 3, 2) for at in range(5)]
-
-    assert factors("constant") == [1] * 5
-    assert factors("linear") == [1, 0.75, 0.5, 0.25, 0]
-    assert factors("cosine") == pytest.approx([1, 0.8535534, 0.5, 0.1464466, 0])
-    assert min(factors("cosine")) >= 0
-    assert factors("plateau", decay=0.3) == pytest.approx([0.09] * 5)
-
-
-@pytest.mark.parametrize("name", ["constant", "linear", "cosine", "step", "plateau"])
-def test_warm_up_rises_to_the_schedule(name: str) -> None:
-    train = Train(schedule=name, warmup=0.2)
-    plain = Train(schedule=name)
-    start = rate_factor(train, 0.0, 1, 0)
-    assert 0 < start < 0.01
-    assert rate_factor(train, 0.1, 1, 0) == pytest.approx(rate_factor(plain, 0.1, 1, 0) / 2)
-    for progress in (0.2, 0.5, 1.0):
-        assert rate_factor(train, progress, 1, 0) == rate_factor(plain, progress, 1, 0)
 
 
 def test_a_rate_on_the_device_is_the_same_rate() -> None:

@@ -173,7 +173,7 @@ class Classifier:
         """Cross-entropy; the objective is the (weighted) mean, with label smoothing."""
         assert isinstance(model, TextClassifier)
         with runtime.products():
-            deep, wide = model.paths(batch.ids, batch.lengths, batch.features)
+            deep, wide = model.paths(batch.text.values, batch.text.lengths, batch.features)
         answers = model.answers(deep, wide)
         objective = sum((self._objective(answer, batch) for answer in answers), deep.new_zeros(()))
         with torch.no_grad():
@@ -242,7 +242,8 @@ class Classifier:
         for rows in runtime.ranks.own(batching.reading_order(split.tokens.lengths)):
             poll()
             batch = batching.gather(split, rows, grams).to(runtime.device)
-            result[rows] = model(batch.ids, batch.lengths, batch.features).cpu().numpy()
+            text = batch.text
+            result[rows] = model(text.values, text.lengths, batch.features).cpu().numpy()
         runtime.ranks.add(torch.from_numpy(result))  # each row is one rank's, the others' are 0
         return result
 

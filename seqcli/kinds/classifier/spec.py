@@ -12,8 +12,8 @@ from seqcli.settings.sections import (
     MAX_SIZE,
     Config,
     LabeledText,
+    NgramTraining,
     TokenLayers,
-    Training,
     TwoWayLayers,
     Vectors,
 )
@@ -65,12 +65,10 @@ class Model(Vectors, TwoWayLayers, TokenLayers):
 
 
 @dataclass(frozen=True)
-class Train(Training):
+class Train(NgramTraining):
     """[train] of a classifier."""
 
     buckets: int = setting(16, "batches whose texts are sorted by length together; 1 = none", low=1)
-    wide_lr: float = setting(1.0, "learning rate of the n-gram table (SGD)", above=0)
-    wide_momentum: float = setting(0.9, "momentum of the n-gram table", low=0, high=0.9999)
     class_weight: str = setting(
         "none",
         "weight of a label's loss",
