@@ -15,7 +15,7 @@ import ptb
 import torch
 from rows import OURS, Row, afresh, answer, rates, tell, worker
 
-from seqcli.settings.taskfile import resolve
+from seqcli.tasks.taskfile import resolve
 
 UPDATES, ROUNDS = 15, 3
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2

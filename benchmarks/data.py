@@ -9,7 +9,7 @@ from rows import REAL
 
 from seqcli.data.labeled import load
 from seqcli.readers import discover
-from seqcli.settings.taskfile import resolve, sample_path
+from seqcli.tasks.taskfile import resolve, sample_path
 
 PLACES = {"spam": "sms-spam/SMSSpamCollection.tsv", "imdb": "imdb", "names": "names"}
 

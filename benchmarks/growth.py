@@ -43,7 +43,7 @@ class Point(NamedTuple):
 
 
 def sample(name: str) -> list[str]:
-    from seqcli.settings.taskfile import sample_path
+    from seqcli.tasks.taskfile import sample_path
 
     path = sample_path(name)
     files = sorted(path.rglob("*.txt")) if path.is_dir() else [path]

@@ -18,9 +18,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from seqcli.data.labeled import Examples
-from seqcli.kinds.classifier import Classifier
+from seqcli.kinds.classifier.kind import Classifier
 from seqcli.machine.device import keep_freed_memory, training_runtime
-from seqcli.settings.taskfile import resolve
+from seqcli.tasks.taskfile import resolve
 from seqcli.text.sequences import Sequences
 from seqcli.text.vocab import Vocab
 from seqcli.training.loop import Stepped, fit

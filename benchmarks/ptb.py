@@ -19,11 +19,11 @@ from torch.nn import functional as F
 
 from seqcli.data.corpus import load_corpus
 from seqcli.interrupts import interrupts
-from seqcli.kinds.language_model import LanguageModel, Text
+from seqcli.kinds.language_model.kind import LanguageModel, Text
 from seqcli.machine.device import Runtime, keep_freed_memory, set_threads, training_runtime
 from seqcli.readers.plain_text import text_source
-from seqcli.settings.config import Config
-from seqcli.settings.taskfile import resolve, sample_path
+from seqcli.settings.sections import Config
+from seqcli.tasks.taskfile import resolve, sample_path
 from seqcli.text.vocab import Vocab
 from seqcli.training.loop import fit
 from seqcli.training.optim import Updater

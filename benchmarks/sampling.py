@@ -22,7 +22,7 @@ from seqcli.answers.sampling import Specials, generate
 from seqcli.kinds import networks
 from seqcli.machine.device import choose_precision, keep_freed_memory, set_threads
 from seqcli.nn.stepping import bfloat16_pays
-from seqcli.settings.taskfile import resolve
+from seqcli.tasks.taskfile import resolve
 
 VOCABULARY, TEXTS, UNKNOWN = 10_000, 64, 0
 TEXTBOOK = "textbook loop, one text"

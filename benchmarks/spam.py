@@ -24,7 +24,7 @@ from sklearn.svm import LinearSVC
 
 from seqcli.data.labeled import load
 from seqcli.readers import discover
-from seqcli.settings.taskfile import resolve
+from seqcli.tasks.taskfile import resolve
 
 SEEDS = range(1, 6)
 

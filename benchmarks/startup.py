@@ -14,7 +14,7 @@ from pathlib import Path
 import peers
 from rows import OURS, SEQCLI, Row, in_turn, run, tell
 
-from seqcli.settings.taskfile import sample_path
+from seqcli.tasks.taskfile import sample_path
 
 LINE = "a wonderful film, and not a minute too long"
 PYTHON = "python -c pass"

@@ -22,6 +22,7 @@ FOLDERS = (
     ("nn", ()),
     ("data", ()),
     ("kinds", ()),
+    ("tasks", ()),
     ("training", ()),
     ("runs", ()),
     ("answers", ()),

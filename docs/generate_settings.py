@@ -7,9 +7,10 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from seqcli.settings import taskfile
-from seqcli.settings.config import SECTIONS
+from seqcli.kinds import KINDS, has
 from seqcli.settings.counting import FORMULAS
+from seqcli.settings.sections import SECTIONS
+from seqcli.tasks import taskfile
 
 PAGE = Path(__file__).with_name("settings.md")
 HEAD = """\
@@ -72,24 +73,34 @@ FROM_TABLES = {"model.cell": tuple(FORMULAS)}  # choices that a table holds, not
 
 def page() -> str:
     """The whole page."""
-    parts = [HEAD]
-    for name, fields in taskfile.every_field().items():
-        parts.append(section(name, SECTIONS[name], fields))
-    for name, kind in (("about", taskfile.About), ("expected", taskfile.Expected)):
-        parts.append(section(name, kind, list(dataclasses.fields(kind))))
+    holders = {name: [spec.sections[name] for spec in KINDS.values()] for name in SECTIONS}
+    holders |= {"about": [taskfile.About], "expected": [taskfile.Expected]}
+    parts = [HEAD, *(section(name, found) for name, found in holders.items())]
     return "\n".join(parts)
 
 
-def section(name: str, kind: type[Any], fields: list[dataclasses.Field[Any]]) -> str:
-    """A heading and a row for each setting."""
-    hints = typing.get_type_hints(kind)
+def section(name: str, holders: list[type[Any]]) -> str:
+    """A heading, and a row for each setting that one of these dataclasses has."""
+    hints: dict[str, Any] = {}
+    found: dict[str, dataclasses.Field[Any]] = {}
+    for holder in holders:
+        hints |= typing.get_type_hints(holder)
+        found |= {field.name: field for field in dataclasses.fields(holder)}
     rows = [
         f"| `{field.name}` | {shown(field.default)} | {values(name, field, hints[field.name])} "
-        f"| {', '.join(field.metadata['kinds']) or '-'} | {escaped(field.metadata['help'])} |"
-        for field in fields
+        f"| {owners(name, field.name)} | {escaped(field.metadata['help'])} |"
+        for field in found.values()
     ]
     head = "| setting | default | values | kinds | meaning |\n|---|---|---|---|---|"
     return "\n".join([f"## [{name}]", "", f"{SAYS[name].capitalize()}.", "", head, *rows, ""])
+
+
+def owners(section_name: str, key: str) -> str:
+    """The kinds that know a setting; a dash for all of them."""
+    if section_name not in SECTIONS:
+        return "-"
+    names = [spec.name for spec in KINDS.values() if has(spec, section_name, key)]
+    return "-" if len(names) == len(KINDS) else ", ".join(names)
 
 
 def escaped(text: str) -> str:

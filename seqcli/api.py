@@ -24,7 +24,7 @@ class Model:
     @property
     def labels(self) -> tuple[str, ...]:
         """A classifier's labels, in the order of its probabilities; empty for other kinds."""
-        return tuple(self.loaded.description.get("labels", ()))
+        return tuple(self.loaded.description["learned"].get("labels", ()))
 
     def classify(self, texts: Iterable[str], *, probs: bool = False) -> pandas.DataFrame:
         """One row a text, in order: text, label, prob, unknown_share.
@@ -42,7 +42,7 @@ class Model:
                 return ""
             raise TypeError(f"a text expected, {type(value).__name__} found: {value!r:.60}")
 
-        predictor = Predictor.of(self.loaded.kind, self.loaded.model, self.loaded.runtime)
+        predictor = Predictor.of(self.loaded)
         answers = predictor.classify(map(text, texts))
         columns = ["text", "label", "prob", "unknown_share"]
         table = pandas.DataFrame(

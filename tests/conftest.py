@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from seqcli.settings.taskfile import sample_path
+from seqcli.tasks.taskfile import sample_path
 
 ROOT = Path(__file__).resolve().parents[1]
 STEERING = ("COLUMNS", "FORCE_COLOR", "GITHUB_ACTIONS", "NO_COLOR", "PY_COLORS", "SEQCLI_DEBUG")

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqcli.kinds.classifier.spec import SPEC
 from seqcli.kinds.contract import Figures, Loss
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
@@ -33,7 +34,7 @@ class Here(list[Any]):
 class Scripted:
     """One weight, whose gradient is 1; losses and validation figures come from lists."""
 
-    metric = "accuracy"
+    spec = SPEC
     unit = "examples"
 
     def __init__(self, *valid: dict[str, float], losses: dict[int, float] | None = None) -> None:

@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 import generate_house  # noqa: E402
 
+from seqcli.kinds import KINDS  # noqa: E402
+
 LAZY = {("seqcli", "seqcli.api")}  # `seqcli.load`, reached when it is asked for
 ORDER = [
     place
@@ -64,3 +66,42 @@ def test_every_file_is_in_the_listing() -> None:
 
 def test_the_page_shows_the_house_as_it_is() -> None:
     assert generate_house.page() == generate_house.PAGE.read_text(encoding="utf-8"), "make docs"
+
+
+KIND_FOLDERS = sorted(path.parent.name for path in ROOT.glob("seqcli/kinds/*/__init__.py"))
+SPELLED = {spec.name for spec in KINDS.values()} | {*KIND_FOLDERS}
+OWN = ("seqcli.kinds.", "seqcli.nn.")
+
+
+def strings(module: str) -> set[str]:
+    """The string constants of a file, without its docstrings."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    said = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    return {
+        str(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said
+    }
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not f"{name}.".startswith(OWN)])
+def test_nothing_outside_its_folder_names_a_kind(module: str) -> None:
+    named = {text for text in strings(module) if text in SPELLED}
+    folders = tuple(f"seqcli.kinds.{name}" for name in KIND_FOLDERS)
+    named |= {other for other in imports(module) if other.startswith(folders)}
+    assert not named
+
+
+@pytest.mark.parametrize("name", KIND_FOLDERS)
+def test_a_kind_knows_no_other(name: str) -> None:
+    own = f"seqcli.kinds.{name}"
+    others = {f"seqcli.kinds.{other}" for other in KIND_FOLDERS} - {own}
+    inside = [module for module in MODULES if module.startswith(own)]
+    assert inside
+    for module in inside:
+        for other in imports(module):
+            assert not other.startswith(tuple(others)), f"{module} imports {other}"

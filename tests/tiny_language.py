@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 
-from seqcli.kinds.language_model import LanguageModel
+from seqcli import kinds
+from seqcli.kinds.language_model.kind import LanguageModel
 from seqcli.modelfile import storage
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.settings import config as configs
+from seqcli.settings import sections
 from seqcli.text.vocab import Vocab
 
 WORDS = ["<unk>", "<eos>", "the", "cat", "sat", "on", "a", "mat", "N", "n't", ",", "$"]
@@ -32,7 +33,7 @@ def tiny(
     size: float = 0.8,
 ) -> tuple[LanguageModel, Network]:
     """A kind and its network, in eval mode."""
-    config = configs.from_dict(
+    config = kinds.read(
         {
             "kind": "language-model",
             "data": {"tokenizer": "spaces", "document": "line", **(data or {})},
@@ -57,8 +58,8 @@ def write(path: Path, kind: LanguageModel, network: Network, data: Path | None =
     described = {
         "task": "tiny",
         "preset": "",
-        "config": configs.to_dict(kind.config),
-        **kind.describe(),
+        "config": sections.to_dict(kind.config),
+        "learned": kind.learned(),
         "data": {
             "path": str(data or "nowhere.txt"),
             "sha256": kind.fingerprint(data) if data else "0",

@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 
-from seqcli.kinds.classifier import Classifier
+from seqcli import kinds
+from seqcli.kinds.classifier.kind import Classifier
 from seqcli.modelfile import storage
-from seqcli.settings import config as configs
+from seqcli.settings import sections
 from seqcli.text.vocab import Vocab
 
 WORDS = ["win", "a", "prize", "now", "see", "you", "at", "six", "call", "free", "offer", "late"]
@@ -22,7 +23,7 @@ def write_model(
 ) -> Path:
     """Write the model file that a run would; `data` and `model` are settings of the task file."""
     sizes = {"embed": 8, "hidden": [12], **(model or {})}
-    config = configs.from_dict({"kind": "classifier", "data": data or {}, "model": sizes})
+    config = kinds.read({"kind": "classifier", "data": data or {}, "model": sizes})
     letters = config.data.tokenizer == "characters"
     tokens = list("abcdefghijklmnopqrstuvwxyz ") if letters else WORDS
     special = ["<unk>"] * config.data.unknown
@@ -32,8 +33,8 @@ def write_model(
     described = {
         "task": "tiny",
         "preset": "",
-        "config": configs.to_dict(config),
-        **kind.describe(),
+        "config": sections.to_dict(config),
+        "learned": kind.learned(),
         "data": {"path": "nowhere.tsv", "sha256": "0", "sample": False, "sizes": {}},
         "epoch": 1,
         "step": 1,

@@ -17,7 +17,7 @@ from seqcli.cli.app import app
 from seqcli.interrupts import Interrupted, interrupts
 from seqcli.runs.job import Job
 from seqcli.runs.run import Finished, RunEvent, run
-from seqcli.settings.taskfile import resolve, with_data
+from seqcli.tasks.taskfile import resolve, with_data
 from seqcli.training.loop import Stepped
 
 PLAIN = ["the", "a", "you", "at", "now", "see", "six", "call", "later", "home", "we", "meet"]

@@ -6,20 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
+from seqcli import kinds
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.interrupts import interrupts
-from seqcli.kinds import KINDS
-from seqcli.kinds.contract import Figures, Kind
-from seqcli.kinds.language_model import LanguageModel
+from seqcli.kinds import contract, saved
+from seqcli.kinds.abilities import Approximates, Classifies, Mistake, Place
+from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime, choose_device, set_threads
 from seqcli.modelfile import filecheck, storage
-from seqcli.settings import config as configs
-from seqcli.settings.taskfile import check
 from seqcli.training.evaluation import Score, evaluate
 
 FALLBACK = {"test": "valid", "valid": "train"}
@@ -45,24 +44,27 @@ class Loaded:
     model: nn.Module
     runtime: Runtime
 
-    def evaluate(
-        self, chosen: Chosen, columns: int | None = None, figures: Score | None = None
-    ) -> Figures:
-        """Figures of the chosen data, in float32; a language model may read `columns` at once.
+    def evaluate(self, chosen: Chosen, figures: Score | None = None) -> Figures:
+        """Figures of the chosen data, in float32; `figures` takes the place of the kind's own."""
+        score = figures or self.kind.figures
+        return evaluate(score, self.model, chosen.data, self.runtime, interrupts.poll)
 
-        `figures` takes the place of the kind's own. Errors: ConfigError for `columns` that make
-        no sense.
-        """
-        figures = figures or self.kind.figures
-        if columns is not None:
-            if not isinstance(self.kind, LanguageModel):
-                raise ConfigError(
-                    "--batch-size is for language models",
-                    "leave it out: a classifier's figures do not depend on batches",
-                )
-            if columns > 1:
-                figures = partial(self.kind.approximate, columns=columns)
-        return evaluate(figures, self.model, chosen.data, self.runtime, interrupts.poll)
+    def approximate(self, chosen: Chosen, columns: int) -> Figures:
+        """Figures of `columns` read at once. Errors: ConfigError for too many."""
+        kind = cast(Approximates, self.kind)
+        return self.evaluate(chosen, partial(kind.approximate, columns=columns))
+
+    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake]]:
+        """Figures, and the surest mistakes, at most so many."""
+        kind, found = cast(Classifies, self.kind), list[Mistake]()
+        place = Place(chosen.path, chosen.split, most)
+
+        def figures(model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:
+            whole, mistaken = kind.mistakes(model, split, place, runtime, poll)
+            found.extend(mistaken)
+            return whole
+
+        return self.evaluate(chosen, figures), found
 
     def choose_data(self, path: Path | None, split: str | None) -> Chosen:
         """Decide what to score, as docs/cli.md says, and read it.
@@ -123,14 +125,12 @@ def load_model(
 
     Errors: ModelFileError for whatever is not a whole model file of ours.
     """
-    file = storage.load_trained(path)
+    file = saved.load(path)
     changed = {name: value for name, value in (reading or {}).items() if value is not None}
     try:
         table = file.description["config"]
-        if table["kind"] == LanguageModel.name and changed.keys() - {"encoding"}:
-            raise ConfigError("--text-column and --label-column do nothing in a language model")
-        config = check(configs.from_dict({**table, "data": {**table["data"], **changed}}))
-        kind = KINDS[config.kind].restore(config, file.description)
+        config = kinds.read({**table, "data": {**table["data"], **changed}})
+        kind = contract.load(config.kind).restore(config, file.description["learned"])
         with torch.device("meta"):  # sizes come from the file: compare before taking memory
             skeleton = kind.build(None)
     except ConfigError as error:

@@ -4,42 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from seqcli.data.labeled import Examples, encode_with_unknown
+from seqcli import kinds
+from seqcli.answers.loading import Loaded
 from seqcli.errors import SeqcliError
 from seqcli.interrupts import interrupts
-from seqcli.kinds.classifier import ngrams
-from seqcli.kinds.contract import Poll
+from seqcli.kinds.abilities import Classifies, Mark
 from seqcli.machine.device import Runtime
-from seqcli.settings.config import Config
-from seqcli.text.sequences import Chosen, Sequences
-from seqcli.text.tokens import tokenizer
-from seqcli.text.vocab import Vocab
 
 ROWS = 1024  # of a group
 CHARACTERS = 1 << 20  # of a group: a text more may pass it
 FIRST = (8, 16, 32, 64, 128, 256, 512, ROWS)  # rows: the first answers come at once
 DECIMALS = 4  # of every probability and share that leaves the program
-
-
-@runtime_checkable
-class Predicts(Protocol):
-    """The ability of a kind that gives each text a label."""
-
-    config: Config
-    vocab: Vocab
-    labels: tuple[str, ...]
-
-    def predict(
-        self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
-    ) -> NDArray[np.float32]:
-        """Log-probabilities (R, C) in the order of the rows."""
 
 
 class Answer(NamedTuple):
@@ -135,35 +116,26 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A kind that can predict, with its network (in eval mode) on its device."""
+    """A model that gives texts labels, in eval mode on its device."""
 
-    kind: Predicts
+    kind: Classifies
     model: nn.Module
     runtime: Runtime
 
     @classmethod
-    def of(cls, kind: object, model: nn.Module, runtime: Runtime) -> Predictor:
-        """Errors: SeqcliError for a kind without labels."""
-        if not isinstance(kind, Predicts):
-            raise not_a_classifier("this model")
-        return cls(kind, model, runtime)
+    def of(cls, loaded: Loaded) -> Predictor:
+        """Errors: SeqcliError for a kind that has no labels."""
+        kinds.refuse(loaded.kind.spec, "classify", loaded.path)
+        return cls(cast(Classifies, loaded.kind), loaded.model, loaded.runtime)
 
     def predict(self, texts: Sequence[str]) -> Predictions:
         """One group's predictions; whatever else is in the group changes none of them."""
-        config = self.kind.config
-        split = tokenizer(config.data)
-        ids, unknown = encode_with_unknown(texts, split, self.kind.vocab, config.data)
-        grams = ngrams(config)
-        features = None if grams is None else grams.rows(texts)
-        return Predictions.of(self.kind.labels, self.scores(ids, features), unknown)
+        found = self.kind.answer(self.model, texts, self.runtime, interrupts.poll)
+        return Predictions.of(self.kind.labels, *found)
 
-    def scores(self, ids: Sequences, features: Sequences | None) -> NDArray[np.float32]:
-        """R rows of ids, and of n-grams where the model reads them -> log-probabilities (R, C)."""
-        none, rows = np.zeros(len(ids), np.int64), np.arange(len(ids))
-        chosen = None if features is None else Chosen(features, rows)
-        examples = Examples(ids, none, chosen, rows)
-        with torch.inference_mode():
-            return self.kind.predict(self.model, examples, self.runtime, interrupts.poll)
+    def explain(self, text: str, label: int) -> list[Mark]:
+        """What carried the label (its place) of a text."""
+        return self.kind.explain(self.model, text, label, self.runtime, interrupts.poll)
 
     def stream(self, groups: Iterable[Group]) -> Iterator[tuple[Group, Predictions]]:
         """Each group with its predictions, as soon as it is there."""
@@ -188,14 +160,6 @@ class Predictor:
                 group.texts, top_k=top_k, threshold=threshold, abstain=abstain
             )
         ]
-
-
-def not_a_classifier(name: str) -> SeqcliError:
-    """The error for a model without labels."""
-    return SeqcliError(
-        f"{name}: a language model cannot classify",
-        "`seqcli sample` writes text with it; a classifier comes from `seqcli train --task text`",
-    )
 
 
 def whole(text: str) -> str:

@@ -11,8 +11,8 @@ from seqcli.cli.marks import shown as marked
 from seqcli.errors import ConfigError
 
 if TYPE_CHECKING:
-    from seqcli.answers.explanation import Mark
     from seqcli.answers.prediction import Predictions
+    from seqcli.kinds.abilities import Mark
 
     Marks = Sequence[Sequence[Mark]]  # of each text
 

@@ -18,6 +18,7 @@ from seqcli import __version__
 from seqcli.cli.classify import classify
 from seqcli.cli.console import say
 from seqcli.cli.eval import evaluate
+from seqcli.cli.info import info
 from seqcli.cli.params import params
 from seqcli.cli.sample import sample
 from seqcli.cli.train import train
@@ -193,6 +194,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sample": sample,
     "classify": classify,
     "params": params,
+    "info": info,
 }
 for name, command in COMMANDS.items():
     # What a docstring says after its \\b, the examples, ends the help, below the options.

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines
 from seqcli.cli.console import answer, say
-from seqcli.errors import ConfigError, SeqcliError
+from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
-    from seqcli.answers.explanation import Mark
     from seqcli.answers.prediction import Group, Predictions, Predictor
+    from seqcli.kinds.abilities import Mark
     from seqcli.readers import Table
 
 STDIN = "-"
@@ -102,14 +103,15 @@ def classify(
     shown = Shown.of(top_k, probs, threshold, abstain_label, as_json, explain)
     source = _Source.of(texts or [], input, text_column, encoding, shard)
     target = _target(output, force, as_json, safe_csv)
-    _refuse_language_model(path)
+    _, spec = options.described(path)
+    kinds.refuse(spec, "classify", path)  # before torch is imported
     with interrupts.at_once():
         from seqcli.answers.loading import load_model
         from seqcli.answers.prediction import Predictor
 
     source.open()
     loaded = load_model(path, device=device, threads=threads)
-    predictor = Predictor.of(loaded.kind, loaded.model, loaded.runtime)
+    predictor = Predictor.of(loaded)
     if target is None:
         _print(predictor, source, shown)
     else:
@@ -172,11 +174,11 @@ class _Source:
         """Look at what is to be read before the model is. Errors: DataError, ConfigError."""
         from seqcli.readers import open_table
         from seqcli.readers.live import check_encoding
-        from seqcli.settings.config import DataConfig
+        from seqcli.settings.sections import LabeledText
 
         check_encoding(self._encoding)
         if self.path is not None:
-            data = DataConfig(text_column=self._column or "", encoding=self._encoding)
+            data = LabeledText(text_column=self._column or "", encoding=self._encoding)
             self._table = open_table(self.path, data)
 
     def groups(self, *, one_by_one: bool = False) -> Iterator[Group]:
@@ -228,15 +230,6 @@ def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path 
     return path
 
 
-def _refuse_language_model(path: Path) -> None:
-    """Say so before torch is imported; whatever else is wrong, `load_model` finds."""
-    if options.described(path)["config"].get("kind") == "language-model":
-        raise SeqcliError(
-            f"{path}: a language model cannot classify",
-            f"seqcli sample --model {path} writes text with it",
-        )
-
-
 def _answers(
     predictor: Predictor, source: _Source, shown: Shown
 ) -> Iterator[tuple[Group, Predictions, list[list[Mark]] | None]]:
@@ -245,11 +238,9 @@ def _answers(
         for group, found in predictor.stream(source.groups()):
             yield group, found, None
         return
-    from seqcli.answers.explanation import explain
-
     for group, found in predictor.stream(source.groups(one_by_one=True)):
         pairs = zip(group.texts, found.best.tolist(), strict=True)
-        yield group, found, [explain(predictor, text, label) for text, label in pairs]
+        yield group, found, [predictor.explain(text, label) for text, label in pairs]
 
 
 def _print(predictor: Predictor, source: _Source, shown: Shown) -> None:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, out, say
 from seqcli.errors import ConfigError, DataError, SeqcliError, lookup
 from seqcli.interrupts import interrupts
+from seqcli.kinds.spec import Spec
 
 if TYPE_CHECKING:
-    from seqcli.answers.mistakes import Mistake
+    from seqcli.kinds.abilities import Mistake
 
 SPLITS = {name: name for name in ("train", "valid", "test", "all")}
 Data = Annotated[
@@ -64,9 +66,9 @@ def evaluate(
     picture = _picture(plots, force)
     wanted = None if split is None else lookup(SPLITS, split, "split")
     reading = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
-    kind = options.described(path)["config"].get("kind")  # refused before torch is imported
-    if mistakes is not None and kind == "language-model":
-        raise ConfigError("--mistakes is for classifiers", "leave it out for a language model")
+    _, spec = options.described(path)  # refused before torch is imported
+    kinds.refuse_option(spec, "--mistakes", mistakes is not None)
+    kinds.refuse_option(spec, "--batch-size", batch_size is not None)
     with interrupts.at_once():
         from seqcli.answers.loading import load_model
 
@@ -76,12 +78,12 @@ def evaluate(
         for note in chosen.notes:
             say(note)
     found: list[Mistake] | None = None
-    if mistakes is None:
-        figures = loaded.evaluate(chosen, batch_size)
+    if mistakes is not None:
+        figures, found = loaded.mistakes(chosen, mistakes)
+    elif batch_size is not None and batch_size > 1:
+        figures = loaded.approximate(chosen, batch_size)
     else:
-        from seqcli.answers.mistakes import evaluate_with_mistakes
-
-        figures, found = evaluate_with_mistakes(loaded, chosen, mistakes, batch_size)
+        figures = loaded.evaluate(chosen)
     figures = {"split": chosen.split, **figures}
     if not quiet and batch_size is not None and batch_size > 1:
         say(f"approximate: {batch_size} columns, each from the zero state")
@@ -90,37 +92,33 @@ def evaluate(
     if as_json:
         listed = {} if found is None else {"mistakes": [asdict(one) for one in found]}
         answer_json({**figures, **listed})
-    elif "per_label" in figures:
-        _print_tables(figures, found, chosen.path, quiet)
     else:
-        _print(figures)
+        _print(spec, figures, found, chosen.path, quiet)
 
 
-def _print(figures: dict[str, Any]) -> None:
-    """A language model's figures."""
-    for name in ("tokens", "loss", "perplexity", "bits_per_token", "bits_per_character"):
-        if figures.get(name) is not None:
-            answer(f"{name:<19} {figures[name]:,.4f}".replace(".0000", ""))
-    answer(f"{'unknown_share':<19} {figures['unknown_share']:.4%}")
-
-
-def _print_tables(
-    figures: dict[str, Any], mistakes: list[Mistake] | None, data: Path, quiet: bool
+def _print(
+    spec: Spec,
+    figures: dict[str, Any],
+    mistakes: list[Mistake] | None,
+    data: Path,
+    quiet: bool,
 ) -> None:
-    """A classifier's figures and mistakes."""
+    """Figures by label where there are any, figures of the whole, confusion, mistakes."""
     from seqcli.cli import tables
 
     console = out()
-    console.print(tables.label_table(figures))
-    console.print()
-    for line in tables.figure_lines(figures):
-        answer(line)
-    matrices = tables.confusion_tables(figures, console.width)
-    for matrix in matrices:
+    if "per_label" in figures:
+        console.print(tables.label_table(figures))
         console.print()
-        console.print(matrix)
-    if not matrices and not quiet:
-        say("more labels than a table can show: --plots DIR draws the matrix, --json lists it")
+    for line in tables.figure_lines(figures, spec.listed):
+        answer(line)
+    if "confusion" in figures:
+        matrices = tables.confusion_tables(figures, console.width)
+        for matrix in matrices:
+            console.print()
+            console.print(matrix)
+        if not matrices and not quiet:
+            say("more labels than a table can show: --plots DIR draws the matrix, --json lists it")
     if mistakes is not None:
         answer("\nmistakes, the surest first" if mistakes else "\nno mistakes")
         root = data if data.is_dir() else data.parent

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from seqcli.cli.console import safe
 
 if TYPE_CHECKING:
-    from seqcli.answers.explanation import Mark
+    from seqcli.kinds.abilities import Mark
 
 LISTED = 10  # tokens
 LONGEST = 3000  # characters of a text that is shown whole; of a longer one what is near the marks

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import inspect
+import os
 import re
-from collections.abc import Mapping
+import typing
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from seqcli.errors import ConfigError
-from seqcli.settings import config
+from seqcli.errors import ConfigError, unknown_name
+from seqcli.kinds import KINDS, check_model, has
+from seqcli.kinds.spec import Spec
+from seqcli.modelfile import filecheck
+from seqcli.settings import fields
+from seqcli.settings.fields import Typed
+from seqcli.settings.sections import SECTIONS
 
 Model = Annotated[
     str, typer.Option(metavar="FILE.pt", help="Model that `seqcli train` wrote.  [required]")
@@ -43,6 +53,76 @@ LabelColumn = Annotated[
 DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
+Command = Callable[..., None]
+
+
+def setting_options() -> dict[str, dataclasses.Field[Any]]:
+    """Settings of all kinds that have an option of their own, by "section.key"."""
+    return {
+        f"{section}.{field.name}": field
+        for section in SECTIONS
+        for spec in KINDS.values()
+        for field in dataclasses.fields(spec.sections[section])
+        if field.metadata["option"] is not None
+    }
+
+
+def with_settings(command: Command) -> Command:
+    """`command`, with an option for each of these in the place of its `**given`."""
+    own = inspect.signature(command)
+    hints = typing.get_type_hints(command, include_extras=True)
+    head = [name for name, found in own.parameters.items() if found.kind is not found.VAR_KEYWORD]
+    before = head.index("settings")  # behind what says which run, before how
+    made = {
+        target.partition(".")[2]: _option(target, field)
+        for target, field in setting_options().items()
+    }
+
+    def parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(name, kind, default=default, annotation=hint)
+
+    parameters = [parameter(name, hints[name], own.parameters[name].default) for name in head]
+    parameters[before:before] = [parameter(name, hint, None) for name, hint in made.items()]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        command(**given)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {found.name: found.annotation for found in parameters}
+    return run
+
+
+def _option(target: str, field: dataclasses.Field[Any]) -> Any:
+    """The option of one setting, as Typer reads it from a hint: absent means the task's."""
+    option: fields.Option = field.metadata["option"]
+    name = field.name.replace("_", "-")
+    kind = fields.bare(typing.get_type_hints(_owner(target))[field.name])
+    kind = kind if kind in (bool, int, float) and not option.spelled else str
+    flags = option.flags or (f"--{name}/--no-{name}" if kind is bool else f"--{name}")
+    words = f"{option.help}  [default: {option.default}]"
+    return Annotated[kind | None, typer.Option(flags, metavar=option.metavar, help=words)]
+
+
+def _owner(target: str) -> type[Any]:
+    section, _, key = target.partition(".")
+    return next(spec.sections[section] for spec in KINDS.values() if has(spec, section, key))
+
+
+def setting_flags(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given for these options, by "section.key". Errors: ConfigError."""
+    named = {target.partition(".")[2]: target for target in setting_options()}
+    flags = {named[key]: value for key, value in given.items() if value is not None}
+    if "train.max_time" in flags:
+        flags["train.max_time"] = seconds(flags["train.max_time"], "--max-time")
+    if "model.vectors" in flags:
+        flags["model.vectors"] = os.path.abspath(flags["model.vectors"])
+    if "," in flags.get("model.hidden", ""):
+        flags.setdefault("model.layers", flags["model.hidden"].count(",") + 1)
+    return flags
+
+
 def overrides(flags: Mapping[str, object], assignments: list[str]) -> dict[str, dict[str, Any]]:
     """Options that were given (not None) and `--set` texts, as section -> key -> value.
 
@@ -57,7 +137,11 @@ def overrides(flags: Mapping[str, object], assignments: list[str]) -> dict[str, 
             )
         texts[target.strip()] = text
     table: dict[str, dict[str, Any]] = {}
-    config.override(table, texts)
+    for target, text in texts.items():
+        section, _, key = target.partition(".")
+        if section not in SECTIONS:
+            raise unknown_name("section", section, SECTIONS)
+        table.setdefault(section, {})[key] = Typed(text)
     return table
 
 
@@ -93,13 +177,10 @@ def model_path(text: str) -> Path:
     return Path(text)
 
 
-def described(path: Path) -> dict[str, Any]:
-    """What a model file says of itself: asked before anything heavy is imported.
+def described(path: Path) -> tuple[dict[str, Any], Spec]:
+    """What a model file says of itself, and its kind: asked before anything heavy is imported.
 
     Errors: ModelFileError for what is no model.
     """
-    from seqcli.modelfile import filecheck
-
     description = filecheck.describe(path)
-    filecheck.check_model(description, path)
-    return description
+    return description, check_model(description, path)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from seqcli import kinds
 from seqcli.cli.console import answer, answer_json, out
 from seqcli.cli.options import described, model_path, overrides
-from seqcli.errors import ConfigError
-from seqcli.settings import config
-from seqcli.settings.config import CLASSIFIER, LANGUAGE, ModelConfig
-from seqcli.settings.counting import FORMULAS, count, fit_budget
+from seqcli.errors import ConfigError, lookup
+from seqcli.kinds import KINDS
+from seqcli.kinds.spec import Spec
+from seqcli.settings.counting import FORMULAS, Sizes, fit_budget
+from seqcli.settings.sections import TokenLayers
 from seqcli.settings.table import Shape, Table
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ Outputs = Annotated[
     int | None, typer.Option(help="Labels, 1 = a single logit.  [default: no output layer]")
 ]
 Kind = Annotated[
-    str | None, typer.Option(help="Kind; language-model where --tied.  [default: classifier]")
+    str | None, typer.Option(help="Kind of model.  [default: the first that knows all options]")
 ]
 Tied = Annotated[
     bool | None, typer.Option(help="Output weights are the embedding's.  [default: no-tied]")
@@ -115,94 +117,88 @@ def params(
     flags |= {"merge": merge, "bias": bias, "reset_after": reset_after, "embed": embed}
     flags |= {"dense": dense, "tied": tied}
     given = overrides({f"model.{key}": value for key, value in flags.items()}, settings or [])
-    sizes = _Sizes(inputs, vocab, outputs, kind, time, batch)
-    network, sizes = _network(given, sizes, task, preset, model)
-    if budget is not None:
-        network = _fitted(network, sizes, _number(budget), given.get("model", {}))
-    _answer(sizes.table(network), network.hidden[0] if budget else None, sizes, as_json)
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    """What stands around the network; None where nothing was said."""
-
-    inputs: int | None = None
-    vocabulary: int | None = None
-    outputs: int | None = None
-    kind: str | None = None
-    time: int | None = None
-    batch: int | None = None
-
-    def table(self, model: ModelConfig) -> Table:
-        return count(model, **asdict(self))
-
-
-Overrides = Mapping[str, Mapping[str, Any]]
-Network = tuple[ModelConfig, _Sizes]
-
-
-def _network(
-    given: Overrides, sizes: _Sizes, task: str | None, preset: str | None, file: str | None
-) -> Network:
-    """The network that a model file, a task or the options alone describe."""
-    if file is not None:
-        if given or task or preset or sizes != _Sizes(time=sizes.time, batch=sizes.batch):
+    sizes = Sizes(vocab, inputs, outputs, time, batch)
+    if model is not None:
+        if given or task or preset or kind or sizes != Sizes(time=time, batch=batch):
             raise ConfigError(
                 "--model takes the whole network from its file",
                 "leave the cell, its options, --task and --preset away",
             )
-        return _from_file(model_path(file), sizes)
-    if task is not None:
-        if sizes.kind is not None:
+        network = _from_file(model_path(model), sizes)
+    elif task is not None:
+        if kind is not None:
             raise ConfigError("--kind cannot be joined with --task", "the task file names its kind")
-        return _from_task(task, preset or "", given, sizes)
-    if preset is not None:
+        network = _from_task(task, preset or "", given, sizes)
+    elif preset is not None:
         raise ConfigError("--preset needs a task", f"give --task NAME --preset {preset}")
-    return _from_options(given, sizes)
+    else:
+        network = _from_options(given, sizes, kind)
+    if budget is not None:
+        network = _fitted(network, _number(budget), given.get("model", {}))
+    found = network.model.hidden[0] if budget else None
+    _answer(network.table(), found, network.sizes, as_json)
 
 
-def _from_options(given: Overrides, sizes: _Sizes) -> Network:
+class _Network(NamedTuple):
+    """A network, what stands around it, and the kind of model it belongs to."""
+
+    spec: Spec
+    model: Any  # of the kind's own section
+    sizes: Sizes
+
+    def table(self) -> Table:
+        return self.spec.count(self.model, self.sizes)
+
+
+Overrides = Mapping[str, Mapping[str, Any]]
+
+
+def _from_options(given: Overrides, sizes: Sizes, kind: str | None) -> _Network:
     model = given.get("model", {})
     if "cell" not in model:
         names = ", ".join(FORMULAS)
         raise ConfigError("no cell given", f"one of: {names}; or --task NAME, or --model FILE")
     if "embed" in model and sizes.vocabulary is None:
         raise ConfigError("--embed needs the number of words", "give --vocab V")
-    kind = sizes.kind or (LANGUAGE[0] if model.get("tied") else CLASSIFIER[0])
-    return config.from_dict({"kind": kind, **given}).model, replace(sizes, kind=kind)
+    spec = lookup(KINDS, kind, "kind") if kind else _first_that_knows(given)
+    return _Network(spec, kinds.read({"kind": spec.name, **given}).model, sizes)
 
 
-def _from_task(name: str, preset: str, given: Overrides, sizes: _Sizes) -> Network:
-    from seqcli.settings import taskfile
+def _first_that_knows(given: Overrides) -> Spec:
+    """The first kind with all of these settings; where there is none, the first of all."""
+    for spec in KINDS.values():
+        if all(kinds.has(spec, name, key) for name, values in given.items() for key in values):
+            return spec
+    return next(iter(KINDS.values()))
+
+
+def _from_task(name: str, preset: str, given: Overrides, sizes: Sizes) -> _Network:
+    from seqcli.tasks import taskfile
 
     task = taskfile.resolve(name, preset, given)
-    vocabulary = task.expected.vocabulary if sizes.vocabulary is None else sizes.vocabulary
-    outputs = task.expected.outputs if sizes.outputs is None else sizes.outputs
-    kind = task.config.kind
-    return task.config.model, replace(sizes, vocabulary=vocabulary, outputs=outputs, kind=kind)
+    expected = {key: size for key, size in vars(task.expected.sizes).items() if size is not None}
+    known = {key: size for key, size in vars(sizes).items() if size is not None}
+    return _Network(KINDS[task.config.kind], task.config.model, Sizes(**{**expected, **known}))
 
 
-def _from_file(path: Path, sizes: _Sizes) -> Network:
-    from seqcli.modelfile import filecheck
-
-    record = described(path)
-    try:
-        saved = config.from_dict(record["config"])
-        vocabulary, labels = len(record["vocabulary"]), record.get("labels")
-        outputs = len(labels) if labels else None
-    except (AttributeError, KeyError, TypeError, ConfigError) as error:
-        raise filecheck.broken(path, "its description names no network") from error
-    return saved.model, replace(sizes, vocabulary=vocabulary, outputs=outputs, kind=saved.kind)
+def _from_file(path: Path, sizes: Sizes) -> _Network:
+    record, spec = described(path)
+    found = replace(spec.sizes(record["learned"]), time=sizes.time, batch=sizes.batch)
+    return _Network(spec, kinds.read(record["config"]).model, found)
 
 
-def _fitted(
-    network: ModelConfig, sizes: _Sizes, budget: int, given: Mapping[str, Any]
-) -> ModelConfig:
+def _fitted(network: _Network, budget: int, given: Mapping[str, Any]) -> _Network:
     """The largest network within the budget; a size to be found cannot be given as well."""
-    for key in ("hidden", "embed") if network.tied else ("hidden",):
+    if not isinstance(network.model, TokenLayers):
+        raise ConfigError(f"--budget finds a hidden size, which {network.spec.title} does not have")
+    for key in ("hidden", "embed") if network.model.tied_embedding else ("hidden",):
         if key in given:
             raise ConfigError(f"--budget finds the {key} size", f"leave --{key} or --budget away")
-    return fit_budget(budget, network, sizes.table)
+
+    def table(model: TokenLayers) -> Table:
+        return network._replace(model=model).table()
+
+    return network._replace(model=fit_budget(budget, network.model, table))
 
 
 def _number(text: str) -> int:
@@ -215,7 +211,7 @@ def _number(text: str) -> int:
     return round(Decimal(match[1]) * SUFFIXES[match[2]])
 
 
-def _answer(table: Table, found: int | None, sizes: _Sizes, as_json: bool) -> None:
+def _answer(table: Table, found: int | None, sizes: Sizes, as_json: bool) -> None:
     """The table on stdout; as JSON, `hidden` is there only if a budget asked for it."""
     if not as_json:
         _print(table, found, sizes)
@@ -232,7 +228,7 @@ def _answer(table: Table, found: int | None, sizes: _Sizes, as_json: bool) -> No
     answer_json(plain if found is None else {**plain, "hidden": found})
 
 
-def _print(table: Table, found: int | None, sizes: _Sizes) -> None:
+def _print(table: Table, found: int | None, sizes: Sizes) -> None:
     """The table and what follows from it, for a person."""
     if found is not None:
         answer(f"The largest hidden size within the budget is {found:,}.")

@@ -131,7 +131,7 @@ class Display:
         rest = (1 - event.progress) / max(event.progress - (self.progress or 0.0), 1e-9)
         parts = [
             f"epoch {self.state.epoch + 1}/{self.epochs} {event.share:4.0%}",
-            short_text(running(self.kind, self.state)),
+            short_text(self.kind.spec, running(self.kind, self.state)),
             f"{duration((now - self.begun) * rest)} left",
             self._speed(now),
         ]
@@ -146,9 +146,10 @@ class Display:
     def _epoch(self, event: Evaluated) -> str:
         self.tenth = 0
         text = figures_text if self.bar is None else short_text
-        parts = [f"epoch {self.state.epoch}/{self.epochs}", f"train {text(event.train)}"]
+        spec = self.kind.spec
+        parts = [f"epoch {self.state.epoch}/{self.epochs}", f"train {text(spec, event.train)}"]
         if event.valid is not None:
-            parts.append(f"valid {text(event.valid)}")
+            parts.append(f"valid {text(spec, event.valid)}")
         if self.bar is None:
             parts.append(self._speed(time.monotonic()))
         if event.best and self.job.task.config.train.select != "last":

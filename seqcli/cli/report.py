@@ -5,35 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from seqcli.kinds import KINDS
+from seqcli.kinds.spec import Figure, Spec
+
 if TYPE_CHECKING:
     from seqcli.runs.job import Job
     from seqcli.runs.run import Finished, Started
 
-SHORT = {"loss": "{:.4f}", "perplexity": "{:.2f}", "bits_per_character": "{:.4f} bpc"}
 
-
-def figures_text(figures: Mapping[str, Any]) -> str:
+def figures_text(spec: Spec, figures: Mapping[str, Any]) -> str:
     """The figures that belong on one line."""
-    parts = []
-    for name, form in SHORT.items():
-        if figures.get(name) is not None:
-            label = "" if name == "bits_per_character" else f"{name} "
-            parts.append(label + form.format(figures[name]))
-    if figures.get("accuracy") is not None:
-        parts.append(f"accuracy {figures['accuracy']:.2%}")
-    return " ".join(parts)
+    shown = [figure for figure in spec.figures if figure.line and _there(figure, figures)]
+    return " ".join(figure.line.format(figures[figure.name]) for figure in shown)
 
 
-def short_text(figures: Mapping[str, Any]) -> str:
-    """The same for a line of 80 columns: one figure beside the loss."""
-    parts = [f"loss {figures['loss']:.4f}"]
-    if figures.get("accuracy") is not None:
-        parts.append(f"acc {figures['accuracy']:.2%}")
-    elif figures.get("bits_per_character") is not None:
-        parts.append(f"{figures['bits_per_character']:.4f} bpc")
-    elif figures.get("perplexity") is not None:
-        parts.append(f"ppl {figures['perplexity']:.2f}")
-    return " ".join(parts)
+def short_text(spec: Spec, figures: Mapping[str, Any]) -> str:
+    """The same for a line of 80 columns: one figure, the last that is known, beside the loss."""
+    shown = [figure for figure in spec.figures if figure.short and _there(figure, figures)]
+    both = dict.fromkeys([*shown[:1], *shown[-1:]])
+    return " ".join(figure.short.format(figures[figure.name]) for figure in both)
+
+
+def _there(figure: Figure, figures: Mapping[str, Any]) -> bool:
+    return figures.get(figure.name) is not None
 
 
 def duration(seconds: float) -> str:
@@ -83,6 +77,7 @@ def finish_lines(job: Job, event: Finished) -> list[str]:
     if event.already:
         return ["nothing to do: this run is complete"]
     result, best = event.result, event.result["best"]
+    spec = KINDS[job.task.config.kind]
     select = job.task.config.train.select
     chosen = "the last" if select == "last" else f"best epoch {best['epoch']}, by {best['metric']}"
     lines = [f"done in {duration(result['seconds'])}, {_epochs(result['epochs'])}: kept {chosen}"]
@@ -90,7 +85,7 @@ def finish_lines(job: Job, event: Finished) -> list[str]:
         published = "; not the published schedule" if job.task.about.published else ""
         lines.append(f"cut short by --max-time{published}")
     scored = [name for name in ("valid", "test") if result[name]]
-    lines += [f"{name}: {figures_text(result[name])}" for name in scored]
+    lines += [f"{name}: {figures_text(spec, result[name])}" for name in scored]
     lines.append(f"model: {result['model']}")
     lines.append(f"run:   {result['run']} (log, settings, pictures)")
     lines.append(f"next:  seqcli {event.next_command}")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, safe, say
-from seqcli.errors import ConfigError, SeqcliError
+from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from seqcli.answers.drawing import Options
     from seqcli.answers.loading import Loaded
     from seqcli.answers.sampling import Drawn
-    from seqcli.kinds.language_model import LanguageModel
+    from seqcli.kinds.abilities import Writes
 
 MOST = 1 << 24  # texts, and tokens of one
 
@@ -86,19 +87,14 @@ def sample(
             "--stream prints one text as it grows: not with --count or --json",
             "leave out --stream",
         )
-    options.described(path)  # refused, if at all, before torch is imported
+    _, spec = options.described(path)
+    kinds.refuse(spec, "sample", path)  # before torch is imported
     with interrupts.at_once():
         from seqcli.answers.drawing import Options
         from seqcli.answers.loading import load_model
-        from seqcli.kinds.language_model import LanguageModel
 
     loaded = load_model(path, device=device, threads=threads)
-    kind = loaded.kind
-    if not isinstance(kind, LanguageModel):
-        raise SeqcliError(
-            f"{path}: a classifier, `sample` needs a language model",
-            f'seqcli classify --model {path} "a text" asks it for labels',
-        )
+    kind = cast("Writes", loaded.kind)
     wanted = Options(
         temperature=temperature or 1.0,
         greedy=greedy or temperature == 0,
@@ -145,7 +141,7 @@ def _prompt(text: str) -> str:
 
 def _sample(
     loaded: Loaded,
-    kind: LanguageModel,
+    kind: Writes,
     prompt: str,
     wanted: Options,
     seed: int | None,
@@ -200,7 +196,7 @@ def _drawn_seed(quiet: bool) -> int:
     return seed
 
 
-def _record(kind: LanguageModel, drawn: Drawn) -> dict[str, object]:
+def _record(kind: Writes, drawn: Drawn) -> dict[str, object]:
     return {
         "text": kind.text(drawn.ids),
         "tokens": len(drawn.ids),
@@ -209,20 +205,20 @@ def _record(kind: LanguageModel, drawn: Drawn) -> dict[str, object]:
     }
 
 
-def _whole(kind: LanguageModel, prompt: str, drawn: Drawn) -> str:
+def _whole(kind: Writes, prompt: str, drawn: Drawn) -> str:
     """Prompt and text."""
     text = kind.text(drawn.ids)
     return prompt + _space(kind, prompt, text) + text
 
 
-def _space(kind: LanguageModel, before: str, after: str) -> str:
+def _space(kind: Writes, before: str, after: str) -> str:
     """What parts two pieces of text: a space between words, unless there is white space."""
     if kind.unit != "words" or not before or not after:
         return ""
     return "" if before[-1].isspace() or after[0].isspace() else " "
 
 
-def _teller(kind: LanguageModel, prompt: str) -> Callable[[int], None]:
+def _teller(kind: Writes, prompt: str) -> Callable[[int], None]:
     """Prints the prompt now, and each token when it is drawn."""
     before = prompt
 

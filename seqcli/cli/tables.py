@@ -13,7 +13,7 @@ from rich.text import Text
 from seqcli.cli.console import safe
 
 if TYPE_CHECKING:
-    from seqcli.answers.mistakes import Mistake
+    from seqcli.kinds.abilities import Mistake
 
 MOST_LABELS = 20  # a confusion matrix with more does not fit a terminal
 LONGEST_NAME = 20  # columns, of a label beside the matrix
@@ -31,16 +31,23 @@ def label_table(figures: Mapping[str, Any]) -> Table:
     return table
 
 
-def figure_lines(figures: Mapping[str, Any]) -> list[str]:
-    """A classifier's figures of the whole split, with intervals where there are any."""
+def figure_lines(figures: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Figures of the whole split, with intervals where there are any."""
     found = []
-    for name in ("count", "loss", "accuracy", "macro_f1", "mcc", "majority"):
-        value = figures[name]
-        line = f"{name:<10} " + (f"{value:,}" if name == "count" else share(value))
+    names = [name for name in names if figures.get(name) is not None]
+    width = max(map(len, names)) + 2
+    for name in names:
+        line = f"{name:<{width}} {_figure(name, figures[name])}"
         low, high = figures.get(f"{name}_interval", (None, None))
         known = share(low) != "-"
         found.append(f"{line}  95 % interval {share(low)} to {share(high)}" if known else line)
     return found
+
+
+def _figure(name: str, value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4%}" if name.endswith("_share") else share(value)
 
 
 def confusion_tables(figures: Mapping[str, Any], width: int) -> list[Table]:
@@ -122,4 +129,4 @@ def _cut(text: str, width: int) -> str:
 
 def share(value: float | None) -> str:
     """A share with four digits; "-" where it is not defined."""
-    return "-" if value is None or value != value else f"{value:.4f}"
+    return "-" if value is None or value != value else f"{value:,.4f}"

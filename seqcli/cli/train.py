@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,9 +15,8 @@ from seqcli.interrupts import Interrupted, interrupts
 
 if TYPE_CHECKING:
     from seqcli.runs.job import Job
-    from seqcli.settings.taskfile import Task
+    from seqcli.tasks.taskfile import Task
 
-KEEP = "[default: the task's]"
 TaskName = Annotated[
     str | None,
     typer.Option(metavar="NAME|FILE.toml", help="What to train; --list shows them.  [required]"),
@@ -44,85 +43,25 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any other setting.  [default: none]"),
 ]
-Cell = Annotated[str | None, typer.Option(help=f"rnn, lstm or gru.  {KEEP}")]
-Hidden = Annotated[
-    str | None, typer.Option(metavar="N[,N...]", help=f"Units, one number a layer.  {KEEP}")
-]
-Layers = Annotated[int | None, typer.Option(help=f"Layers of one hidden size.  {KEEP}")]
-Embed = Annotated[int | None, typer.Option(help=f"Embedding size, 0 = one-hot.  {KEEP}")]
-Bidirectional = Annotated[bool | None, typer.Option(help=f"Read in both directions.  {KEEP}")]
-Merge = Annotated[str | None, typer.Option(help=f"concat, sum, mul or ave.  {KEEP}")]
-Dropout = Annotated[float | None, typer.Option(help=f"On every layer's input.  {KEEP}")]
-RecurrentDropout = Annotated[float | None, typer.Option(help=f"On the state.  {KEEP}")]
-Vectors = Annotated[
-    str | None, typer.Option(metavar="FILE", help=f"Word vectors, GloVe's text format.  {KEEP}")
-]
-FreezeVectors = Annotated[
-    bool | None, typer.Option("--freeze-vectors/--tune-vectors", help=f"Keep them.  {KEEP}")
-]
-Epochs = Annotated[int | None, typer.Option(help=f"Passes over the data.  {KEEP}")]
-MaxSteps = Annotated[int | None, typer.Option(help=f"Stop after this many updates.  {KEEP}")]
-BatchSize = Annotated[int | None, typer.Option(help=f"Sequences an update.  {KEEP}")]
-Rate = Annotated[float | None, typer.Option("--lr", help=f"Learning rate.  {KEEP}")]
-Optimizer = Annotated[str | None, typer.Option(help=f"sgd, adam, adamw or rmsprop.  {KEEP}")]
-Clip = Annotated[float | None, typer.Option(help=f"Largest gradient norm.  {KEEP}")]
-OnNan = Annotated[
-    str | None,
-    typer.Option(help=f"Loss not a number: stop, or rollback and halve the rate.  {KEEP}"),
-]
-ClassWeight = Annotated[str | None, typer.Option(help=f"none or balanced.  {KEEP}")]
-Patience = Annotated[int | None, typer.Option(help=f"Epochs without gain, 0 = all.  {KEEP}")]
-MaxTime = Annotated[
-    str | None, typer.Option(metavar="10m", help="End, annealed, after this time.  [default: none]")
-]
-Precision = Annotated[str | None, typer.Option(help=f"auto, fp32 or bf16.  {KEEP}")]
-Deterministic = Annotated[
-    bool | None, typer.Option("--deterministic", help=f"Same bits on every run.  {KEEP}")
-]
-Seed = Annotated[int | None, typer.Option(help="Of splits and training.  [default: 1]")]
 
 
+@options.with_settings
 def train(
     task: TaskName = None,
     preset: Preset = None,
     list_tasks: List = False,
     data: Data = None,
-    text_column: options.TextColumn = None,
-    label_column: options.LabelColumn = None,
-    encoding: options.Encoding = None,
     output: Out = None,
     force: Force = False,
     resume: Resume = False,
     allow_changed_data: AllowChanged = False,
     init_from: InitFrom = None,
-    cell: Cell = None,
-    hidden: Hidden = None,
-    layers: Layers = None,
-    embed: Embed = None,
-    bidirectional: Bidirectional = None,
-    merge: Merge = None,
-    dropout: Dropout = None,
-    recurrent_dropout: RecurrentDropout = None,
-    vectors: Vectors = None,
-    freeze_vectors: FreezeVectors = None,
-    epochs: Epochs = None,
-    max_steps: MaxSteps = None,
-    max_time: MaxTime = None,
-    batch_size: BatchSize = None,
-    lr: Rate = None,
-    optimizer: Optimizer = None,
-    clip: Clip = None,
-    on_nan: OnNan = None,
-    class_weight: ClassWeight = None,
-    patience: Patience = None,
-    precision: Precision = None,
-    deterministic: Deterministic = None,
-    seed: Seed = None,
     settings: Settings = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
+    **given: Any,
 ) -> None:
     """Train a model for a task, on your data or on the bundled sample.
 
@@ -142,42 +81,14 @@ def train(
         raise ConfigError("--allow-changed-data goes with --resume")
     if data is not None and any(text.startswith("data.path=") for text in settings or []):
         raise ConfigError("--data and --set data.path name the same thing: give one of them")
-    if hidden is not None and "," in hidden and layers is None:
-        layers = len(hidden.split(","))
-    flags: dict[str, object] = {
-        "data.text_column": text_column,
-        "data.label_column": label_column,
-        "data.encoding": encoding,
-        "model.cell": cell,
-        "model.hidden": hidden,
-        "model.layers": layers,
-        "model.embed": embed,
-        "model.bidirectional": bidirectional,
-        "model.merge": merge,
-        "model.dropout": dropout,
-        "model.recurrent_dropout": recurrent_dropout,
-        "model.vectors": None if vectors is None else os.path.abspath(vectors),
-        "model.freeze_vectors": freeze_vectors,
-        "train.epochs": epochs,
-        "train.max_steps": max_steps,
-        "train.max_time": options.seconds(max_time, "--max-time"),
-        "train.batch_size": batch_size,
-        "train.lr": lr,
-        "train.optimizer": optimizer,
-        "train.clip": clip,
-        "train.on_nan": on_nan,
-        "train.class_weight": class_weight,
-        "train.patience": patience,
-        "train.precision": precision,
-        "train.deterministic": deterministic,
-        "train.seed": seed,
-    }
-    from seqcli.settings.taskfile import resolve, with_data
+    flags = options.setting_flags(given)
+    from seqcli.tasks.taskfile import resolve, with_data
 
     chosen = resolve(task, preset or "", options.overrides(flags, settings or []))
     path, sample = _data_of(chosen, data)
     chosen = with_data(chosen, path)
     model = Path(_default_name(chosen)) if output is None else options.existing(output, "--out")
+    vectors = flags.get("model.vectors")
     _refuse_inputs(
         model, {"--data": path, "--task": task, "--vectors": vectors, "--init-from": init_from}
     )
@@ -230,7 +141,7 @@ def _train(job: Job, quiet: bool, as_json: bool) -> None:
 
 def _data_of(task: Task, data: str | None) -> tuple[Path, bool]:
     """The data to train on, and whether it is the bundled sample."""
-    from seqcli.settings.taskfile import sample_path
+    from seqcli.tasks.taskfile import sample_path
 
     if data == "-":
         raise ConfigError("--data - : training reads its data more than once", "save it to a file")
@@ -259,7 +170,7 @@ def _default_name(task: Task) -> str:
 
 
 def _list_tasks(as_json: bool) -> None:
-    from seqcli.settings.taskfile import names, resolve
+    from seqcli.tasks.taskfile import names, resolve
 
     tasks = [resolve(name) for name in names()]
     rows = [variant for task in tasks for variant in (task, *_presets(task))]
@@ -293,6 +204,6 @@ def _list_tasks(as_json: bool) -> None:
 
 
 def _presets(task: Task) -> list[Task]:
-    from seqcli.settings.taskfile import resolve
+    from seqcli.tasks.taskfile import resolve
 
     return [resolve(task.name, preset) for preset in task.presets]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from seqcli.errors import DataError
 from seqcli.readers.plain_text import NAMES, TextSource
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import RunningText
 from seqcli.text.growing import Growing
 from seqcli.text.tokens import Tokenizer, tokenizer
 from seqcli.text.vocab import END, Vocab
@@ -42,7 +42,7 @@ class Corpus:
     unknown_share: dict[str, float]
 
 
-def load_corpus(source: TextSource, data: DataConfig, scratch: Path | None, poll: Poll) -> Corpus:
+def load_corpus(source: TextSource, data: RunningText, scratch: Path | None, poll: Poll) -> Corpus:
     """Read, cut into splits where there are none, fit the vocabulary on the training split.
 
     Errors: DataError for unreadable or empty text.
@@ -58,14 +58,14 @@ def load_corpus(source: TextSource, data: DataConfig, scratch: Path | None, poll
     return scan.finished(vocab, parts, poll)
 
 
-def encode_corpus(source: TextSource, data: DataConfig, vocab: Vocab, poll: Poll) -> Corpus:
+def encode_corpus(source: TextSource, data: RunningText, vocab: Vocab, poll: Poll) -> Corpus:
     """Read with a model's vocabulary; parts as in `load_corpus`."""
     scan = _Scan(source, data, None, poll)
     parts = _with_validation(scan.parts, data, source)
     return scan.finished(vocab, parts, poll)
 
 
-def encode_whole(source: TextSource, data: DataConfig, vocab: Vocab, poll: Poll) -> Corpus:
+def encode_whole(source: TextSource, data: RunningText, vocab: Vocab, poll: Poll) -> Corpus:
     """Read with a model's vocabulary, all parts behind each other as the one part "all"."""
     scan = _Scan(source.whole(), data, None, poll)
     return scan.finished(vocab, scan.parts, poll)
@@ -75,7 +75,7 @@ class _Scan:
     """One pass over a text: provisional ids of each part, and the tokens they stand for."""
 
     def __init__(
-        self, source: TextSource, data: DataConfig, scratch: Path | None, poll: Poll
+        self, source: TextSource, data: RunningText, scratch: Path | None, poll: Poll
     ) -> None:
         self.tokens = [END]
         self.scratch = scratch
@@ -162,7 +162,7 @@ def _counted(stream: Stream, size: int, poll: Poll) -> NDArray[np.int64]:
 
 
 def _with_validation(
-    parts: dict[str, Stream], data: DataConfig, source: TextSource
+    parts: dict[str, Stream], data: RunningText, source: TextSource
 ) -> dict[str, Stream]:
     """Parts as they are on disk; one file is cut in three, and validation off the train files."""
     if "all" in parts:
@@ -173,7 +173,7 @@ def _with_validation(
 
 
 def _cut(
-    stream: Stream, data: DataConfig, test_share: float, source: TextSource
+    stream: Stream, data: RunningText, test_share: float, source: TextSource
 ) -> dict[str, Stream]:
     """train, valid, test in the order of the text; where there are documents, between two."""
     size = len(stream)

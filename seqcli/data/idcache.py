@@ -25,7 +25,7 @@ import seqcli
 from seqcli.data.corpus import Corpus, Poll, Stream, blocks, load_corpus
 from seqcli.files import atomic_write, write_bytes
 from seqcli.readers.plain_text import TextSource
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import RunningText
 from seqcli.text import growing
 from seqcli.text.vocab import Vocab
 
@@ -33,7 +33,7 @@ FILES = ("ids.bin", "ids.json")
 
 
 def kept_corpus(
-    source: TextSource, data: DataConfig, fingerprint: str, folder: Path, poll: Poll
+    source: TextSource, data: RunningText, fingerprint: str, folder: Path, poll: Poll
 ) -> Corpus:
     """`load_corpus`; of a text too long to be held, what `folder` has of it, or will have.
 
@@ -52,7 +52,7 @@ def kept_corpus(
     return found if found is not None else load_corpus(source, data, folder, poll)
 
 
-def _key(fingerprint: str, data: DataConfig) -> str:
+def _key(fingerprint: str, data: RunningText) -> str:
     settings = dataclasses.asdict(data) | {"path": ""}
     text = json.dumps([seqcli.__version__, fingerprint, settings])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -22,7 +22,7 @@ from seqcli.data.splits import NOT_SAID, PARTS, TRAIN, assign, text_key
 from seqcli.errors import DataError
 from seqcli.readers.record import Record
 from seqcli.readers.source import Source
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 from seqcli.text.sequences import Chosen, Features, Made, Sequences, SequencesBuilder
 from seqcli.text.tokens import Tokenizer, tokenizer
 from seqcli.text.vocab import Vocab
@@ -70,7 +70,7 @@ class LabeledData:
 
 def load(
     source: Source,
-    data: DataConfig,
+    data: LabeledText,
     *,
     seed: int,
     features: Features | None = None,
@@ -107,7 +107,7 @@ def load(
 
 def load_whole(
     source: Source,
-    data: DataConfig,
+    data: LabeledText,
     *,
     vocab: Vocab,
     labels: Sequence[str],
@@ -124,14 +124,14 @@ def load_whole(
 
 
 def encode_texts(
-    texts: Iterable[str], split: Tokenizer, vocab: Vocab, data: DataConfig
+    texts: Iterable[str], split: Tokenizer, vocab: Vocab, data: LabeledText
 ) -> Sequences:
     """Texts without labels as a model's ids, one row each, cut to data.max_tokens."""
     return encode_with_unknown(texts, split, vocab, data)[0]
 
 
 def encode_with_unknown(
-    texts: Iterable[str], split: Tokenizer, vocab: Vocab, data: DataConfig
+    texts: Iterable[str], split: Tokenizer, vocab: Vocab, data: LabeledText
 ) -> tuple[Sequences, NDArray[np.float64]]:
     """As `encode_texts`, and for each text the share of its tokens that the vocabulary lacks (R,).
 
@@ -167,7 +167,7 @@ class _Scan:
     def of(
         cls,
         source: Source,
-        data: DataConfig,
+        data: LabeledText,
         features: Features | None,
         known: Sequence[str] | None,
         scratch: Path | None,
@@ -249,7 +249,7 @@ def _trainable(source: Source, names: tuple[str, ...], rows: dict[str, NDArray[n
         raise DataError(source.path, 0, problem, hint)
 
 
-def _fitted(scan: _Scan, trains: NDArray[np.bool_], data: DataConfig) -> Vocab:
+def _fitted(scan: _Scan, trains: NDArray[np.bool_], data: LabeledText) -> Vocab:
     """The vocabulary of the training rows; ties by first appearance among these."""
     size, read = len(scan.tokens), 0
     counts, first = np.zeros(size, np.int64), np.full(size, np.iinfo(np.int64).max)
@@ -267,7 +267,7 @@ def _fitted(scan: _Scan, trains: NDArray[np.bool_], data: DataConfig) -> Vocab:
 
 def _finished(
     source: Source,
-    data: DataConfig,
+    data: LabeledText,
     scan: _Scan,
     vocab: Vocab,
     rows: dict[str, NDArray[np.int64]],

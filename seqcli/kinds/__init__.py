@@ -1,9 +1,120 @@
-"""What a model is for. A new kind is a file here and a line in KINDS."""
+"""What a model is for. A new kind is a folder here and a line in KINDS; nothing else names it.
+
+What is imported here answers at once: a kind's class, which needs torch, is loaded when it is asked
+for (`contract.load`).
+"""
 
 from __future__ import annotations
 
-from seqcli.kinds.classifier import Classifier
-from seqcli.kinds.contract import Kind
-from seqcli.kinds.language_model import LanguageModel
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-KINDS: dict[str, type[Kind]] = {"classifier": Classifier, "language-model": LanguageModel}
+from seqcli.errors import ConfigError, ModelFileError, SeqcliError, lookup
+from seqcli.kinds.classifier.spec import SPEC as CLASSIFIER
+from seqcli.kinds.language_model.spec import SPEC as LANGUAGE_MODEL
+from seqcli.kinds.spec import Spec, typed
+from seqcli.modelfile import filecheck
+from seqcli.settings import sections
+from seqcli.settings.counting import FORMULAS
+from seqcli.settings.sections import AnyConfig
+
+KINDS: dict[str, Spec] = {spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODEL)}
+
+
+def read(table: Mapping[str, Any]) -> AnyConfig:
+    """A checked Config from plain values, or as typed at the shell.
+
+    Errors: ConfigError for unknown kinds, sections, keys and values; a setting of another kind; and
+    settings that cannot stand together.
+    """
+    spec = lookup(KINDS, str(table.get("kind")), "kind")
+    for name, values in table.items():
+        if name in spec.sections and isinstance(values, Mapping):
+            _belongs(spec, name, values)
+    return check(sections.from_dict(table, spec.sections))
+
+
+def check(config: AnyConfig) -> AnyConfig:
+    """Refuse settings that cannot stand together. Errors: ConfigError."""
+    spec, train = KINDS[config.kind], config.train
+    if isinstance(config.model, sections.Layers):
+        lookup(FORMULAS, config.model.cell, "cell")
+        if not config.model.sizes:
+            raise ConfigError("model.hidden: at least one size expected")
+        if config.model.unit_forget_bias and config.model.cell == "gru":
+            raise ConfigError("model.unit_forget_bias belongs to an lstm")
+    if train.select not in ("", "last", *spec.choosing):
+        raise ConfigError(
+            f"train.select: {spec.title} has no {train.select}",
+            f"one of: last, {', '.join(spec.choosing)}",
+        )
+    if train.select == "last" and train.patience:
+        raise ConfigError("train.patience waits for a better epoch, train.select = last has none")
+    spec.check(config)
+    return config
+
+
+def _belongs(spec: Spec, section: str, values: Mapping[str, Any]) -> None:
+    """Refuse a setting that other kinds have, and this one has not."""
+    for key in values:
+        owners = [other.name for other in KINDS.values() if has(other, section, key)]
+        if owners and spec.name not in owners:
+            only = f"it belongs to: {', '.join(owners)}"
+            raise ConfigError(f"{section}.{key} does nothing in a {spec.name}", only)
+
+
+def has(spec: Spec, section: str, key: str) -> bool:
+    """Whether a kind knows this setting."""
+    return key in {field.name for field in dataclasses.fields(spec.sections[section])}
+
+
+def serving(command: str) -> list[Spec]:
+    """The kinds that a command, or an option, serves."""
+    return [spec for spec in KINDS.values() if command in {**spec.commands, **spec.options}]
+
+
+def refuse(spec: Spec, command: str, path: Path) -> None:
+    """The answer to a command that does not serve this kind of model. Errors: SeqcliError."""
+    if command in spec.commands:
+        return
+    own = [f"seqcli {typed(form, path)}" for form in spec.commands.values()]
+    served = " or ".join(other.title for other in serving(command))
+    raise SeqcliError(
+        f"{path}: {spec.title}; `{command}` needs {served}",
+        f"what serves it: {'; '.join([*own, f'seqcli eval --model {path}'])}",
+    )
+
+
+def refuse_option(spec: Spec, option: str, given: bool) -> None:
+    """The same for an option that not every kind knows. Errors: ConfigError."""
+    if given and option not in spec.options:
+        served = " or ".join(other.title for other in serving(option))
+        raise ConfigError(f"{option} is for {served}", f"leave it out: this is {spec.title}")
+
+
+def check_model(description: dict[str, Any], path: Path) -> Spec:
+    """The kind of a model file, its description whole: settings and what was learned.
+
+    Errors: ModelFileError; for the state of a run it names the model to give instead.
+    """
+    if "state" in description:
+        model = path.absolute().parent.with_suffix(".pt")
+        raise ModelFileError(f"{path}: the state of a run, not a model", f"give {model}")
+    learned, table = description.get("learned"), description.get("config")
+    if not isinstance(table, dict) or not isinstance(learned, dict):
+        raise filecheck.broken(path, "it does not say what it is")
+    try:
+        config = read(table)
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        raise filecheck.broken(path, f"its settings make no sense: {error}") from error
+    spec = KINDS[config.kind]
+    if problem := spec.check_learned(config, learned):
+        raise filecheck.broken(path, problem)
+    data = description.get("data")
+    if not isinstance(data, dict) or not all(
+        isinstance(data.get(key), str) for key in ("path", "sha256")
+    ):
+        raise filecheck.broken(path, "it does not say what it was trained on")
+    return spec

@@ -7,17 +7,20 @@ evaluation, files and commands know kinds through this contract alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
 
+from seqcli.errors import lookup
+from seqcli.kinds import KINDS
+from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
-from seqcli.settings.config import Config
 
 Poll = Callable[[], None]
 Figures = dict[str, Any]  # JSON values, keys as in docs/cli.md
@@ -62,32 +65,46 @@ class Prepared:
     fingerprint: str = ""
 
 
-class Kind(Protocol):
-    """The contract; structural, no base class."""
+class Rows(NamedTuple):
+    """What a weight's rows (or, `dim` 1, its columns) stand for: a name for each.
 
-    name: ClassVar[str]
-    metric: ClassVar[str]  # validation figure that chooses the best epoch
+    One by one: a row that another model has too can be taken over from it. Else all must agree.
+    """
+
+    names: Sequence[str]
+    one_by_one: bool = True
+    dim: int = 0
+
+
+class Kind(Protocol):
+    """The contract; structural, no base class. `config` is a Config of the kind's own sections."""
+
+    spec: ClassVar[Spec]
 
     @property
     def unit(self) -> str:
         """What throughput counts: "words", "characters", "examples"."""
 
+    @property
+    def bfloat16_helps(self) -> bool:
+        """Whether products in bfloat16 are faster, where the processor has them."""
+
     @classmethod
-    def prepare(cls, config: Config, path: Path, scratch: Path, poll: Poll) -> Prepared:
+    def prepare(cls, config: Any, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """Read, split, fit vocabularies on the training split alone, encode.
 
         `scratch` is a folder for what does not fit memory.
         """
 
     @classmethod
-    def restore(cls, config: Config, description: dict[str, Any]) -> Kind:
-        """The kind of a saved model, from `describe`'s values."""
+    def restore(cls, config: Any, learned: dict[str, Any]) -> Kind:
+        """The kind of a saved model, from what `learned` gave."""
 
-    def describe(self) -> dict[str, Any]:
-        """JSON values that `restore` needs: vocabulary, labels, sizes."""
+    def learned(self) -> dict[str, Any]:
+        """What was learned of the data before training, as JSON values: vocabulary, labels, …"""
 
-    def next_command(self, model: Path) -> str:
-        """What a person would type after `seqcli` to use the model at `model`."""
+    def rows(self, tensor: str) -> Rows | None:
+        """What the rows of a weight stand for; None where any model of its shape means the same."""
 
     def fingerprint(self, path: Path) -> str:
         """SHA-256 of the data at `path`, as `Prepared.fingerprint`."""
@@ -123,10 +140,8 @@ class Kind(Protocol):
         """The same while training goes on, where speed counts more than the last digit."""
 
 
-LOWER_IS_BETTER = frozenset({"loss", "perplexity", "bits_per_token", "bits_per_character"})
-
-
-def better(metric: str, new: Figures, old: Figures) -> bool:
-    """Whether `new` beats `old`; where the metric is equal the loss decides."""
-    sign = -1 if metric in LOWER_IS_BETTER else 1
-    return (sign * new[metric], -new["loss"]) > (sign * old[metric], -old["loss"])
+def load(name: str) -> type[Kind]:
+    """The class of a kind. Errors: ConfigError for a name that is none."""
+    module, _, attribute = lookup(KINDS, name, "kind").target.partition(":")
+    found: type[Kind] = getattr(import_module(module), attribute)
+    return found

@@ -18,14 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcli.errors import ConfigError, ModelFileError
+from seqcli.errors import ModelFileError
 from seqcli.files import readable_file
 from seqcli.modelfile import outline
 from seqcli.modelfile.outline import Refused, Stored
-from seqcli.settings.config import from_dict
-from seqcli.settings.taskfile import check
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = "archive/"  # torch refuses a record outside of it
 PICKLE = f"{FOLDER}data.pkl"
 DESCRIPTION = f"{FOLDER}seqcli.json"
@@ -63,7 +61,18 @@ def contents(archive: zipfile.ZipFile, path: Path) -> Contents:
     if text.encode("utf-8", "surrogatepass") != written or number != description["format"]:
         raise broken(path, "its two descriptions differ")
     _check_sizes(archive, tensors, path)
-    return Contents(description, tensors)
+    return Contents(_as_now(description), tensors)
+
+
+def _as_now(description: dict[str, Any]) -> dict[str, Any]:
+    """A description of format 1 as format 2 has it: what was learned stands in a table."""
+    if description["format"] > 1 or "learned" in description:  # a run's state has had it always
+        return description
+    rest, learned = dict(description), {}
+    for part in ("vocabulary", "labels", "label_counts"):
+        if part in rest:
+            learned[part] = rest.pop(part)
+    return {**rest, "learned": learned}
 
 
 @contextmanager
@@ -156,39 +165,3 @@ def _check_sizes(archive: zipfile.ZipFile, tensors: dict[str, Stored], path: Pat
 def record_of(tensor: Stored) -> str:
     """The name of the record that holds the numbers of `tensor`."""
     return f"{FOLDER}data/{tensor.storage.key}"
-
-
-def check_model(description: dict[str, Any], path: Path) -> None:
-    """Refuse a description whose parts are not what every model's are.
-
-    Errors: ModelFileError; for the state of a run it names the model to give instead.
-    """
-    if "state" in description:
-        model = path.absolute().parent.with_suffix(".pt")
-        raise ModelFileError(f"{path}: the state of a run, not a model", f"give {model}")
-    for name in ("vocabulary", "labels"):
-        items = description.get(name, [])
-        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-            raise broken(path, f"its {name} is not a list of text")
-        if len(set(items)) != len(items):
-            raise broken(path, f"its {name} has an entry twice")
-    if not isinstance(description.get("config"), dict) or "vocabulary" not in description:
-        raise broken(path, "it does not say what it is")
-    try:
-        config = check(from_dict(description["config"]))
-    except (ConfigError, KeyError, TypeError, ValueError) as error:
-        raise broken(path, f"its settings make no sense: {error}") from error
-    if "labels" in description:
-        labels, counts = description["labels"], description.get("label_counts", [])
-        whole = isinstance(counts, list) and all(
-            type(n) is int and 0 <= n < 1 << 53 for n in counts
-        )
-        if not whole or len(counts) != len(labels):
-            raise broken(path, "its labels and their counts disagree")
-        if config.model.head == "sigmoid" and len(labels) != 2:
-            raise broken(path, "its head is for two labels")
-    data = description.get("data")
-    if not isinstance(data, dict) or not all(
-        isinstance(data.get(key), str) for key in ("path", "sha256")
-    ):
-        raise broken(path, "it does not say what it was trained on")

@@ -35,7 +35,7 @@ TYPES = {
 
 @dataclass(frozen=True)
 class ModelFile:
-    """`description`: JSON values (config, vocabulary, labels, scores …); `tensors`: by name."""
+    """`description`: JSON values (config, what was learned, scores …); `tensors`: by name."""
 
     description: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -72,16 +72,6 @@ def load(path: Path) -> ModelFile:
             if not name.startswith(f"{filecheck.FOLDER}data/"):
                 archive.read(name)  # for its checksum
     return ModelFile(found.description, tensors)
-
-
-def load_trained(path: Path) -> ModelFile:
-    """`load`, of a model. Errors: ModelFileError for a run's state, and for NaN or infinity."""
-    file = load(path)
-    filecheck.check_model(file.description, path)
-    for name, tensor in file.tensors.items():
-        if not tensor.isfinite().all():
-            raise filecheck.broken(path, f"{name} holds what is no number")
-    return file
 
 
 def _tensor(archive: zipfile.ZipFile, stored: Stored) -> Tensor:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from seqcli.errors import DataError
 from seqcli.readers.lines import lines
 from seqcli.readers.record import Piece, Record, checked_label
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 
 MARK = "__label__"
 
 
-def fasttext(piece: Piece, data: DataConfig) -> Iterator[Record]:
+def fasttext(piece: Piece, data: LabeledText) -> Iterator[Record]:
     """The records of a file with one `__label__` in front of each text; empty lines are skipped.
 
     Errors: DataError for a line without a label, or with several.

@@ -8,13 +8,13 @@ from dataclasses import replace
 from seqcli.errors import DataError
 from seqcli.readers.record import Piece, Reader, Record, checked_label
 from seqcli.readers.tables import no_column, open_table
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 
 
 def labeled_table(kind: str) -> Reader:
     """The reader of labeled tables in the format `kind`, which open_table knows."""
 
-    def read(piece: Piece, data: DataConfig) -> Iterator[Record]:
+    def read(piece: Piece, data: LabeledText) -> Iterator[Record]:
         table = open_table(piece.path, replace(data, format=kind), strict=False)
         path = str(piece.path)
         if table.label is None:

@@ -13,7 +13,7 @@ from seqcli.errors import DataError
 from seqcli.files import sha256
 from seqcli.readers.layout import split_files
 from seqcli.readers.lines import blocks, lines, not_kept, unreadable
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import RunningText
 
 CHUNK = 1 << 18  # characters handed on at a time: bounded memory, few calls
 NAMES = "name its files like book.train.txt, book.valid.txt, book.test.txt; or give one file"
@@ -25,7 +25,7 @@ class TextSource:
 
     path: Path
     parts: Mapping[str, tuple[Path, ...]]
-    data: DataConfig
+    data: RunningText
 
     def pieces(self, part: str) -> Iterator[tuple[str, bool]]:
         r"""The text of a part in pieces, and whether a document ends with the piece.
@@ -69,7 +69,7 @@ class TextSource:
         return total.hexdigest()
 
 
-def text_source(path: Path, data: DataConfig) -> TextSource:
+def text_source(path: Path, data: RunningText) -> TextSource:
     """What lies at `path`. Errors: DataError for nothing readable, or a folder without splits."""
     try:
         mode = os.stat(path).st_mode

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seqcli.errors import DataError
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 
 
 class Record(NamedTuple):
@@ -26,7 +26,7 @@ class Piece(NamedTuple):
     label: str = ""
 
 
-Reader = Callable[[Piece, DataConfig], Iterator[Record]]
+Reader = Callable[[Piece, LabeledText], Iterator[Record]]
 
 
 def checked_label(label: str, path: Path, line: int) -> str:

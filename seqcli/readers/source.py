@@ -16,7 +16,7 @@ from seqcli.readers.layout import arrange, sniff
 from seqcli.readers.lines import not_kept, unreadable
 from seqcli.readers.record import Piece, Reader, Record
 from seqcli.readers.text_files import each_line, whole_file
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 
 READERS: dict[str, Reader] = {
     "csv": labeled_table("csv"),
@@ -39,7 +39,7 @@ class Source:
     path: Path
     format: str
     parts: Mapping[str, tuple[Piece, ...]]
-    data: DataConfig
+    data: LabeledText
 
     def records(self, part: str | None = None) -> Iterator[Record]:
         """The records of a part, or of all parts in order; every call reads anew.
@@ -72,7 +72,7 @@ class Source:
         return total.hexdigest()
 
 
-def discover(path: str | Path, data: DataConfig) -> Source:
+def discover(path: str | Path, data: LabeledText) -> Source:
     """Find out what lies at `path`; its format is `data.format` unless that is "auto".
 
     Errors: DataError for a path that is missing, unreadable or neither file nor folder, and

@@ -20,7 +20,7 @@ from seqcli.readers.delimited import Row, csv_rows, tsv_rows
 from seqcli.readers.jsonl import KINDS, json_objects
 from seqcli.readers.lines import lines, plain_name
 from seqcli.readers.parquet import parquet_table
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 
 TEXT_NAMES = ("text", "sentence", "message", "review")
 LABEL_NAMES = ("label", "class", "category")
@@ -77,7 +77,7 @@ def table_format(path: str | Path) -> str | None:
     return ENDINGS.get(Path(plain_name(path)).suffix.lower())
 
 
-def open_table(path: str | Path, data: DataConfig, *, strict: bool = True) -> Table:
+def open_table(path: str | Path, data: LabeledText, *, strict: bool = True) -> Table:
     """Open a csv, tsv, JSON lines or parquet file, or plain text: one text a line.
 
     The format is `data.format`, or for "auto" the ending's; whatever else, and stdin ("-"), is
@@ -98,7 +98,7 @@ def open_table(path: str | Path, data: DataConfig, *, strict: bool = True) -> Ta
     return Table(str(path), 0, ("text",), 0, None, texts)
 
 
-def _delimited(path: str | Path, kind: str, data: DataConfig) -> Table:
+def _delimited(path: str | Path, kind: str, data: LabeledText) -> Table:
     rows = csv_rows(path, data.encoding) if kind == "csv" else tsv_rows(path, data.encoding)
     before = []  # empty lines in front, which are texts where all columns are one
     for first in rows:
@@ -130,7 +130,7 @@ def _is_header(cells: Sequence[str]) -> bool:
 
 
 def _headed(
-    path: str | Path, line: int, columns: Sequence[str], data: DataConfig, rows: Iterator[Row]
+    path: str | Path, line: int, columns: Sequence[str], data: LabeledText, rows: Iterator[Row]
 ) -> Table:
     twice = sorted({name for name in columns if name and list(columns).count(name) > 1})
     if twice:
@@ -189,7 +189,7 @@ def _checked(table: Table, width: int) -> Iterator[Row]:
         yield row
 
 
-def _json_lines(path: str | Path, data: DataConfig, *, strict: bool) -> Table:
+def _json_lines(path: str | Path, data: LabeledText, *, strict: bool) -> Table:
     objects = json_objects(path, data.encoding)
     first = next(objects, None)
     if first is None:

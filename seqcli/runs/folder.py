@@ -12,10 +12,11 @@ from seqcli.data.idcache import FILES as IDS
 from seqcli.errors import ConfigError, ModelFileError, SeqcliError
 from seqcli.files import append_line, sweep, write_bytes
 from seqcli.kinds.contract import Figures
+from seqcli.kinds.spec import Figure
 from seqcli.modelfile import storage
 from seqcli.runs import pictures
-from seqcli.settings import config as configs
-from seqcli.settings.config import Config, TrainConfig
+from seqcli.settings import sections
+from seqcli.settings.sections import AnyConfig, Training
 from seqcli.training.checkpoint import counters
 from seqcli.training.pace import settle
 
@@ -72,7 +73,7 @@ class RunFolder:
 
     @property
     def confusion(self) -> Path:
-        """A classifier's confusion matrix."""
+        """The confusion matrix, of a kind that has labels."""
         return self.path / "confusion.png"
 
     def claim(self, *, force: bool, resume: bool) -> None:
@@ -106,7 +107,7 @@ class RunFolder:
         for path in (self.model, *inside, *(self.path / name for name in IDS)):
             sweep(path)
 
-    def load_last(self, config: Config) -> storage.ModelFile | None:
+    def load_last(self, config: AnyConfig) -> storage.ModelFile | None:
         """`last.pt` of a run with these settings, or None where there is none yet.
 
         Errors: ModelFileError, ConfigError for other settings.
@@ -135,7 +136,7 @@ class RunFolder:
     def _no_state(self) -> ModelFileError:
         return ModelFileError(f"{self.last}: not the state of a run", "start anew with --force")
 
-    def complete(self, then: dict[str, Any], train: TrainConfig) -> bool:
+    def complete(self, then: dict[str, Any], train: Training) -> bool:
         """Whether a run described so has nothing left to do, with the limits as they are now."""
         return (
             then["complete"]
@@ -179,10 +180,12 @@ class RunFolder:
         text = "".join(json.dumps(row) + "\n" for row in rows)
         write_bytes(self.log_file, text.encode())
 
-    def draw(self, best_epoch: int | None, metric: str, figures: Figures | None) -> None:
-        """curves.png, and confusion.png of a classifier."""
+    def draw(self, best_epoch: int | None, metric: Figure, figures: Figures | None) -> None:
+        """curves.png, and confusion.png where the figures have a confusion matrix."""
         history = self.history()
-        picture = pictures.curves_png(history, metric=metric, best_epoch=best_epoch)
+        picture = pictures.curves_png(
+            history, metric=metric.name, best_epoch=best_epoch, logarithmic=metric.logarithmic
+        )
         write_bytes(self.curves, picture)
         if figures and figures.get("confusion"):
             picture = pictures.confusion_png(figures["confusion"], figures["labels"])
@@ -198,10 +201,10 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _same_settings(now: Config, then: dict[str, Any]) -> None:
+def _same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
     """Refuse to resume with other settings; the error lists every difference."""
-    new, differences = configs.to_dict(now), []
-    for section in configs.SECTIONS:
+    new, differences = sections.to_dict(now), []
+    for section in sections.SECTIONS:
         old_values, new_values = then.get(section), new[section]
         if not isinstance(old_values, dict):
             differences.append(f"[{section}] was nothing")

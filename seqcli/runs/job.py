@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqcli.settings.taskfile import Task
+from seqcli.tasks.taskfile import Task
 
 
 @dataclass(frozen=True)

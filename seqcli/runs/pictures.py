@@ -30,7 +30,7 @@ BEST = "#555555"
 FONT_SIZE = 12
 DOTS_PER_INCH = 150
 MARKED_POINTS = 30  # a longer curve is drawn without a mark at each point
-WIDE_RANGE = 10  # perplexities that span more are drawn on a logarithmic axis
+WIDE_RANGE = 10  # values that span more may be drawn on a logarithmic axis
 COUNTED_LABELS = 20  # counts stand in the cells up to so many labels
 NAMED_LABELS = 60  # every label is named up to so many, then every n-th
 LONGEST_LABEL = 18
@@ -39,16 +39,23 @@ History = Sequence[Mapping[str, Any]]
 
 
 @interrupts.held()
-def curves_png(history: History, *, metric: str, best_epoch: float | None = None) -> bytes:
-    """Loss and `metric` ("accuracy" or "perplexity") over the epochs, training and validation.
+def curves_png(
+    history: History,
+    *,
+    metric: str,
+    best_epoch: float | None = None,
+    logarithmic: bool = False,
+) -> bytes:
+    """Loss and `metric` over the epochs, training and validation.
 
     A row of `history` is {"epoch": number, "train": {figure: value}, "valid": {figure: value}};
     what is missing, None, NaN or infinite leaves a gap. `best_epoch` is marked in both panels.
+    `logarithmic`: the metric's axis, where its values span much.
     """
     figure = _figure(10.0, 4.4)
     panels = figure.subplots(1, 2)
     for axes, name in zip(panels, ("loss", metric), strict=True):
-        _draw_panel(axes, history, name, best_epoch)
+        _draw_panel(axes, history, name, best_epoch, logarithmic and name == metric)
     handles = {
         str(line.get_label()): line
         for axes in panels
@@ -87,7 +94,9 @@ def confusion_png(matrix: npt.ArrayLike, labels: Sequence[str]) -> bytes:
     return _png(figure)
 
 
-def _draw_panel(axes: Axes, history: History, name: str, best_epoch: float | None) -> None:
+def _draw_panel(
+    axes: Axes, history: History, name: str, best_epoch: float | None, logarithmic: bool
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
     curves = {split: _points(history, split, name) for split in SPLITS}
@@ -102,7 +111,7 @@ def _draw_panel(axes: Axes, history: History, name: str, best_epoch: float | Non
     if not drawn:
         axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center")
         axes.set_yticks([])
-    elif name == "perplexity" and max(drawn) > WIDE_RANGE * min(drawn):
+    elif logarithmic and max(drawn) > WIDE_RANGE * min(drawn):
         _logarithmic(axes)
     reported = [float(row["epoch"]) for row in history] or [1.0]
     room = max(0.5, 0.03 * (max(reported) - min(reported)))

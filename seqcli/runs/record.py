@@ -15,8 +15,8 @@ from seqcli.machine.distributed import Ranks
 from seqcli.modelfile import storage
 from seqcli.runs.folder import RunFolder
 from seqcli.runs.job import Job
-from seqcli.settings import config as configs
-from seqcli.settings.taskfile import to_toml
+from seqcli.settings import sections
+from seqcli.tasks.taskfile import to_toml
 from seqcli.training.checkpoint import Packed, parameters
 from seqcli.training.loop import Evaluated, chosen_by
 from seqcli.training.state import Best, TrainState
@@ -62,9 +62,9 @@ class Recorder:
             return
         values, tensors = packed
         description = {
-            "config": configs.to_dict(self.job.task.config),
+            "config": sections.to_dict(self.job.task.config),
             "data": self._data(),
-            "learned": self.prepared.kind.describe(),
+            "learned": self.prepared.kind.learned(),
             "state": values,
             "complete": result is not None,
             "result": result,
@@ -78,8 +78,8 @@ class Recorder:
         description = {
             "task": task.name,
             "preset": task.preset,
-            "config": configs.to_dict(task.config),
-            **self.prepared.kind.describe(),
+            "config": sections.to_dict(task.config),
+            "learned": self.prepared.kind.learned(),
             "data": self._data(),
             "epoch": best.epoch,
             "step": best.step,
@@ -108,7 +108,7 @@ class Recorder:
             **scores,
             "data": {
                 **{name: sizes.get(name, 0) for name in ("train", "valid", "test")},
-                "vocabulary": len(kind.describe()["vocabulary"]),
+                "vocabulary": kind.spec.sizes(kind.learned()).vocabulary,
                 "sample": self.job.sample,
             },
         }

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from seqcli.errors import SeqcliError, TrainingError
 from seqcli.interrupts import interrupts
-from seqcli.kinds import KINDS
+from seqcli.kinds import KINDS, contract
 from seqcli.kinds.contract import Prepared
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.modelfile.storage import ModelFile
 from seqcli.runs.folder import RunFolder
-from seqcli.settings.config import Config
+from seqcli.settings.sections import AnyConfig
 from seqcli.training.checkpoint import unpack
 from seqcli.training.loop import Diverged
 from seqcli.training.pace import settle
@@ -22,7 +22,7 @@ MOST_ROLLBACKS = 3
 
 
 def take_up(
-    saved: ModelFile, state: TrainState, config: Config, folder: RunFolder, ranks: Ranks = ALONE
+    saved: ModelFile, state: TrainState, config: AnyConfig, folder: RunFolder, ranks: Ranks = ALONE
 ) -> str:
     """Put a saved state into a fresh one, and the log back to it; returns a line for the person.
 
@@ -41,7 +41,7 @@ def take_up(
     return f"resumed at epoch {state.epoch + 1}, step {state.step:,}"
 
 
-def _check_figures(state: TrainState, config: Config) -> None:
+def _check_figures(state: TrainState, config: AnyConfig) -> None:
     """What later epochs are compared with must be numbers. Errors: KeyError, TypeError."""
     if state.best is None:
         return
@@ -60,7 +60,9 @@ class RolledBack:
     number: int
 
 
-def last_good(error: Diverged, state: TrainState, config: Config, folder: RunFolder) -> ModelFile:
+def last_good(
+    error: Diverged, state: TrainState, config: AnyConfig, folder: RunFolder
+) -> ModelFile:
     """The state to roll back to.
 
     Errors: the one given, where nothing is to be rolled back, or MOST_ROLLBACKS did not help.
@@ -79,7 +81,7 @@ def last_good(error: Diverged, state: TrainState, config: Config, folder: RunFol
 
 
 def roll_back(
-    saved: ModelFile, state: TrainState, config: Config, folder: RunFolder, ranks: Ranks
+    saved: ModelFile, state: TrainState, config: AnyConfig, folder: RunFolder, ranks: Ranks
 ) -> None:
     """Return to a saved state, with half the rate from then on."""
     done, seconds = state.rollbacks, state.seconds
@@ -88,7 +90,7 @@ def roll_back(
 
 
 def changed(
-    prepared: Prepared, saved: ModelFile, data: Path, config: Config, *, allowed: bool
+    prepared: Prepared, saved: ModelFile, data: Path, config: AnyConfig, *, allowed: bool
 ) -> Prepared:
     """Data that changed since, read with the vocabulary of before, if the person wants that.
 
@@ -97,13 +99,13 @@ def changed(
     then = saved.description
     if not allowed:
         raise _other_data(then["data"]["sha256"], prepared.fingerprint, data)
-    kind = KINDS[config.kind].restore(config, then["learned"])
+    kind = contract.load(config.kind).restore(config, then["learned"])
     splits = {name: kind.load_split(data, name, interrupts.poll) for name in prepared.splits}
     notes = [*prepared.notes, "the data changed: the run goes on with the vocabulary it has"]
     return replace(prepared, kind=kind, splits=splits, notes=notes)
 
 
-def check_same_data(saved: ModelFile, data: Path, config: Config, *, allowed: bool) -> None:
+def check_same_data(saved: ModelFile, data: Path, config: AnyConfig, *, allowed: bool) -> None:
     """A complete run has nothing to read; other data in its place is an error all the same.
 
     Errors: SeqcliError unless `allowed`; DataError for data that cannot be read.
@@ -111,7 +113,7 @@ def check_same_data(saved: ModelFile, data: Path, config: Config, *, allowed: bo
     then = saved.description
     if allowed or not data.exists():
         return
-    now = KINDS[config.kind].restore(config, then["learned"]).fingerprint(data)
+    now = contract.load(config.kind).restore(config, then["learned"]).fingerprint(data)
     if now != then["data"]["sha256"]:
         raise _other_data(then["data"]["sha256"], now, data)
 

@@ -21,8 +21,9 @@ import seqcli
 from seqcli.errors import TrainingError
 from seqcli.files import lock
 from seqcli.interrupts import Interrupted, interrupts
-from seqcli.kinds import KINDS
+from seqcli.kinds import contract
 from seqcli.kinds.contract import Figures, Prepared
+from seqcli.kinds.spec import next_command
 from seqcli.machine.device import Runtime, training_runtime
 from seqcli.machine.distributed import ALONE, Ranks, joined, launched
 from seqcli.modelfile import storage
@@ -31,10 +32,9 @@ from seqcli.runs.job import Job
 from seqcli.runs.record import Recorder, launch
 from seqcli.runs.resume import RolledBack, changed, check_same_data, last_good, roll_back, take_up
 from seqcli.runs.transfer import transfer
-from seqcli.settings import config as configs
-from seqcli.settings import counting
+from seqcli.settings import sections
 from seqcli.settings.table import Table
-from seqcli.settings.taskfile import trainable
+from seqcli.tasks.taskfile import trainable
 from seqcli.training.checkpoint import Packed, pack
 from seqcli.training.evaluation import SCORED, Scoring, evaluate
 from seqcli.training.loop import Diverged, Evaluated, Event, fit, sound
@@ -128,7 +128,7 @@ def _prepared(
     """The data, read by every rank for itself."""
     config = job.task.config
     folder.path.mkdir(exist_ok=True, parents=True)  # of a rank on a host of its own
-    prepared = KINDS[config.kind].prepare(config, job.data, folder.path, interrupts.poll)
+    prepared = contract.load(config.kind).prepare(config, job.data, folder.path, interrupts.poll)
     if saved is not None and prepared.fingerprint != saved.description["data"]["sha256"]:
         allowed = job.allow_changed_data
         prepared = changed(prepared, saved, job.data, config, allowed=allowed)
@@ -151,7 +151,7 @@ class _Run:
             job.device,
             job.threads,
             train.precision,
-            bfloat16_helps=self.config.model.cell == "lstm",
+            bfloat16_helps=self.kind.bfloat16_helps,
             multiply_adds=self.table().multiply_adds_per_step * train.batch_size // ranks.world,
             ranks=ranks,
             deterministic=train.deterministic,
@@ -159,23 +159,19 @@ class _Run:
         device = self.runtime.device
         torch.manual_seed(ranks.seed(train.seed))
         model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
-        self.state = TrainState(model, Updater(model, train))
+        exploded = self.kind.spec.exploded
+        self.state = TrainState(model, Updater(model, train), exploded=exploded)
         exact = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
         self.state.sums = self.state.sums.to(device, exact)
         self.saved_at = 0.0
 
     def table(self) -> Table:
-        described = self.kind.describe()
-        return counting.count(
-            self.config.model,
-            kind=self.config.kind,
-            vocabulary=len(described["vocabulary"]),
-            outputs=len(described.get("labels", ())) or None,
-        )
+        spec = self.kind.spec
+        return spec.count(self.config.model, spec.sizes(self.kind.learned()))
 
     def in_common(self) -> dict[str, str]:
         """What all ranks must have alike."""
-        settings = configs.to_dict(self.config)
+        settings = sections.to_dict(self.config)
         del settings["data"]["path"]  # its fingerprint counts
         return {
             "data": self.prepared.fingerprint,
@@ -276,9 +272,10 @@ class _Run:
         self.record.model(best, scores)
         result = self.record.result(self.state, best, scores)
         marked = None if self.config.train.select == "last" else best.epoch
-        self.folder.draw(marked, self.kind.metric, scores["test"] or scores["valid"])
+        spec = self.kind.spec
+        self.folder.draw(marked, spec.figure(spec.metric), scores["test"] or scores["valid"])
         self.record.state(packed, result)
-        command = self.kind.next_command(self.folder.model)
+        command = next_command(spec, self.folder.model)
         return Finished(result, self.folder, self.state.finished, command)
 
 

@@ -1,62 +1,67 @@
-"""`--init-from`: another model's weights as first weights, as far as they fit."""
+"""`--init-from`: another model's weights as first weights, as far as they mean the same."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from seqcli import kinds
 from seqcli.errors import TrainingError
-from seqcli.kinds.contract import Kind
-from seqcli.modelfile import storage
-
-ROWS = frozenset({"embedding.weight", "output.weight", "output.bias"})  # one a token
-FIRST_INPUTS = frozenset(f"recurrent.layers.0.{way}.cell.weight_ih" for way in (0, 1))
+from seqcli.kinds import contract, saved
+from seqcli.kinds.contract import Kind, Rows
 
 
 def transfer(path: Path, kind: Kind, model: nn.Module) -> str:
     """Copy what fits from the model at `path` into `model`; returns a line that says what did.
 
-    Rows of tokens go by token, so vocabularies may differ; the output layer of a classifier is
-    taken over only where the labels are the same; other tensors by name and shape. Errors:
-    TrainingError where nothing fits.
+    A weight whose rows have names (tokens, labels, n-grams) is taken over by name, or only where
+    all names agree; any other by its own name and shape. Errors: TrainingError where nothing fits.
     """
-    source = storage.load_trained(path)
-    described, own = kind.describe(), dict(model.named_parameters())
-    there: list[str] = source.description["vocabulary"]
-    pairs = _pairs(described["vocabulary"], there)
-    same_labels = source.description.get("labels") == described.get("labels")
-    of_tokens = ROWS if "embedding.weight" in own else ROWS | FIRST_INPUTS
-    taken = []
-    with torch.no_grad():
-        for name, weight in own.items():
-            other = source.tensors.get(name)
-            if other is None:
-                continue
-            if name in of_tokens:
-                # one-hot tokens are the columns of the first layer's input weights
-                rows, others = (weight, other) if name in ROWS else (weight.t(), other.t())
-                same = others.shape[1:] == rows.shape[1:] and len(others) == len(there)
-                if same and pairs:
-                    rows[pairs[0]] = others[pairs[1]].to(rows.device)
-                    taken.append(name)
-            elif other.shape == weight.shape and (same_labels or not _of_labels(name)):
-                weight.copy_(other)
+    source = saved.load(path)
+    there = contract.load(source.description["config"]["kind"]).restore(
+        kinds.read(source.description["config"]), source.description["learned"]
+    )
+    own = model.state_dict()
+    learnt = dict(model.named_parameters())
+    taken, met = [], dict[int, int]()
+    for name, weight in own.items():
+        other = source.tensors.get(name)
+        if other is None:
+            continue
+        rows, others = kind.rows(name), there.rows(name)
+        if rows is not None and others is not None and rows.one_by_one:
+            if _by_name(weight, other, rows, others, met):
                 taken.append(name)
-    if not taken:
+        elif _agree(rows, others) and other.shape == weight.shape:
+            weight.copy_(other)
+            taken.append(name)
+    weights = [name for name in taken if name in learnt]
+    if not weights:
         raise TrainingError(f"{path}: none of its weights fit this model", "give the same sizes")
-    return f"{len(taken)} of {len(own)} tensors start from {path}"
+    rows_met = [f" ({found:,} of {size:,} tokens are there)" for size, found in met.items()]
+    return f"{len(weights)} of {len(learnt)} tensors start from {path}{''.join(rows_met)}"
 
 
-def _of_labels(name: str) -> bool:
-    return name.startswith(("dense.output.", "wide."))
+def _agree(rows: Rows | None, others: Rows | None) -> bool:
+    """Whether all rows mean the same."""
+    if rows is None or others is None:
+        return rows is others
+    return tuple(rows.names) == tuple(others.names) and rows.dim == others.dim
 
 
-def _pairs(new: list[str], old: list[str]) -> tuple[list[int], list[int]] | None:
-    """Rows of the tokens that both have, in `new` and in `old`; None where there are none."""
-    places = {token: place for place, token in enumerate(old)}
-    pairs = [(row, places[token]) for row, token in enumerate(new) if token in places]
+def _by_name(weight: Tensor, other: Tensor, rows: Rows, others: Rows, met: dict[int, int]) -> bool:
+    """Copy the rows that both have; `met` counts them, by the number of rows there are."""
+    to, since = weight.transpose(0, rows.dim), other.transpose(0, others.dim)
+    if since.shape[1:] != to.shape[1:] or len(since) != len(others.names):
+        return False
+    places = {name: place for place, name in enumerate(others.names)}
+    pairs = [(row, places[name]) for row, name in enumerate(rows.names) if name in places]
     if not pairs:
-        return None
-    return [row for row, _ in pairs], [place for _, place in pairs]
+        return False
+    mine, theirs = zip(*pairs, strict=True)
+    with torch.no_grad():
+        to[list(mine)] = since[list(theirs)].to(to.device)
+    met[len(rows.names)] = len(pairs)
+    return True

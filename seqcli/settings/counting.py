@@ -10,9 +10,10 @@ import dataclasses
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from seqcli.errors import ConfigError, lookup, unknown_name
-from seqcli.settings.config import CLASSIFIER, LANGUAGE, MAX_SIZE, ModelConfig
+from seqcli.errors import ConfigError, lookup
+from seqcli.settings.sections import MAX_SIZE, Embedding, Layers, TokenLayers
 from seqcli.settings.table import Row, Shape, State, Table
 
 
@@ -53,45 +54,70 @@ FORMULAS: dict[str, Formula] = {
 }
 
 
-def count(
-    model: ModelConfig,
-    *,
-    vocabulary: int | None = None,
-    inputs: int | None = None,
-    outputs: int | None = None,
-    kind: str | None = None,
-    time: int | None = None,
-    batch: int | None = None,
-) -> Table:
-    """The table of `model` on tokens (`vocabulary` rows) or on vectors (`inputs` numbers a step).
+@dataclass(frozen=True)
+class Sizes:
+    """What stands around a network: None where it is not known, or not asked for.
 
-    `outputs` is the number of labels (1: a single logit) and makes it a classifier; a language
-    model's outputs are its vocabulary. With neither, the table ends with the dense layers, or with
-    the recurrent ones. `time` and `batch` only fill in the shapes.
+    `vocabulary`: rows of tokens; `inputs`: numbers a step; `outputs`: labels (1: a single logit).
+    `time` and `batch` only fill in the shapes. Errors: ConfigError for a size below 1.
+    """
 
-    Errors: ConfigError for a size below 1, an unknown cell or kind, no input size or two of them,
-    and parts that do not fit together (tied weights of unequal sizes, a sigmoid for 3 labels).
+    vocabulary: int | None = None
+    inputs: int | None = None
+    outputs: int | None = None
+    time: int | None = None
+    batch: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, size in vars(self).items():
+            if size is not None and size < 1:
+                shown = "input" if name == "inputs" else name  # as its option
+                raise ConfigError(f"{shown}: at least 1 expected, {size} found")
+
+    @property
+    def lead(self) -> Shape:
+        """The first dimensions of what goes from step to step."""
+        return self.batch, self.time
+
+
+class Stack(NamedTuple):
+    """Embedding and recurrent layers: their rows, final states, and the width of the output."""
+
+    rows: list[Row]
+    states: list[State]
+    width: int
+
+    def table(self, model: Layers, *last: Row) -> Table:
+        """The whole network, with what stands behind the stack."""
+        layer = FORMULAS[model.cell].torch_layer
+        return Table((*self.rows, *last), tuple(self.states), layer, _torch_lacks(model))
+
+
+def stack(model: TokenLayers, sizes: Sizes) -> Stack:
+    """The rows of `model`'s stack on tokens or on vectors.
+
+    Errors: ConfigError for an unknown cell, no input size or two of them.
     """
     formula = lookup(FORMULAS, model.cell, "cell")
-    given = {"vocabulary": vocabulary, "input": inputs, "outputs": outputs}
-    _check({**given, "time": time, "batch": batch}, model.sizes, kind)
-    lead = (batch, time)
-    rows = _front(model, vocabulary, inputs, lead)
-    one_hot = vocabulary if model.embed == 0 else None
-    layers, states, width = _recurrent(model, formula, inputs or one_hot or model.embed, lead)
+    if not model.sizes:
+        raise ConfigError("model.hidden lists no size", "one number for each layer: 64,64")
+    rows = _front(model, sizes)
+    one_hot = sizes.vocabulary if model.embed == 0 else None
+    width = sizes.inputs or one_hot or model.embed
+    layers, states, width = _recurrent(model, formula, width, sizes.lead)
     if one_hot:  # a look-up of one row of the input weights: no product
         layers[0] = dataclasses.replace(layers[0], work=_look_up(model, formula))
-    if kind in LANGUAGE:
-        last = [_vocabulary_output(model, width, vocabulary, outputs, lead)]
-    else:
-        last = _classifier(model, width, outputs, batch)
-    torch_lacks = _torch_lacks(model)
-    return Table((*rows, *layers, *last), tuple(states), formula.torch_layer, torch_lacks)
+    return Stack([*rows, *layers], states, width)
 
 
-def fit_budget(
-    budget: int, model: ModelConfig, table_of: Callable[[ModelConfig], Table]
-) -> ModelConfig:
+def dense(name: str, width: int, size: int, output: Shape) -> Row:
+    """A matrix and a bias, read once a sequence."""
+    products = width * size
+    text = f"{width}*{size} + {size}"
+    return Row(name, output, text, products + size, work=(0, products), kept=(0, size))
+
+
+def fit_budget(budget: int, model: TokenLayers, table_of: Callable[[Any], Table]) -> TokenLayers:
     """`model` with the largest hidden size, the same for all layers, whose total fits `budget`.
 
     The embedding keeps its size, unless its weights are tied and must follow the hidden size.
@@ -100,8 +126,8 @@ def fit_budget(
     """
     layers = len(model.sizes)
 
-    def sized(hidden: int) -> ModelConfig:
-        embed = hidden if model.tied else model.embed
+    def sized(hidden: int) -> TokenLayers:
+        embed = hidden if model.tied_embedding else model.embed
         return dataclasses.replace(model, hidden=(hidden,) * layers, layers=layers, embed=embed)
 
     def total(hidden: int) -> int:
@@ -116,21 +142,10 @@ def fit_budget(
     return sized(largest)
 
 
-def _check(sizes: dict[str, int | None], hidden: tuple[int, ...], kind: str | None) -> None:
-    for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise ConfigError(f"{name}: at least 1 expected, {size} found")
-    if not hidden:
-        raise ConfigError("model.hidden lists no size", "one number for each layer: 64,64")
-    if kind is not None and kind not in (*CLASSIFIER, *LANGUAGE):
-        raise unknown_name("kind", kind, (*CLASSIFIER, *LANGUAGE))
-
-
-def _front(
-    model: ModelConfig, vocabulary: int | None, inputs: int | None, lead: Shape
-) -> list[Row]:
+def _front(model: Embedding, sizes: Sizes) -> list[Row]:
     """The embedding, if there is one; vectors and one-hot tokens go straight into the cells."""
-    if (vocabulary is None) == (inputs is None):
+    vocabulary, lead = sizes.vocabulary, sizes.lead
+    if (vocabulary is None) == (sizes.inputs is None):
         found = "no size" if vocabulary is None else "both a vocabulary and an input size"
         raise ConfigError(
             f"{found} given for what the network reads",
@@ -145,24 +160,24 @@ def _front(
             (*lead, size),
             f"{vocabulary}*{size}",
             vocabulary * size,
-            trainable=not model.freeze_vectors,
+            trainable=not model.frozen_embedding,
             kept=(size, 0),
         )
     ]
 
 
 def _recurrent(
-    model: ModelConfig, formula: Formula, width: int, lead: Shape
+    model: Layers, formula: Formula, width: int, lead: Shape
 ) -> tuple[list[Row], list[State], int]:
     """The recurrent layers, their final states, and the width of the last one's output."""
-    sides = ("forward ", "backward ") if model.bidirectional else ("",)
+    sides = ("forward ", "backward ") if model.directions.both else ("",)
     biases = formula.biases(model.bias, model.reset_after)
     torch_biases = 2 if model.bias else 0
     rows: list[Row] = []
     states: list[State] = []
     for number, hidden in enumerate(model.sizes, 1):
         name = f"{model.cell} {number}" if len(model.sizes) > 1 else model.cell
-        joined = hidden * len(sides) if model.merge == "concat" else hidden
+        joined = hidden * len(sides) if model.directions.merge == "concat" else hidden
         rows.append(
             Row(
                 name,
@@ -180,83 +195,13 @@ def _recurrent(
     return rows, states, width
 
 
-def _vocabulary_output(
-    model: ModelConfig, width: int, vocabulary: int | None, outputs: int | None, lead: Shape
-) -> Row:
-    if vocabulary is None:
-        raise ConfigError("a language model needs the size of its vocabulary", "give --vocab V")
-    if outputs not in (None, vocabulary):
-        raise ConfigError(
-            f"a language model on {vocabulary} words cannot have {outputs} outputs",
-            "its outputs are its vocabulary: leave --outputs away",
-        )
-    if model.tied and model.embed != width:
-        raise ConfigError(
-            f"tied weights need equal sizes, but model.embed is {model.embed} and the last of "
-            f"model.hidden {width}",
-            f"--embed {width}",
-        )
-    name = "output, tied" if model.tied else "output"
-    row = _dense(name, width, vocabulary, (*lead, vocabulary))
-    if model.tied:
-        row = dataclasses.replace(row, formula=str(vocabulary), parameters=vocabulary)
-    return dataclasses.replace(row, work=row.work[::-1], kept=row.kept[::-1])
-
-
-def _classifier(
-    model: ModelConfig, width: int, outputs: int | None, batch: int | None
-) -> list[Row]:
-    """Read-out, dense layers, output and n-gram table, each as far as it is there."""
-    rows = []
-    if model.read_out != ("last",):
-        rows.append(_read_out(model, width, batch))
-        width *= len(model.read_out)
-    for number, size in enumerate(model.dense, 1):
-        name = f"dense {number}" if len(model.dense) > 1 else "dense"
-        rows.append(_dense(name, width, size, (batch, size)))
-        width = size
-    if outputs is None:
-        if model.wide:
-            raise ConfigError("the n-gram table needs the number of labels", "give --outputs C")
-        return rows
-    if model.head == "sigmoid" and outputs > 2:
-        raise ConfigError(
-            f"a sigmoid head decides between 2 labels, not {outputs}", "use head = softmax"
-        )
-    logits = 1 if model.head == "sigmoid" else outputs
-    rows.append(_dense("output", width, logits, (batch, logits)))
-    if model.wide:
-        size = model.wide_buckets * logits + logits
-        text = f"{model.wide_buckets}*{logits} + {logits}"
-        rows.append(Row("n-gram table", (batch, logits), text, size))
-    return rows
-
-
-def _read_out(model: ModelConfig, width: int, batch: int | None) -> Row:
-    """How the steps become one vector; attention alone has weights: v . tanh(W h + b)."""
-    name = f"read-out: {', '.join(model.read_out)}"
-    joined = width * len(model.read_out)
-    if "attention" not in model.read_out:
-        return Row(name, (batch, joined), "0", 0, kept=(0, joined))
-    size = width * width + 2 * width
-    text = f"{width}*{width} + 2*{width}"
-    return Row(name, (batch, joined), text, size, work=(size, 0), kept=(width, joined))
-
-
-def _dense(name: str, width: int, size: int, output: Shape) -> Row:
-    """A matrix and a bias, read once a sequence."""
-    products = width * size
-    text = f"{width}*{size} + {size}"
-    return Row(name, output, text, products + size, work=(0, products), kept=(0, size))
-
-
-def _look_up(model: ModelConfig, formula: Formula) -> tuple[int, int]:
+def _look_up(model: Layers, formula: Formula) -> tuple[int, int]:
     """The work of a first layer that reads one-hot tokens: the recurrent products alone."""
-    sides = 2 if model.bidirectional else 1
+    sides = 2 if model.directions.both else 1
     return sides * formula.gates * model.sizes[0] ** 2, 0
 
 
-def _torch_lacks(model: ModelConfig) -> str:
+def _torch_lacks(model: Layers) -> str:
     """What torch's layer cannot do that `model` asks for; empty where it can do all."""
     if model.cell == "gru" and not model.reset_after:
         return "reset before the matrix product"

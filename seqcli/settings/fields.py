@@ -1,7 +1,8 @@
-"""Frozen dataclasses as settings: limits beside each field, strict reading, overrides as text.
+"""Frozen dataclasses as settings: limits beside each field, strict reading.
 
-A field made by `setting` carries its help and its limits; `read` builds a section from a TOML
-table and refuses what is unknown or out of range; `from_text` reads `--set section.key=value`.
+A field made by `setting` carries its help, its limits and its option of the command line; `read`
+builds a section from a table and refuses what is unknown or out of range. A value typed at the
+shell is a `Typed` until then: what it may be, the section says.
 """
 
 from __future__ import annotations
@@ -11,13 +12,31 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from seqcli.errors import ConfigError, unknown_name
 
 Section = TypeVar("Section")
 MOST = 10**12  # of any whole number without a limit of its own
 MOST_ITEMS = 64  # of a list: more layers than anybody trains
+
+
+class Typed(str):
+    """A value as it was typed at the shell: `read` takes it for what its field is."""
+
+
+class Option(NamedTuple):
+    """A setting's own option of `seqcli train`.
+
+    `default`: what holds without it; `flags`: where its name alone does not give them; `spelled`: a
+    number written in another way.
+    """
+
+    help: str
+    default: str = "the task's"
+    metavar: str | None = None
+    flags: str | None = None
+    spelled: bool = False
 
 
 def setting(
@@ -28,13 +47,12 @@ def setting(
     high: float | None = None,
     above: float | None = None,
     choices: tuple[str, ...] = (),
-    kinds: tuple[str, ...] = (),
+    option: str | Option | None = None,
 ) -> Any:
-    """A dataclass field with its help, its limits, and the kinds it belongs to (none: all)."""
-    limits = {"help": help, "low": low, "high": high, "above": above}
-    return dataclasses.field(
-        default=default, metadata={**limits, "choices": choices, "kinds": kinds}
-    )
+    """A dataclass field with its help, its limits, and its option (its help, or all of it)."""
+    limits = {"help": help, "low": low, "high": high, "above": above, "choices": choices}
+    made = Option(option) if isinstance(option, str) else option
+    return dataclasses.field(default=default, metadata={**limits, "option": made})
 
 
 def read(section: type[Section], table: Mapping[str, Any], name: str) -> Section:
@@ -49,16 +67,11 @@ def read(section: type[Section], table: Mapping[str, Any], name: str) -> Section
     for key, value in table.items():
         if key not in fields:
             raise unknown_name(f"setting in [{name}]", key, fields)
-        values[key] = _checked(f"{name}.{key}", value, hints[key], fields[key].metadata)
+        full, hint = f"{name}.{key}", hints[key]
+        if isinstance(value, Typed):
+            value = _parsed(full, value.strip(), hint)
+        values[key] = _checked(full, value, hint, fields[key].metadata)
     return section(**values)
-
-
-def from_text(section: type[Any], key: str, text: str, name: str) -> Any:
-    """The value of `key` as typed at the shell, in the field's own type (not yet range-checked)."""
-    hints = typing.get_type_hints(section)
-    if key not in hints:
-        raise unknown_name(f"setting in [{name}]", key, hints)
-    return _parsed(f"{name}.{key}", text.strip(), hints[key])
 
 
 def as_dict(section: Any) -> dict[str, Any]:
@@ -72,7 +85,7 @@ def as_dict(section: Any) -> dict[str, Any]:
 
 
 def _parsed(name: str, text: str, hint: Any) -> Any:
-    kind = _bare(hint)
+    kind = bare(hint)
     if kind is bool:
         if text.lower() in ("true", "yes", "on", "1"):
             return True
@@ -92,7 +105,7 @@ def _parsed(name: str, text: str, hint: Any) -> Any:
     return text
 
 
-def _bare(hint: Any) -> Any:
+def bare(hint: Any) -> Any:
     """`int | None` -> `int`; anything else as it is."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         return next(arm for arm in typing.get_args(hint) if arm is not type(None))
@@ -100,7 +113,7 @@ def _bare(hint: Any) -> Any:
 
 
 def _checked(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
-    kind = _bare(hint)
+    kind = bare(hint)
     if value is None and kind is not hint:
         return None
     if typing.get_origin(kind) is tuple:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from seqcli.errors import lookup
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import Tokens
 
 Split = Callable[[str], list[str]]
 Clean = Callable[[str], str]
@@ -77,7 +77,7 @@ class Tokenizer:
         return self.glue.join(tokens)
 
 
-def tokenizer(data: DataConfig) -> Tokenizer:
+def tokenizer(data: Tokens) -> Tokenizer:
     """The tokenizer that `data` asks for; ConfigError for an unknown one."""
     cleaners: list[Clean] = []
     if data.lowercase:

@@ -13,7 +13,7 @@ from itertools import repeat
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import Tokens
 from seqcli.text.sequences import Ids
 
 UNKNOWN = "<unk>"
@@ -60,7 +60,7 @@ class Vocab:
 
     @classmethod
     def for_data(
-        cls, tokens: Sequence[str], counts: Ids, data: DataConfig, *, end: bool = False
+        cls, tokens: Sequence[str], counts: Ids, data: Tokens, *, end: bool = False
     ) -> Vocab:
         """The vocabulary that the settings ask for; `tokens` and `counts` as for `fit`.
 

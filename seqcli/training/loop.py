@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 
 from seqcli.errors import TrainingError
-from seqcli.kinds.contract import Figures, Kind, Loss, better
+from seqcli.kinds.contract import Figures, Kind, Loss
+from seqcli.kinds.spec import better
 from seqcli.machine.device import Runtime
-from seqcli.settings.config import TrainConfig
+from seqcli.settings.sections import Training
 from seqcli.training.evaluation import evaluate
 from seqcli.training.pace import Pace, settle
 from seqcli.training.schedule import rate_factor
 from seqcli.training.state import Best, TrainState
 
-EXPLODED = 1e6  # nats a prediction: far beyond what any training comes back from
 CHECK_STEPS = 50  # on a GPU the loss is looked at this often: each look waits for the device
 
 
@@ -55,7 +55,7 @@ def fit(
     kind: Kind,
     splits: dict[str, Any],
     state: TrainState,
-    train: TrainConfig,
+    train: Training,
     runtime: Runtime,
     *,
     clock: Callable[[], float] = time.perf_counter,
@@ -78,7 +78,7 @@ def fit(
         valid = None
         if "valid" in splits:
             valid = evaluate(kind.validation, state.model, splits["valid"], runtime, poll)
-            if not valid["loss"] < EXPLODED:
+            if not valid["loss"] < state.exploded:
                 raise Diverged(state)
         times = (pace.elapsed() - before, pace.elapsed()) if ranks.first else (0.0, 0.0)
         state.reading_seconds, state.seconds, asked = ranks.totals(*times, stopping())
@@ -93,7 +93,7 @@ def _epoch(
     kind: Kind,
     batches: Any,
     state: TrainState,
-    train: TrainConfig,
+    train: Training,
     runtime: Runtime,
     pace: Pace,
     stopping: Callable[[], bool],
@@ -173,7 +173,7 @@ def running(kind: Kind, state: TrainState) -> Figures:
 
 def _check(state: TrainState, loss: Tensor, norm: Tensor | None) -> None:
     """Stop at the first loss or gradient norm that is not finite; clipping alone would hide it."""
-    if not loss.item() < EXPLODED or not (norm is None or math.isfinite(norm.item())):
+    if not loss.item() < state.exploded or not (norm is None or math.isfinite(norm.item())):
         raise Diverged(state, state.step + 1)
 
 
@@ -198,9 +198,9 @@ class Diverged(TrainingError):
         )
 
 
-def _judge(kind: Kind, state: TrainState, train: TrainConfig, figures: Figures) -> bool:
+def _judge(kind: Kind, state: TrainState, train: Training, figures: Figures) -> bool:
     """Keep the weights if they are the best so far; count what brings no gain otherwise."""
-    metric = chosen_by(kind, train, figures)
+    metric = kind.spec.figure(chosen_by(kind, train, figures))
     keeps = train.select != "last" and state.best is not None
     if keeps and state.best is not None and not better(metric, figures, state.best.figures):
         state.stale += 1
@@ -213,14 +213,14 @@ def _judge(kind: Kind, state: TrainState, train: TrainConfig, figures: Figures) 
     return True
 
 
-def chosen_by(kind: Kind, train: TrainConfig, figures: Figures) -> str:
+def chosen_by(kind: Kind, train: Training, figures: Figures) -> str:
     """The figure that says which epoch is best."""
-    metric = train.select if train.select not in ("", "last") else kind.metric
+    metric = train.select if train.select not in ("", "last") else kind.spec.metric
     # without a validation split, running figures are all there is
     return metric if metric in figures else "loss"
 
 
-def _close_epoch(state: TrainState, train: TrainConfig, pace: Pace) -> None:
+def _close_epoch(state: TrainState, train: Training, pace: Pace) -> None:
     state.epoch += 1
     state.batch = 0
     state.sums.zero_()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from seqcli.settings.config import TrainConfig
+from seqcli.settings.sections import NgramTraining, Training
 
 
 @runtime_checkable
@@ -34,7 +34,7 @@ class Updater:
     in "base", which a schedule's factor multiplies.
     """
 
-    def __init__(self, model: nn.Module, train: TrainConfig) -> None:
+    def __init__(self, model: nn.Module, train: Training) -> None:
         """The optimizers of `train` over all trainable weights.
 
         Plain SGD takes the gradient of an embedding as the rows that were looked up: most of a
@@ -51,10 +51,9 @@ class Updater:
             _sparse_embeddings(model)
         self.optimizer = PlainSGD(self.weights, train.lr) if plain else _make(self.weights, train)
         self.optimizers = [self.optimizer]
-        if apart:
-            self.optimizers.append(
-                torch.optim.SGD(apart, lr=train.wide_lr, momentum=train.wide_momentum, fused=True)
-            )
+        if apart and isinstance(train, NgramTraining):
+            rate, momentum = train.wide_lr, train.wide_momentum
+            self.optimizers.append(torch.optim.SGD(apart, rate, momentum, fused=True))
         for group in self._groups():
             group["base"] = group["lr"]
         owners = [module for module in model.modules() if getattr(module, "sparse", False)]
@@ -192,7 +191,7 @@ def _sparse_embeddings(model: nn.Module) -> None:
             module.sparse = True
 
 
-def _make(weights: list[nn.Parameter], train: TrainConfig) -> Optimizer:
+def _make(weights: list[nn.Parameter], train: Training) -> Optimizer:
     common: dict[str, Any] = {"lr": train.lr, "weight_decay": train.weight_decay}
     if train.optimizer == "sgd":
         # fused: one pass over the weights instead of three, 1.5 x faster on a CPU

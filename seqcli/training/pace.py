@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from seqcli.settings.config import TrainConfig
+from seqcli.settings.sections import Training
 from seqcli.training.state import TrainState
 
 
@@ -13,7 +13,7 @@ class Pace:
     """How far a run is, by updates and by the clock."""
 
     def __init__(
-        self, train: TrainConfig, batches: int, start: float, clock: Callable[[], float]
+        self, train: Training, batches: int, start: float, clock: Callable[[], float]
     ) -> None:
         """`batches` an epoch; `start` in seconds of `clock`."""
         self.train, self.batches, self.start, self.clock = train, batches, start, clock
@@ -41,7 +41,7 @@ class Pace:
         return self.progress(state) >= 1.0 or state.step >= self.steps
 
 
-def settle(counters: dict[str, Any], train: TrainConfig) -> str:
+def settle(counters: dict[str, Any], train: Training) -> str:
     """Why a run with these counters has nothing left to do; "" where it has."""
     if counters["epoch"] >= train.epochs:
         return "epochs"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from seqcli.settings.config import TrainConfig
+from seqcli.settings.sections import Training
 
 
-def rate_factor(train: TrainConfig, progress: float, epoch: int, falls: int) -> float:
+def rate_factor(train: Training, progress: float, epoch: int, falls: int) -> float:
     """What multiplies the learning rate: `progress` in [0, 1] of the run, `epoch` from 1.
 
     step (Zaremba et al. 2014): decay ** max(epoch - full_rate_epochs, 0); linear and cosine end at

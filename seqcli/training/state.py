@@ -44,3 +44,4 @@ class TrainState:
     rollbacks: int = 0  # each halved the rate
     rate: float = 0.0  # of the last update
     finished: str = ""  # why, once it is
+    exploded: float = 1e6  # a loss a prediction that nothing comes back from: the kind's

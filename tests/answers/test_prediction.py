@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_language
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_models import write_model
@@ -33,7 +34,7 @@ TEXTS = ["win a prize now", "", "see you at six", "x", "\u0085 \0 zzz", "win " *
 
 def predictor(path: Path) -> Predictor:
     loaded = load_model(path, threads=1)
-    return Predictor.of(loaded.kind, loaded.model, loaded.runtime)
+    return Predictor.of(loaded)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +109,10 @@ def test_a_broken_model_abstains() -> None:
 
 
 def test_other_kinds_are_refused(tmp_path: Path) -> None:
-    loaded = load_model(write_model(tmp_path / "a.pt"), threads=1)
-    with pytest.raises(SeqcliError, match="cannot classify"):
-        Predictor.of(object(), loaded.model, loaded.runtime)
+    path = tiny_language.write(tmp_path / "a.pt", *tiny_language.tiny())
+    with pytest.raises(SeqcliError, match="`classify` needs a classifier") as caught:
+        Predictor.of(load_model(path, threads=1))
+    assert f"seqcli sample --model {path}" in caught.value.hint
 
 
 def test_an_error_comes_after_the_rows_before_it() -> None:

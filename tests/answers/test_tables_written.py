@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from seqcli.answers.tables import check_output, fresh_names, table_writer
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.readers import open_table
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 
 NASTY = ["", " ", 'a "b"', "a,b", "x\ry", "x\ny", "a\tb", "\u0085", "é😀", "null", "-1", "'"]
 
@@ -25,7 +25,7 @@ def written(path: Path, rows: list[list[Any]], kept: tuple[str, ...] = ("id", "t
     with table_writer(path, kept, {"label": str, "prob": float}) as table:
         table.write(full[:2])
         table.write(full[2:])
-    found = open_table(path, DataConfig())
+    found = open_table(path, LabeledText())
     assert found.columns == (*kept, "label", "prob")
     return [row.cells for row in found.rows]
 
@@ -56,7 +56,7 @@ def test_any_csv_text_comes_back(
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     with table_writer(path, ("text",), {"label": str}) as table:
         table.write([[*row, "ham"] for row in rows])
-    assert [row.cells for row in open_table(path, DataConfig()).rows] == [
+    assert [row.cells for row in open_table(path, LabeledText()).rows] == [
         [*row, "ham"] for row in rows
     ]
 

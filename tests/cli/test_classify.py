@@ -160,13 +160,13 @@ def test_a_table_in_and_out(model: str, tmp_path: Path, ending: str) -> None:
 @pytest.mark.parametrize("ending", ["tsv", "jsonl", "parquet", "csv.xz"])
 def test_columns_of_every_format(model: str, tmp_path: Path, ending: str) -> None:
     from seqcli.readers import open_table
-    from seqcli.settings.config import DataConfig
+    from seqcli.settings.sections import LabeledText
 
     def table(*args: str) -> list[dict[str, Any]]:
         path = tmp_path / f"out.{ending}"
         result = ask("--model", model, *args, "--output", str(path), "--force", "--quiet")
         assert (result.exit_code, result.output) == (0, "")
-        found = open_table(path, DataConfig())
+        found = open_table(path, LabeledText())
         return [dict(zip(found.columns, row.cells, strict=True)) for row in found.rows]
 
     texts = TEXTS[:2]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from seqcli.answers.mistakes import Mistake
 from seqcli.cli.tables import confusion_tables, figure_lines, mistake_lines
+from seqcli.kinds.abilities import Mistake
 
 NAMES = [
     "Arabic", "Chinese", "Czech", "Dutch", "English", "French", "German", "Greek", "Irish",

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.answers.explanation import Mark
 from seqcli.cli import marks as shown
 from seqcli.cli.marks import listed, painted
+from seqcli.kinds.abilities import Mark
 
 TEXT = "Win a prize, see you"
 MARKS = [

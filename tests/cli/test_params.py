@@ -4,18 +4,19 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from seqcli import kinds
 from seqcli.cli.params import params
 from seqcli.errors import SeqcliError
 from seqcli.modelfile import filecheck
-from seqcli.settings import config, taskfile
+from seqcli.settings import sections
 from seqcli.settings.counting import FORMULAS
+from seqcli.tasks import taskfile
 
 KEYS = {"total", "trainable", "torch_total", "layers", "multiply_adds_per_step", "bytes"}
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -175,18 +176,25 @@ def test_a_word_where_a_number_belongs_is_a_usage_error() -> None:
     assert CliRunner().invoke(app, ["lstm", "--input", "three"]).exit_code == 2
 
 
+SPAM = """
+kind = "classifier"
+[expected]
+vocabulary = 1000
+outputs = 2
+[model]
+cell = "rnn"
+embed = 50
+hidden = [10]
+[preset.large.model]
+hidden = [20]
+"""
+
+
 @pytest.fixture
-def spam(monkeypatch: pytest.MonkeyPatch) -> None:
+def spam(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A task with known sizes, whatever the bundled ones are."""
-    parts = {"cell": "rnn", "embed": 50, "hidden": [10]}
-
-    def resolve(name: str, preset: str, overrides: dict[str, Any]) -> object:
-        merged = {**parts, "hidden": [20] if preset else [10], **overrides.get("model", {})}
-        read = config.from_dict({"kind": "classifier", "model": merged})
-        expected = SimpleNamespace(vocabulary=1000, outputs=2)
-        return SimpleNamespace(config=read, expected=expected)
-
-    monkeypatch.setattr(taskfile, "resolve", resolve)
+    (tmp_path / "spam.toml").write_text(SPAM)
+    monkeypatch.setattr(taskfile, "BUNDLED", tmp_path)
 
 
 @pytest.mark.usefixtures("spam")
@@ -208,12 +216,12 @@ def test_task(args: str, total: int) -> None:
 def test_model_file(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     model = {"cell": "gru", "embed": 4, "hidden": [5]}
     described: dict[str, Any] = {
-        "config": config.to_dict(config.from_dict({"kind": kind, "model": model})),
+        "config": sections.to_dict(kinds.read({"kind": kind, "model": model})),
         "data": {"path": "x", "sha256": "0", "sample": False, "sizes": {}},
-        "vocabulary": [f"word {number}" for number in range(30)],
+        "learned": {"vocabulary": [f"word {number}" for number in range(30)]},
     }
     if kind == "classifier":
-        described |= {"labels": ["a", "b", "c"], "label_counts": [1, 1, 1]}
+        described["learned"] |= {"labels": ["a", "b", "c"], "label_counts": [1, 1, 1]}
     monkeypatch.setattr(filecheck, "describe", lambda path: described)
     logits = 3 if kind == "classifier" else 30
     assert answer("--model", "x.pt")["total"] == 30 * 4 + 165 + 6 * logits

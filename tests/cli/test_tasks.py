@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcli.settings import taskfile
+from seqcli.tasks import taskfile
 
 WORDS = ["the", "old", "mill", "turns", "and", "a", "cat", "sleeps", "by", "warm", "stone"]
 

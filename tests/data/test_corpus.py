@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqcli import kinds
 from seqcli.data.corpus import Corpus, encode_corpus, encode_whole, load_corpus
 from seqcli.errors import DataError
 from seqcli.readers import plain_text
 from seqcli.readers.plain_text import text_source
-from seqcli.settings import config as configs
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import RunningText
 from seqcli.text import growing
 
 EOS = "<eos>"
 LINE = st.text(st.sampled_from("ab é中😀\u0301\u0085\t"), max_size=8)
 
 
-def settings(**values: Any) -> DataConfig:
+def settings(**values: Any) -> RunningText:
     values = {"test": 0.05, "valid": 0.05, **values}
-    return configs.from_dict({"kind": "language-model", "data": values}).data
+    return kinds.read({"kind": "language-model", "data": values}).data
 
 
 def load(path: Path, **values: Any) -> Corpus:

@@ -7,17 +7,17 @@ import pytest
 
 from seqcli.data.labeled import LabeledData, load
 from seqcli.readers import discover
-from seqcli.settings.config import DataConfig
-from seqcli.settings.taskfile import resolve
+from seqcli.settings.sections import LabeledText
+from seqcli.tasks.taskfile import resolve
 
 
-def loaded(path: Path, data: DataConfig) -> LabeledData:
+def loaded(path: Path, data: LabeledText) -> LabeledData:
     return load(discover(path, data), data, seed=1)
 
 
 @pytest.mark.real_data
 def test_the_real_sms_collection_drops_repeats(real_data: Path) -> None:
-    data = DataConfig(
+    data = LabeledText(
         tokenizer="letters",
         lowercase=True,
         min_count=10,
@@ -35,7 +35,7 @@ def test_the_real_sms_collection_drops_repeats(real_data: Path) -> None:
 @pytest.mark.real_data
 def test_the_real_surnames_have_a_fixed_alphabet(real_data: Path) -> None:
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ .,;'"
-    data = DataConfig(
+    data = LabeledText(
         tokenizer="characters", strip_accents=True, alphabet=letters, unknown=False, repeats="drop"
     )
     found = loaded(real_data / "names", data)
@@ -47,7 +47,9 @@ def test_the_real_surnames_have_a_fixed_alphabet(real_data: Path) -> None:
 
 @pytest.mark.real_data
 def test_the_real_reviews_have_ten_thousand_rows(real_data: Path) -> None:
-    data = DataConfig(lowercase=True, vocabulary=10_000, max_tokens=80, keep="last", repeats="keep")
+    data = LabeledText(
+        lowercase=True, vocabulary=10_000, max_tokens=80, keep="last", repeats="keep"
+    )
     found = loaded(real_data / "imdb", data)
     assert {name: len(rows) for name, rows in found.splits.items()} == {
         "train": 22_500,

@@ -10,13 +10,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from seqcli import kinds
 from seqcli.data.batching import TextBatch
 from seqcli.data.labeled import Examples
 from seqcli.data.padded import Padded
-from seqcli.kinds.classifier import Classifier
+from seqcli.kinds.classifier.kind import Classifier
 from seqcli.machine.device import Runtime
 from seqcli.nn.models import TextClassifier
-from seqcli.settings import config as configs
 from seqcli.text.sequences import Sequences
 from seqcli.text.vocab import Vocab
 from seqcli.training.evaluation import evaluate
@@ -35,7 +35,7 @@ def classifier(model: dict[str, Any] | None = None, **train: Any) -> Classifier:
     table = {"kind": "classifier", "model": sizes, "train": {"precision": "fp32", **train}}
     labels = ("a", "b", "c")[: 2 if sizes.get("head") == "sigmoid" else 3]
     vocab = Vocab(["<unk>", *"uvwxyz"])
-    return Classifier(configs.from_dict(table), vocab, labels, COUNTS[: len(labels)])
+    return Classifier(kinds.read(table), vocab, labels, COUNTS[: len(labels)])
 
 
 def network(kind: Classifier) -> TextClassifier:

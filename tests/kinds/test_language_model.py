@@ -17,11 +17,12 @@ from torch.nn import functional as F
 
 from seqcli.data.batching import Columns
 from seqcli.errors import DataError
-from seqcli.kinds import language_model
-from seqcli.kinds.language_model import LanguageModel, Text
+from seqcli.kinds.language_model import kind as language_model
+from seqcli.kinds.language_model.kind import LanguageModel, Text
+from seqcli.kinds.spec import next_command
 from seqcli.machine.device import Runtime
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.settings.taskfile import resolve
+from seqcli.tasks.taskfile import resolve
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)
 
@@ -174,7 +175,7 @@ def test_prepared_text(tmp_path: Path) -> None:
     assert prepared.sizes == {"train": 1260, "valid": 140}
     assert prepared.unit == "characters"
     assert prepared.notes == ["vocabulary 9 (unknown: train 0.00%, valid 0.00%)"]
-    kind = LanguageModel.restore(prepared.kind.config, prepared.kind.describe())
+    kind = LanguageModel.restore(prepared.kind.config, prepared.kind.learned())
     assert kind.vocab.to_list() == prepared.kind.vocab.to_list()
     assert kind.fingerprint(path) == prepared.fingerprint
     again = kind.load_split(path, "valid", nothing)
@@ -182,7 +183,7 @@ def test_prepared_text(tmp_path: Path) -> None:
     assert len(kind.load_split(path, "all", nothing).ids) == 1400
     with pytest.raises(KeyError):
         kind.load_split(path, "test", nothing)
-    assert kind.next_command(Path("my model.pt")) == "sample --model 'my model.pt'"
+    assert next_command(kind.spec, Path("my model.pt")) == "sample --model 'my model.pt'"
 
 
 @pytest.mark.parametrize("columns", [1, 3, 40, 70, 1000])

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.classifier import Classifier
+from seqcli.kinds.classifier.kind import Classifier
 from seqcli.kinds.contract import Prepared
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import RNN
 from seqcli.nn.direction import Direction
 from seqcli.nn.models import TextClassifier
-from seqcli.settings import counting, taskfile
+from seqcli.tasks import taskfile
 from seqcli.training.loop import fit
 from seqcli.training.optim import Updater
 from seqcli.training.state import TrainState
@@ -68,9 +68,7 @@ def test_the_published_network_has_26_130_parameters() -> None:
     task = taskfile.resolve("names", "rnn")
     expected = task.expected
     assert expected.vocabulary == len(ALPHABET) == 57
-    table = counting.count(
-        task.config.model, vocabulary=57, outputs=expected.outputs, kind="classifier"
-    )
+    table = Classifier.spec.count(task.config.model, expected.sizes)
     assert table.total == 26_130
 
 

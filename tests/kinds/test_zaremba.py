@@ -11,13 +11,13 @@ from tiny_language import fill, tiny
 from torch.nn import functional as F
 
 from seqcli.data.batching import Columns
-from seqcli.kinds import networks
-from seqcli.kinds.language_model import LanguageModel, Text
+from seqcli.kinds.language_model.kind import LanguageModel, Text
+from seqcli.kinds.language_model.network import language_model
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import LSTM
 from seqcli.nn.direction import Direction
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.settings.taskfile import resolve
+from seqcli.tasks.taskfile import resolve
 from seqcli.training.optim import Updater
 from seqcli.training.schedule import rate_factor
 
@@ -65,7 +65,7 @@ def test_the_objective() -> None:
 def test_published_sizes(preset: str, parameters: int) -> None:
     config = resolve("ptb", preset).config
     with torch.device("meta"):
-        network = networks.language_model(config.model, 10_000, None)
+        network = language_model(config.model, 10_000, None)
     assert sum(weight.numel() for weight in network.parameters()) == parameters
 
 
@@ -104,7 +104,7 @@ def test_published_settings(
 def test_first_weights() -> None:
     """Uniform in ± init, recurrent biases 0 (the forget gate's too), one bias a gate."""
     config = resolve("ptb", "small").config
-    network = networks.language_model(config.model, 500, torch.Generator().manual_seed(1))
+    network = language_model(config.model, 500, torch.Generator().manual_seed(1))
     cells = [module for module in network.modules() if isinstance(module, LSTM)]
     assert len(cells) == 2
     for cell in cells:
@@ -149,7 +149,7 @@ def golden() -> tuple[LanguageModel, Network]:
     """S3's smallest network over ten words, weights by formula, no random stream."""
     overrides = {"train": {"batch_size": 4, "steps": 3}, "model": {"embed": 2, "hidden": [2]}}
     config = resolve("ptb", "test", overrides).config
-    network = networks.language_model(config.model, 10, None)
+    network = language_model(config.model, 10, None)
     fill(network, 0.1)
     return LanguageModel(config, tiny()[0].vocab), network
 

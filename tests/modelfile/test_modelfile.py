@@ -32,7 +32,7 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     described = {"text": "é\u2028\n", "list": [1, None, True, 0.1], "nested": {"a": {}}}
     storage.save(tmp_path / "m.pt", described, TENSORS)
     loaded = storage.load(tmp_path / "m.pt")
-    assert loaded.description == {"format": 1, **described}
+    assert loaded.description == {"format": 2, **described}
     assert filecheck.describe(tmp_path / "m.pt") == loaded.description
     assert loaded.tensors.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
@@ -54,7 +54,7 @@ def test_a_slice_saves_only_itself(tmp_path: Path) -> None:
 def test_anybody_can_open_it(tmp_path: Path) -> None:
     storage.save(tmp_path / "m.pt", {"a": 1}, TENSORS)
     content = torch.load(tmp_path / "m.pt", weights_only=True)
-    assert json.loads(content["description"]) == {"format": 1, "a": 1}
+    assert json.loads(content["description"]) == {"format": 2, "a": 1}
     assert content["tensors"]["a"].equal(TENSORS["a"])
 
 
@@ -116,7 +116,7 @@ def test_what_no_model_needs_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
         ({filecheck.DESCRIPTION: None}, "not a seqcli model file"),
         ({filecheck.DESCRIPTION: b"[]"}, "names no format"),
         ({filecheck.DESCRIPTION: b"{"}, "not JSON"),
-        ({filecheck.DESCRIPTION: b'{"format": 2}'}, "format 2, this seqcli reads up to 1"),
+        ({filecheck.DESCRIPTION: b'{"format": 3}'}, "format 3, this seqcli reads up to 2"),
         ({filecheck.DESCRIPTION: b'{"format": 0}'}, "does not exist"),
         ({filecheck.DESCRIPTION: described}, "two descriptions differ"),
     ]
@@ -156,7 +156,12 @@ def test_settings_that_do_not_fit_the_tensors(tmp_path: Path) -> None:
     storage.save(path, huge, file.tensors)
     with pytest.raises(ModelFileError, match="disagree"):
         load_model(path, device="cpu", threads=1)
-    for broken in ({"labels": None}, {"vocabulary": None}, {"config": 3}, {"label_counts": 5}):
-        storage.save(path, {**file.description, **broken}, file.tensors)
+    for broken in ({"labels": None}, {"vocabulary": None}, {"label_counts": 5}):
+        learned = {**file.description["learned"], **broken}
+        storage.save(path, {**file.description, "learned": learned}, file.tensors)
+        with pytest.raises(ModelFileError):
+            load_model(path, device="cpu", threads=1)
+    for part in ("config", "learned", "data"):
+        storage.save(path, {**file.description, part: 3}, file.tensors)
         with pytest.raises(ModelFileError):
             load_model(path, device="cpu", threads=1)

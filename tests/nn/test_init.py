@@ -10,10 +10,10 @@ import torch
 from torch import Generator, Tensor, nn
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.networks import text_classifier
+from seqcli.kinds.classifier.network import text_classifier
+from seqcli.kinds.classifier.spec import Model
 from seqcli.nn.cells import CELLS
 from seqcli.nn.init import SCHEMES, start_cells, start_linear, start_normal
-from seqcli.settings.config import ModelConfig
 
 torch.set_num_threads(1)
 
@@ -108,7 +108,7 @@ def test_an_unknown_scheme_is_named() -> None:
 
 
 def build(seed: int = 0, **options: Any) -> Any:
-    return text_classifier(ModelConfig(**options), 90, (1,) * 3, Generator().manual_seed(seed))
+    return text_classifier(Model(**options), 90, (1,) * 3, Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

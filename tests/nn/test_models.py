@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -12,19 +11,23 @@ from hypothesis import strategies as st
 from torch import Generator, nn
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.networks import language_model, text_classifier
+from seqcli.kinds.classifier.network import text_classifier
+from seqcli.kinds.classifier.spec import Model
+from seqcli.kinds.classifier.spec import count as count_classifier
+from seqcli.kinds.language_model.network import language_model
+from seqcli.kinds.language_model.spec import Model as Words
+from seqcli.kinds.language_model.spec import count as count_words
 from seqcli.nn.cells import ACTIVATIONS
 from seqcli.nn.heads import READ_OUTS
 from seqcli.nn.init import SCHEMES
 from seqcli.nn.models import TextClassifier
 from seqcli.nn.recurrent import MERGES
-from seqcli.settings.config import ModelConfig
-from seqcli.settings.counting import FORMULAS, count
+from seqcli.settings.counting import FORMULAS, Sizes
 
 torch.set_num_threads(1)
 
 
-def build(model: ModelConfig, vocabulary: int, labels: int) -> TextClassifier:
+def build(model: Model, vocabulary: int, labels: int) -> TextClassifier:
     return text_classifier(model, vocabulary, (1,) * labels, Generator().manual_seed(0))
 
 
@@ -37,7 +40,7 @@ def sizes(model: nn.Module) -> tuple[int, int]:
 
 
 MODELS = st.builds(
-    ModelConfig,
+    Model,
     cell=st.sampled_from([*FORMULAS]),
     embed=st.sampled_from([0, 1, 6]),
     hidden=st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple),
@@ -60,9 +63,9 @@ MODELS = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(MODELS, st.integers(1, 12), st.integers(2, 5))
-def test_what_is_built_is_what_is_counted(model: ModelConfig, vocabulary: int, labels: int) -> None:
+def test_what_is_built_is_what_is_counted(model: Model, vocabulary: int, labels: int) -> None:
     labels = 2 if model.head == "sigmoid" else labels
-    table = count(model, vocabulary=vocabulary, outputs=labels)
+    table = count_classifier(model, Sizes(vocabulary, outputs=labels))
     network = build(model, vocabulary, labels).eval()
     assert sizes(network) == (table.total, table.trainable)
     ids = torch.randint(0, vocabulary, (3, 4), dtype=torch.int32)
@@ -72,8 +75,8 @@ def test_what_is_built_is_what_is_counted(model: ModelConfig, vocabulary: int, l
     torch.testing.assert_close(found.exp().sum(1), torch.ones(3))
 
 
-def imdb(cell: str, **options: Any) -> ModelConfig:
-    return ModelConfig(cell=cell, embed=100, hidden=(64, 64), head="sigmoid", **options)
+def imdb(cell: str, **options: Any) -> Model:
+    return Model(cell=cell, embed=100, hidden=(64, 64), head="sigmoid", **options)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +86,11 @@ def imdb(cell: str, **options: Any) -> ModelConfig:
         (imdb("lstm", dense=(64,)), 10_000, 2, 1_079_489, 1_079_489),  # S4
         (imdb("lstm", dense=(64,), freeze_vectors=True), 10_000, 2, 1_079_489, 79_489),
         (imdb("gru", dense=(64,)), 10_000, 2, 1_061_057, 1_061_057),
-        (ModelConfig(cell="rnn", embed=0, hidden=(128,)), 57, 18, 26_130, 26_130),  # S5
+        (Model(cell="rnn", embed=0, hidden=(128,)), 57, 18, 26_130, 26_130),  # S5
     ],
 )
 def test_published_sizes(
-    model: ModelConfig, vocabulary: int, labels: int, total: int, trainable: int
+    model: Model, vocabulary: int, labels: int, total: int, trainable: int
 ) -> None:
     assert sizes(build(model, vocabulary, labels)) == (total, trainable)
 
@@ -98,28 +101,18 @@ ZAREMBA = [(200, 2, 4_651_600), (650, 2, 19_775_200), (1500, 2, 66_022_000), (2,
 @pytest.mark.parametrize(("hidden", "layers", "total"), ZAREMBA)
 def test_published_language_models(hidden: int, layers: int, total: int) -> None:
     """reference.md S3."""
-    model = ModelConfig(embed=hidden, hidden=(hidden,), layers=layers)
+    model = Words(embed=hidden, hidden=(hidden,), layers=layers)
     with torch.device("meta"):
         assert sizes(language_model(model, 10_000, None)) == (total, total)
 
 
 @settings(max_examples=60, deadline=None)
 @given(MODELS, st.integers(1, 12), st.booleans())
-def test_a_language_model_is_what_is_counted(
-    model: ModelConfig, vocabulary: int, tied: bool
-) -> None:
-    embed = model.hidden[-1] if tied else model.embed
-    model = dataclasses.replace(
-        model,
-        tied=tied,
-        embed=embed,
-        bidirectional=False,
-        read_out=("last",),
-        dense=(),
-        backwards=False,
-    )
-    table = count(model, vocabulary=vocabulary, kind="language-model")
-    network = language_model(model, vocabulary, Generator().manual_seed(0)).eval()
+def test_a_language_model_is_what_is_counted(model: Model, vocabulary: int, tied: bool) -> None:
+    shared = {name: value for name, value in vars(model).items() if name in vars(Words())}
+    words = Words(**{**shared, "tied": tied, "embed": model.hidden[-1] if tied else model.embed})
+    table = count_words(words, Sizes(vocabulary))
+    network = language_model(words, vocabulary, Generator().manual_seed(0)).eval()
     assert sizes(network) == (table.total, table.trainable)
     assert all(weight.isfinite().all() for weight in network.parameters())
     ids = torch.randint(0, vocabulary, (3, 4))
@@ -134,12 +127,12 @@ def test_a_language_model_is_what_is_counted(
 @pytest.mark.parametrize("embed", [0, 4])
 def test_tied_weights_of_unequal_sizes_are_refused(embed: int) -> None:
     with pytest.raises(ConfigError, match="tied weights need equal sizes"):
-        language_model(ModelConfig(embed=embed, hidden=(5,), tied=True), 9, None)
+        language_model(Words(embed=embed, hidden=(5,), tied=True), 9, None)
 
 
 def test_a_one_hot_model_reads_rows_of_its_input_weights() -> None:
     """reference.md S5: h = ReLU(W [x, h] + b), logits from the last h."""
-    model = ModelConfig(cell="rnn", activation="relu", embed=0, hidden=(5,), init="linear")
+    model = Model(cell="rnn", activation="relu", embed=0, hidden=(5,), init="linear")
     network = build(model, 7, 3)
     cell: Any = network.recurrent.layers[0][0].cell  # type: ignore[index]
     h = torch.zeros(5)
@@ -151,7 +144,7 @@ def test_a_one_hot_model_reads_rows_of_its_input_weights() -> None:
 
 
 def test_settings_are_names_the_network_knows() -> None:
-    fields = ModelConfig.__dataclass_fields__
+    fields = Model.__dataclass_fields__
 
     def choices(name: str) -> set[str]:
         return set(fields[name].metadata["choices"])
@@ -164,7 +157,7 @@ def test_settings_are_names_the_network_knows() -> None:
 
 
 def test_settings_reach_the_network() -> None:
-    model = ModelConfig(
+    model = Model(
         dropout=0.1,
         output_dropout=0.2,
         recurrent_dropout=0.3,
@@ -188,7 +181,7 @@ def test_settings_reach_the_network() -> None:
 @pytest.mark.parametrize("cell", FORMULAS)
 def test_a_model_learns_the_first_token(cell: str) -> None:
     """Loss falls by gradients that pass through every step, in company and alone."""
-    network = build(ModelConfig(cell=cell, embed=8, hidden=(8,)), 6, 2)
+    network = build(Model(cell=cell, embed=8, hidden=(8,)), 6, 2)
     draw = torch.Generator().manual_seed(0)
     ids = torch.randint(2, 6, (64, 8), generator=draw)
     labels = torch.randint(0, 2, (64,), generator=draw)

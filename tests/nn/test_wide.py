@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from seqcli.kinds.classifier.spec import Train
 from seqcli.nn.wide import BIAS_RATE, NAIVE_SHARE, Wide
-from seqcli.settings.config import TrainConfig
 from seqcli.text.ngrams import naive_bayes
 from seqcli.text.sequences import Chosen, Sequences
 from seqcli.training.optim import Updater
@@ -34,7 +34,7 @@ def test_descent_on_the_table_is_descent_on_scaled_features(outputs: int) -> Non
     wide.start(scores)
     updater = Updater(
         torch.nn.ModuleDict({"grams": wide, "deep": torch.nn.Linear(1, 1)}),
-        TrainConfig(optimizer="adam", wide_lr=0.5, wide_momentum=0.0),
+        Train(optimizer="adam", wide_lr=0.5, wide_momentum=0.0),
     )
     bag = (torch.tensor([0, 1, 3]), torch.tensor([0]), torch.tensor([0.5, 0.25, 1.0]))
     scaled = torch.full((5,), NAIVE_SHARE, requires_grad=True)  # the weights of NB-SVM

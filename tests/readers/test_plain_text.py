@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqcli import kinds
 from seqcli.errors import DataError
 from seqcli.readers import plain_text
 from seqcli.readers.plain_text import text_source
-from seqcli.settings import config as configs
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import RunningText
 
 ODD = "a\u0085b\u2028c\x0bd\x0ce\u00a0f 😀👩‍👩‍👧 e\u0301 中文。\tend"
 
 
-def settings(**values: Any) -> DataConfig:
-    return configs.from_dict({"kind": "language-model", "data": values}).data
+def settings(**values: Any) -> RunningText:
+    return kinds.read({"kind": "language-model", "data": values}).data
 
 
 def pieces(path: Path, part: str = "all", **values: Any) -> list[tuple[str, bool]]:

@@ -11,7 +11,7 @@ import pytest
 from seqcli.errors import DataError
 from seqcli.readers import READERS, Source, discover
 from seqcli.readers.layout import split_files, split_of
-from seqcli.settings.config import FORMATS, DataConfig
+from seqcli.settings.sections import FORMATS, LabeledText
 
 
 def tree(folder: Path, files: dict[str, str | bytes]) -> Path:
@@ -23,7 +23,7 @@ def tree(folder: Path, files: dict[str, str | bytes]) -> Path:
 
 
 def found(path: Path, **options: Any) -> Source:
-    return discover(path, DataConfig(**options))
+    return discover(path, LabeledText(**options))
 
 
 def pairs(source: Source, part: str | None = None) -> list[tuple[str, str]]:

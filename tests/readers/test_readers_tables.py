@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from seqcli.errors import DataError
 from seqcli.readers import Table, open_table
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 CELLS = st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5)
@@ -21,7 +21,7 @@ CELLS = st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5)
 
 def opened(path: Path, content: str, **options: Any) -> Table:
     path.write_bytes(content.encode())
-    return open_table(path, DataConfig(**options))
+    return open_table(path, LabeledText(**options))
 
 
 def read(path: Path, content: str, **options: Any) -> list[list[Any]]:
@@ -112,7 +112,7 @@ def test_plain_text_is_one_text_a_line_empty_ones_too(tmp_path: Path) -> None:
 def test_stdin_takes_its_format_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for options, expected in (({}, ["text", "a"]), ({"format": "csv"}, ["a"])):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"text\na\n")))
-        table = open_table("-", DataConfig(**options))
+        table = open_table("-", LabeledText(**options))
         assert [table.text_of(row) for row in table.rows] == expected
 
 
@@ -195,7 +195,7 @@ def test_parquet_round_trip(tmp_path: Path) -> None:
     texts = [f'text "{n}"\n\u0085' for n in range(3000)] + [None]
     table = pyarrow.table({"label": [0.5] * 3000 + [float("nan")], "Text": texts})
     parquet.write_table(table, tmp_path / "a.parquet")
-    found = open_table(tmp_path / "a.parquet", DataConfig())
+    found = open_table(tmp_path / "a.parquet", LabeledText())
     rows = list(found.rows)
     assert found.columns == ("label", "Text")
     assert [found.text_of(row) for row in rows] == [*texts[:-1], ""]
@@ -214,7 +214,7 @@ def test_a_damaged_parquet_block(tmp_path: Path) -> None:
         path.read_bytes().replace(b"good\x04\0\0\0word", b"good\x04\0\0\0\xff\xff\xff\xff")
     )
     with pytest.raises(DataError, match="line 1: a row expected, found: ") as caught:
-        list(open_table(path, DataConfig()).rows)
+        list(open_table(path, LabeledText()).rows)
     assert "damaged" in caught.value.hint
 
 
@@ -228,4 +228,4 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_missing_parquet_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a file or folder expected, nothing found there"):
-        open_table(tmp_path / "no.parquet", DataConfig())
+        open_table(tmp_path / "no.parquet", LabeledText())

@@ -15,8 +15,8 @@ from seqcli.errors import SeqcliError, TrainingError
 from seqcli.modelfile import filecheck, storage
 from seqcli.runs.job import Job
 from seqcli.runs.run import Started, run
-from seqcli.settings import config as configs
-from seqcli.settings.taskfile import resolve
+from seqcli.settings import sections
+from seqcli.tasks.taskfile import resolve
 from seqcli.training.loop import Evaluated
 from seqcli.training.state import TrainState
 
@@ -190,7 +190,7 @@ def test_the_state_is_handed_out_whole(tmp_path: Path) -> None:
     assert isinstance(started, Started)
     assert isinstance(started.state, TrainState)
     assert started.table.total == sum(w.numel() for w in started.state.model.parameters())
-    assert configs.to_dict(started.prepared.kind.config) == configs.to_dict(
+    assert sections.to_dict(started.prepared.kind.config) == sections.to_dict(
         job(tmp_path).task.config
     )  # type: ignore[attr-defined]
     events.close()

@@ -7,80 +7,103 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_language import tiny
+from tiny_language import write as write_language
+from tiny_models import write_model
 from torch import Tensor, nn
 
+from seqcli.answers.loading import load_model
 from seqcli.errors import ModelFileError, TrainingError
+from seqcli.kinds.classifier.kind import Classifier
 from seqcli.modelfile import storage
 from seqcli.runs.transfer import transfer
 
-
-class FakeKind:
-    def __init__(self, vocabulary: list[str], labels: list[str] | None = None) -> None:
-        self.vocabulary, self.labels = vocabulary, labels
-
-    def describe(self) -> dict[str, Any]:
-        return {"vocabulary": self.vocabulary, "labels": self.labels}
+WIDE: dict[str, Any] = {"wide_words": [1, 2], "wide_buckets": 64}
 
 
-class LanguageModel(nn.Module):
-    """As the real one: embedding, something recurrent, output by token."""
-
-    def __init__(self, tokens: int, inside: int = 4) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(tokens, 3)
-        self.inside = nn.Linear(3, inside)
-        self.output = nn.Linear(3, tokens)
-        for weight in self.parameters():
-            nn.init.zeros_(weight)
+def source(path: Path, tokens: list[str], **options: Any) -> dict[str, Tensor]:
+    """A language model's file, and its weights."""
+    kind, network = tiny(tokens, **options)
+    write_language(path, kind, network)
+    return dict(network.state_dict())
 
 
-def saved(path: Path, vocabulary: list[str], **more: Any) -> dict[str, Tensor]:
-    model = LanguageModel(len(vocabulary))
-    for weight in model.parameters():
-        nn.init.uniform_(weight, 1, 2)
-    told = {
-        "config": {"kind": "classifier"},
-        "data": {"path": "", "sha256": ""},
-        "vocabulary": vocabulary,
-        **more,
-    }
-    storage.save(path, told, dict(model.state_dict()))
-    return dict(model.state_dict())
+def blank(network: nn.Module) -> nn.Module:
+    for weight in network.parameters():
+        nn.init.zeros_(weight)
+    return network
 
 
 def test_output_rows_go_by_token_as_embedding_rows_do(tmp_path: Path) -> None:
     """Vocabularies of one size: copied by place, every word would become another."""
-    old = saved(tmp_path / "m.pt", ["a", "b", "c"])
-    model = LanguageModel(3)
-    said = transfer(tmp_path / "m.pt", FakeKind(["c", "x", "a"]), model)  # type: ignore[arg-type]
-    assert said == f"5 of 5 tensors start from {tmp_path / 'm.pt'}"
+    old = source(tmp_path / "m.pt", ["a", "b", "c"])
+    kind, network = tiny(["c", "x", "a"])
+    said = transfer(tmp_path / "m.pt", kind, blank(network))
+    count = len(list(network.parameters()))
+    assert said == f"{count} of {count} tensors start from {tmp_path / 'm.pt'} " + (
+        "(2 of 3 tokens are there)"
+    )
     for name in ("embedding.weight", "output.weight", "output.bias"):
-        new = model.state_dict()[name]
+        new = network.state_dict()[name]
         assert new[0].equal(old[name][2])
         assert new[2].equal(old[name][0])
         assert not new[1].any()
-    assert model.inside.weight.equal(old["inside.weight"])
+    name = "recurrent.layers.1.0.cell.weight_hh"
+    assert network.state_dict()[name].equal(old[name])
+
+
+def test_one_hot_tokens_are_columns_of_the_first_layer(tmp_path: Path) -> None:
+    one_hot = {"embed": 0, "layers": 1}
+    old = source(tmp_path / "m.pt", ["a", "b", "c"], model=one_hot)
+    kind, network = tiny(["b", "z"], model=one_hot)
+    transfer(tmp_path / "m.pt", kind, blank(network))
+    name = "recurrent.layers.0.0.cell.weight_ih"
+    assert network.state_dict()[name][:, 0].equal(old[name][:, 1])
+    assert not network.state_dict()[name][:, 1].any()
 
 
 def test_other_shapes_stay_as_they_start(tmp_path: Path) -> None:
-    saved(tmp_path / "m.pt", ["a", "b", "c"])
-    model = LanguageModel(2, inside=7)
-    said = transfer(tmp_path / "m.pt", FakeKind(["a", "z"]), model)  # type: ignore[arg-type]
-    assert said.startswith("3 of 5")
-    assert not model.inside.weight.any()
+    source(tmp_path / "m.pt", ["a", "b", "c"])
+    kind, network = tiny(["a", "z"], model={"hidden": [7]})
+    assert "2 of " in transfer(tmp_path / "m.pt", kind, blank(network))
+    assert not network.state_dict()["recurrent.layers.0.0.cell.weight_ih"].any()
 
 
 def test_nothing_in_common_is_an_error(tmp_path: Path) -> None:
-    saved(tmp_path / "m.pt", ["a", "b", "c"])
-    model = LanguageModel(2, inside=7)
+    source(tmp_path / "m.pt", ["a", "b", "c"])
+    kind, network = tiny(["y", "z"], model={"hidden": [7]})
     with pytest.raises(TrainingError, match="none of its weights fit"):
-        transfer(tmp_path / "m.pt", FakeKind(["y", "z"]), model)  # type: ignore[arg-type]
-    assert all(not weight.any() for weight in model.parameters())
+        transfer(tmp_path / "m.pt", kind, blank(network))
+    assert all(not weight.any() for weight in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ("model", "labels", "taken"),
+    [
+        (WIDE, ("ham", "spam"), True),
+        ({**WIDE, "wide_words": [1, 3]}, ("ham", "spam"), False),
+        ({**WIDE, "wide_words": [1], "wide_characters": [2]}, ("ham", "spam"), False),
+        (WIDE, ("spam", "ham"), False),
+    ],
+)
+def test_n_grams_are_taken_only_where_they_are_the_same(
+    tmp_path: Path, model: dict[str, Any], labels: tuple[str, ...], taken: bool
+) -> None:
+    """A table of the same shape whose rows stand for others would be noise."""
+    write_model(tmp_path / "from.pt", ("ham", "spam"), model=WIDE)
+    loaded = load_model(write_model(tmp_path / "to.pt", labels, model=model), threads=1)
+    assert isinstance(loaded.kind, Classifier)
+    network = blank(loaded.model)
+    transfer(tmp_path / "from.pt", loaded.kind, network)
+    assert bool(network.state_dict()["wide.table"].any()) is taken
+    assert bool(network.state_dict()["dense.output.weight"].any()) is (labels == ("ham", "spam"))
+    assert network.state_dict()["embedding.weight"].any()
 
 
 def test_a_run_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "m.run").mkdir()
     storage.save(tmp_path / "m.run" / "last.pt", {"state": {}}, {"x": torch.zeros(1)})
+    kind, network = tiny()
     with pytest.raises(ModelFileError, match="the state of a run") as caught:
-        transfer(tmp_path / "m.run" / "last.pt", FakeKind([]), LanguageModel(1))  # type: ignore[arg-type]
+        transfer(tmp_path / "m.run" / "last.pt", kind, network)
     assert caught.value.hint == f"give {tmp_path / 'm.pt'}"

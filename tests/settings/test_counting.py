@@ -10,14 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqcli.errors import ConfigError
-from seqcli.settings.config import MAX_SIZE, ModelConfig
-from seqcli.settings.counting import FORMULAS, count, fit_budget
+from seqcli.kinds import KINDS
+from seqcli.kinds.classifier.spec import Model
+from seqcli.kinds.language_model.spec import Model as Words
+from seqcli.settings.counting import FORMULAS, Sizes, fit_budget
+from seqcli.settings.sections import MAX_SIZE
 from seqcli.settings.table import Table
 
 LM = "language-model"
-LSTM_12 = ModelConfig(cell="lstm", hidden=(12,))
-GRU_12 = ModelConfig(cell="gru", hidden=(12,))
-IMDB = ModelConfig(embed=100, hidden=(64, 64), dense=(64,), head="sigmoid")
+
+
+def count(model: Model | Words, **sizes: int | None) -> Table:
+    """The table of a kind's network."""
+    spec = next(spec for spec in KINDS.values() if spec.model is type(model))
+    return spec.count(model, Sizes(**sizes))
+
+
+LSTM_12 = Model(cell="lstm", hidden=(12,))
+GRU_12 = Model(cell="gru", hidden=(12,))
+IMDB = Model(embed=100, hidden=(64, 64), dense=(64,), head="sigmoid")
 
 
 @pytest.mark.parametrize(
@@ -31,10 +42,10 @@ IMDB = ModelConfig(embed=100, hidden=(64, 64), dense=(64,), head="sigmoid")
         (replace(GRU_12, reset_after=False, bidirectional=True), 3_096, None),
         (replace(LSTM_12, bias=False), 2_016, 2_016),
         (replace(GRU_12, bias=False), 1_512, 1_512),
-        (ModelConfig(cell="rnn", hidden=(12,)), 516, 528),
+        (Model(cell="rnn", hidden=(12,)), 516, 528),
     ],
 )
-def test_layers_of_the_reference(model: ModelConfig, total: int, torch_total: int | None) -> None:
+def test_layers_of_the_reference(model: Model, total: int, torch_total: int | None) -> None:
     table = count(model, inputs=30)
     assert (table.total, table.torch_total) == (total, torch_total)
     assert table.trainable == total
@@ -42,7 +53,7 @@ def test_layers_of_the_reference(model: ModelConfig, total: int, torch_total: in
 
 
 def test_stack_with_dense_layers_and_no_output() -> None:
-    model = ModelConfig(hidden=(64, 64, 128, 192, 256), dense=(256, 256))
+    model = Model(hidden=(64, 64, 128, 192, 256), dense=(256, 256))
     table = count(model, inputs=3)
     expected = [17_408, 33_024, 98_816, 246_528, 459_776, 65_792, 65_792]
     assert [row.parameters for row in table.rows] == expected
@@ -55,13 +66,13 @@ def test_stack_with_dense_layers_and_no_output() -> None:
         (IMDB, 10_000, 2, 1_079_489),
         (replace(IMDB, cell="gru"), 10_000, 2, 1_061_057),
         (replace(IMDB, cell="rnn", dense=()), 10_000, 2, 1_018_881),
-        (ModelConfig(cell="rnn", embed=0, hidden=(128,)), 57, 18, 26_130),
+        (Model(cell="rnn", embed=0, hidden=(128,)), 57, 18, 26_130),
     ],
 )
 def test_classifiers_of_the_reference(
-    model: ModelConfig, vocabulary: int, outputs: int, total: int
+    model: Model, vocabulary: int, outputs: int, total: int
 ) -> None:
-    assert count(model, vocabulary=vocabulary, outputs=outputs, kind="classifier").total == total
+    assert count(model, vocabulary=vocabulary, outputs=outputs).total == total
 
 
 def test_frozen_embedding_is_counted_but_not_trained() -> None:
@@ -74,11 +85,11 @@ def test_frozen_embedding_is_counted_but_not_trained() -> None:
     [(200, 2, 4_651_600), (650, 2, 19_775_200), (1500, 2, 66_022_000), (2, 1, 50_040)],
 )
 def test_ptb(hidden: int, layers: int, total: int) -> None:
-    model = ModelConfig(embed=hidden, hidden=(hidden,), layers=layers)
-    table = count(model, vocabulary=10_000, kind=LM, time=20, batch=20)
+    model = Words(embed=hidden, hidden=(hidden,), layers=layers)
+    table = count(model, vocabulary=10_000, time=20, batch=20)
     assert table.total == total
     assert table.rows[-1].output == (20, 20, 10_000)
-    tied = count(replace(model, tied=True), vocabulary=10_000, kind=LM)
+    tied = count(replace(model, tied=True), vocabulary=10_000)
     assert total - tied.total == 10_000 * hidden
 
 
@@ -93,15 +104,13 @@ def test_shapes_and_final_states() -> None:
 
 
 def test_merge_mode_sets_the_width_of_the_next_layer() -> None:
-    model = ModelConfig(hidden=(8, 8), bidirectional=True)
+    model = Model(hidden=(8, 8), bidirectional=True)
     wide, narrow = (count(replace(model, merge=m), inputs=5).total for m in ("concat", "ave"))
     assert wide - narrow == 2 * 4 * 8 * 8
 
 
 def test_attention_read_outs_and_wide_part() -> None:
-    model = ModelConfig(
-        embed=4, hidden=(6,), read_out=("last", "mean", "attention"), wide_words=(1,)
-    )
+    model = Model(embed=4, hidden=(6,), read_out=("last", "mean", "attention"), wide_words=(1,))
     table = count(replace(model, wide_buckets=100), vocabulary=10, outputs=3)
     parts = {row.name: row.parameters for row in table.rows}
     assert parts["read-out: last, mean, attention"] == 6 * 6 + 2 * 6
@@ -121,7 +130,7 @@ def test_work_and_memory() -> None:
 
 
 models = st.builds(
-    ModelConfig,
+    Model,
     cell=st.sampled_from(sorted(FORMULAS)),
     embed=st.integers(0, 9),
     hidden=st.lists(st.integers(1, 20), min_size=1, max_size=4).map(tuple),
@@ -138,7 +147,7 @@ models = st.builds(
 
 @given(models, st.integers(1, 50), st.integers(1, 5))
 def test_every_formula_is_arithmetic_that_gives_its_row(
-    model: ModelConfig, vocabulary: int, outputs: int
+    model: Model, vocabulary: int, outputs: int
 ) -> None:
     table = count(model, vocabulary=vocabulary, outputs=outputs)
     for row in table.rows:
@@ -150,7 +159,7 @@ def test_every_formula_is_arithmetic_that_gives_its_row(
 
 
 @given(models, st.integers(1, 20))
-def test_a_layer_equals_its_matrices(model: ModelConfig, inputs: int) -> None:
+def test_a_layer_equals_its_matrices(model: Model, inputs: int) -> None:
     table = count(replace(model, dense=(), read_out=("last",), wide_characters=()), inputs=inputs)
     total, width = 0, inputs
     gates = {"rnn": 1, "lstm": 4, "gru": 3}[model.cell]
@@ -166,8 +175,8 @@ def test_a_layer_equals_its_matrices(model: ModelConfig, inputs: int) -> None:
 def test_budget_is_kept_and_one_unit_more_would_break_it(
     budget: int, layers: int, tied: bool
 ) -> None:
-    table_of = partial(count, vocabulary=30, kind=LM)
-    model = ModelConfig(embed=3, layers=layers, tied=tied)
+    table_of = partial(count, vocabulary=30)
+    model = Words(embed=3, layers=layers, tied=tied)
 
     def total(hidden: int) -> int:
         embed = hidden if tied else 3
@@ -184,7 +193,7 @@ def test_budget_below_one_unit() -> None:
     assert "12" in caught.value.hint
 
 
-def lone(model: ModelConfig = LSTM_12, **sizes: int | str) -> Table:
+def lone(model: Model = LSTM_12, **sizes: int | str) -> Table:
     return count(model, **sizes)  # type: ignore[arg-type]
 
 
@@ -195,19 +204,18 @@ def lone(model: ModelConfig = LSTM_12, **sizes: int | str) -> Table:
         (LSTM_12, {"inputs": 3, "vocabulary": 3}, "both a vocabulary and an input size"),
         (LSTM_12, {"inputs": 0}, "input: at least 1 expected, 0 found"),
         (LSTM_12, {"inputs": 3, "batch": -1}, "batch: at least 1 expected"),
-        (LSTM_12, {"inputs": 3, "kind": LM}, "needs the size of its vocabulary"),
-        (LSTM_12, {"inputs": 3, "kind": "tagger"}, "unknown kind 'tagger'"),
+        (Words(hidden=(12,)), {"inputs": 3}, "needs the size of its vocabulary"),
         (replace(LSTM_12, cell="lsmt"), {"inputs": 3}, "unknown cell 'lsmt'"),
         (replace(LSTM_12, hidden=()), {"inputs": 3}, "lists no size"),
         (replace(LSTM_12, layers=2, hidden=(1, 2, 3)), {"inputs": 3}, "lists 3 sizes"),
-        (replace(LSTM_12, tied=True), {"vocabulary": 9, "kind": LM}, "64 and the last .* 12"),
-        (LSTM_12, {"vocabulary": 9, "kind": LM, "outputs": 3}, "cannot have 3 outputs"),
+        (Words(hidden=(12,), tied=True), {"vocabulary": 9}, "64 and the last .* 12"),
+        (Words(hidden=(12,)), {"vocabulary": 9, "outputs": 3}, "cannot have 3 outputs"),
         (replace(LSTM_12, head="sigmoid"), {"inputs": 3, "outputs": 3}, "between 2 labels"),
         (replace(LSTM_12, wide_words=(1,)), {"inputs": 3}, "n-gram table needs"),
     ],
 )
 def test_what_does_not_fit_together(
-    model: ModelConfig, sizes: dict[str, int | str], message: str
+    model: Model, sizes: dict[str, int | str], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         lone(model, **sizes)
@@ -218,14 +226,15 @@ def test_what_does_not_fit_together(
     [
         replace(LSTM_12, activation="relu"),
         replace(GRU_12, recurrent_activation="hard_sigmoid"),
-        ModelConfig(cell="rnn", activation="linear"),
+        Model(cell="rnn", activation="linear"),
     ],
 )
-def test_torch_has_no_such_layer(model: ModelConfig) -> None:
+def test_torch_has_no_such_layer(model: Model) -> None:
     assert count(model, inputs=3).torch_total is None
 
 
 def test_counting_imports_nothing_heavy() -> None:
-    code = "import sys, seqcli.settings.counting; print({'torch','numpy','pandas'} & sys.modules.keys())"
+    heavy = "{'torch', 'numpy', 'pandas'}"
+    code = f"import sys, seqcli.settings.counting; print({heavy} & sys.modules.keys())"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert shown.stdout.strip() == "set()"

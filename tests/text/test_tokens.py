@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcli.errors import ConfigError
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 from seqcli.text import tokens
 from seqcli.text.tokens import tokenizer
 
 
 def split(text: str, **options: object) -> list[str]:
-    return tokenizer(DataConfig(**options)).split(text)  # type: ignore[arg-type]
+    return tokenizer(LabeledText(**options)).split(text)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_letters_are_runs_of_a_to_z_alone() -> None:
 @settings(deadline=None)
 @given(st.text())
 def test_characters_and_spaces_have_inverses(text: str) -> None:
-    characters = tokenizer(DataConfig(tokenizer="characters"))
+    characters = tokenizer(LabeledText(tokenizer="characters"))
     assert characters.join(characters.split(text)) == text
-    spaces = tokenizer(DataConfig(tokenizer="spaces"))
+    spaces = tokenizer(LabeledText(tokenizer="spaces"))
     assert spaces.join(spaces.split(text)) == " ".join(text.split())
 
 
 def test_words_join_with_spaces() -> None:
-    words = tokenizer(DataConfig())
+    words = tokenizer(LabeledText())
     assert words.join(words.split("well, yes")) == "well , yes"
 
 
@@ -109,7 +109,7 @@ ODD = st.text(st.characters() | st.sampled_from(" aBc1é'İΣß한👍🏽\u0301
 @given(ODD, OPTIONS)
 def test_spans_lead_back_into_the_text(text: str, options: dict[str, object]) -> None:
     """As many as tokens, in order, and what stands there becomes the token when it is cleaned."""
-    splitter = tokenizer(DataConfig(**options))  # type: ignore[arg-type]
+    splitter = tokenizer(LabeledText(**options))  # type: ignore[arg-type]
     found, spans = splitter.split(text), splitter.spans(text)
     assert len(spans) == len(found)
     for token, (start, end) in zip(found, spans, strict=True):
@@ -121,11 +121,11 @@ def test_spans_lead_back_into_the_text(text: str, options: dict[str, object]) ->
 
 
 def test_spans_of_a_text_that_cleaning_makes_shorter_and_longer() -> None:
-    splitter = tokenizer(DataConfig(lowercase=True, strip_accents=True))
+    splitter = tokenizer(LabeledText(lowercase=True, strip_accents=True))
     text = "İe\u0301! ÀB  한"
     assert splitter.split(text) == ["ie", "!", "ab", *splitter.split("한")]
     assert [text[a:b] for a, b in splitter.spans(text)] == ["İe\u0301", "!", "ÀB", "한"]
-    letters = tokenizer(DataConfig(tokenizer="characters", strip_accents=True, alphabet="ONeil'"))
+    letters = tokenizer(LabeledText(tokenizer="characters", strip_accents=True, alphabet="ONeil'"))
     text = "O'Né-il"
     assert [text[a:b] for a, b in letters.spans(text)] == ["O", "'", "N", "é", "i", "l"]
 
@@ -135,11 +135,11 @@ def test_lower_case_comes_before_accents() -> None:
 
 
 def test_every_choice_of_the_settings_has_a_splitter() -> None:
-    choices = DataConfig.__dataclass_fields__["tokenizer"].metadata["choices"]
+    choices = LabeledText.__dataclass_fields__["tokenizer"].metadata["choices"]
     assert set(choices) == set(tokens.SPLITTERS)
 
 
 def test_an_unknown_tokenizer_is_named() -> None:
     with pytest.raises(ConfigError, match="unknown tokenizer 'word'") as caught:
-        tokenizer(DataConfig(tokenizer="word"))
+        tokenizer(LabeledText(tokenizer="word"))
     assert caught.value.hint == "did you mean 'words'?"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 from seqcli.text.vocab import RESERVED, Vocab
 
 TOKENS = st.lists(st.sampled_from([*"abcdefg", *RESERVED]), max_size=40)
@@ -98,12 +98,12 @@ def test_a_repeated_token_is_refused() -> None:
 
 
 def test_a_fixed_alphabet_has_all_its_rows() -> None:
-    data = DataConfig(tokenizer="characters", alphabet="cab", unknown=False)
+    data = LabeledText(tokenizer="characters", alphabet="cab", unknown=False)
     vocab = Vocab.for_data(["b"], np.array([5]), data)
     assert vocab.to_list() == ["c", "a", "b"]
 
 
 def test_the_settings_decide() -> None:
-    data = DataConfig(min_count=2, vocabulary=3)
+    data = LabeledText(min_count=2, vocabulary=3)
     vocab = Vocab.for_data(["x", "y", "z", "w"], np.array([1, 5, 2, 3]), data, end=True)
     assert vocab.to_list() == ["<unk>", "<eos>", "y"]

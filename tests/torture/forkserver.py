@@ -176,12 +176,15 @@ def _import(heavy: bool) -> None:
     import torch
 
     torch.set_num_threads(1)
+    import number_kind
     import torch._dynamo
     import torch._inductor  # what --deterministic loads
     import torch.utils.data
 
     from seqcli.runs import pictures
     from torture import faults
+
+    number_kind.register()
 
     faults.load()
     pictures.confusion_png([[1]], ["a"])  # loads matplotlib and its fonts

@@ -54,8 +54,10 @@ def fuzz(folder: Path, name: str, seconds: int) -> None:
     """Never returns; exit 0 where nothing was found."""
     atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["seqcli"]):
+        from seqcli import kinds
         from seqcli.errors import SeqcliError
-        from seqcli.modelfile import filecheck, outline, storage
+        from seqcli.kinds import saved
+        from seqcli.modelfile import filecheck, outline
         from torture.test_inputs import ENDINGS, READ
 
     place, seeds = folder / "in", folder / "seeds"
@@ -78,9 +80,9 @@ def fuzz(folder: Path, name: str, seconds: int) -> None:
         with suppress(ValueError, RecursionError):
             table = json.loads(path.read_bytes())
         if isinstance(table, dict):
-            filecheck.check_model(table, path)
+            kinds.check_model(table, path)
 
-    parts = dict(zip(MODEL, (storage.load_trained, pickled_part, description), strict=True))
+    parts = dict(zip(MODEL, (saved.load, pickled_part, description), strict=True))
     read: Any = (READ | parts)[name]
 
     def one(content: bytes) -> None:

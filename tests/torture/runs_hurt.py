@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import number_kind
 from tiny_runs import figures_of, log_rows, write_data, write_task
 
+import seqcli.kinds
 from seqcli.modelfile import storage
 from torture.forkserver import Server
 
@@ -39,18 +41,31 @@ clip = 1.0
 schedule = "cosine"
 precision = "fp32"
 """
-KINDS = ("classifier", "language")
+
+
+def _language(folder: Path) -> None:
+    (folder / "data.txt").write_text(TALE.replace(".", " language.") * 12)
+    (folder / "tiny.toml").write_text(LANGUAGE)
+
+
+def _classifier(folder: Path) -> None:
+    write_data(folder / "data.txt")
+    write_task(folder / "tiny.toml")
+
+
+def _numbers(folder: Path) -> None:
+    number_kind.write_points(folder / "data.txt")
+    (folder / "tiny.toml").write_text(number_kind.TASK)
+
+
+number_kind.register()
+WRITERS = {"classifier": _classifier, "language-model": _language, "numbers": _numbers}
+KINDS = tuple(seqcli.kinds.KINDS)  # all there are: one without a small run here fails
 
 
 def prepare(folder: Path, kind: str) -> tuple[str, ...]:
     """Data and task file in `folder`; the command that trains on them, but for --out."""
-    if kind == "classifier":
-        write_data(folder / "data.txt")
-        write_task(folder / "tiny.toml")
-    else:
-        lines = TALE.replace(".", f" {kind}.") * 12
-        (folder / "data.txt").write_text(lines)
-        (folder / "tiny.toml").write_text(LANGUAGE)
+    WRITERS[kind](folder)
     given = ("train", "--task", "tiny.toml", "--data", "data.txt", "--device", "cpu")
     return (*given, "--threads", "1", "--deterministic", "--json", "--quiet")
 

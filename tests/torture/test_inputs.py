@@ -21,8 +21,8 @@ from seqcli.errors import SeqcliError
 from seqcli.readers import READERS, discover, open_table
 from seqcli.readers.live import arriving
 from seqcli.readers.plain_text import text_source
-from seqcli.settings import taskfile
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
+from seqcli.tasks import taskfile
 from seqcli.text.vocab import Vocab
 from torture.checks import words
 from torture.conftest import Tally
@@ -65,19 +65,19 @@ def soon(busy: int = 20, idle: int = 300) -> Iterator[None]:
 
 
 def as_labeled(path: Path, kind: str) -> None:
-    data = DataConfig(format=kind if kind in READERS else "auto")
+    data = LabeledText(format=kind if kind in READERS else "auto")
     source = discover(path.parent if kind in ("folders", "files") else path, data)
     load(source, data, seed=1)
 
 
 def as_text(path: Path, document: str) -> None:
     for tokenizer in ("words", "characters"):
-        data = DataConfig(document=document, tokenizer=tokenizer)
+        data = LabeledText(document=document, tokenizer=tokenizer)
         load_corpus(text_source(path, data), data, None, lambda: None)
 
 
 def as_table(path: Path, encoding: str) -> None:
-    for row in (table := open_table(path, DataConfig(encoding=encoding))).rows:
+    for row in (table := open_table(path, LabeledText(encoding=encoding))).rows:
         table.text_of(row), table.label_of(row)
 
 

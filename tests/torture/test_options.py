@@ -18,7 +18,7 @@ from tiny_models import write_model
 from typer.main import get_command
 
 from seqcli.cli.app import app
-from seqcli.settings.config import SECTIONS
+from seqcli.settings.sections import SECTIONS
 from torture.checks import words
 from torture.conftest import Tally
 from torture.forkserver import Server

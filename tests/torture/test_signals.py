@@ -22,7 +22,8 @@ from torture.test_kill import clear, used
 INT, TERM = int(signal.SIGINT), int(signal.SIGTERM)
 PHASES = {
     "classifier": ("reading", "vocabulary", "training", "evaluation", "scoring", "saving"),
-    "language": ("reading", "vocabulary", "training", "evaluation", "scoring", "logging"),
+    "language-model": ("reading", "vocabulary", "training", "evaluation", "scoring", "logging"),
+    "numbers": ("training", "evaluation", "scoring", "saving", "logging"),
 }
 SAVED = "interrupted; all is saved. To go on: the same command with --resume"
 
@@ -38,7 +39,7 @@ def stopped(ended: Ended, number: int) -> None:
     ("kind", "phase", "number"),
     [
         ("classifier", "training", INT),
-        ("language", "evaluation", TERM),
+        ("language-model", "evaluation", TERM),
         *(
             pytest.param(kind, phase, number, marks=pytest.mark.torture)
             for kind in KINDS

@@ -10,7 +10,7 @@ import pytest
 from tiny_models import write_model
 
 from seqcli.readers import discover
-from seqcli.settings.config import DataConfig
+from seqcli.settings.sections import LabeledText
 from torture.checks import one_error, words
 from torture.conftest import Tally
 from torture.forkserver import Server
@@ -107,7 +107,7 @@ def test_null_is_a_name(place: Path, heavy: Server) -> None:
     """Not a missing value: a text, and a label."""
     rows = "".join(f"Null,{label}{n}\n" for n in range(3) for label in ("NA", "None", "nan"))
     (place / "n.csv").write_text("text,label\n" + rows)
-    source = discover(place / "n.csv", DataConfig())
+    source = discover(place / "n.csv", LabeledText())
     found = list(source.records())
     assert {record.text for record in found} == {"Null"}
     assert {record.label[:-1] for record in found} == {"NA", "None", "nan"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import torch
 from scripted_kind import Here
 from torch import Tensor, nn
 
+from seqcli.kinds.classifier.spec import SPEC, Train
 from seqcli.kinds.contract import Figures, Loss
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.modelfile import storage
 from seqcli.nn.recurrent import Recurrent
-from seqcli.settings.config import TrainConfig
 from seqcli.training.checkpoint import pack, parameters, unpack
 from seqcli.training.loop import Evaluated, Event, fit
 from seqcli.training.optim import Updater
@@ -57,7 +58,7 @@ class Window:
 class FakeKind:
     """What training asks of a kind, on windows of random tokens; it carries the state."""
 
-    metric = "loss"
+    spec = replace(SPEC, metric="loss")
 
     def __init__(self) -> None:
         self.seen: list[bool] = []
@@ -96,13 +97,13 @@ def data() -> dict[str, Any]:
     }
 
 
-def fresh(train: TrainConfig, cell: str, seed: int = 1) -> TrainState:
+def fresh(train: Train, cell: str, seed: int = 1) -> TrainState:
     model = Network(seed, cell)
     torch.manual_seed(seed)
     return TrainState(model, Updater(model, train))
 
 
-def go(state: TrainState, train: TrainConfig, kind: Any, events: int | None = None) -> list[Event]:
+def go(state: TrainState, train: Train, kind: Any, events: int | None = None) -> list[Event]:
     """At most `events` further events of the run."""
     seen: list[Event] = []
     for event in fit(kind, data(), state, train, CPU, clock=lambda: 0.0):
@@ -120,20 +121,18 @@ def through_a_file(state: TrainState, path: Path) -> tuple[dict[str, Any], dict[
 
 
 RUNS = [
-    ("lstm", TrainConfig(optimizer="adam", lr=0.05, epochs=3, clip=0.5)),
-    ("gru", TrainConfig(optimizer="adamw", lr=0.05, epochs=3, weight_decay=0.1)),
-    ("rnn", TrainConfig(optimizer="rmsprop", lr=0.01, epochs=3, mean_square=1.0, momentum=0.5)),
-    ("lstm", TrainConfig(optimizer="rmsprop", lr=0.01, epochs=3, schedule="cosine", warmup=0.2)),
-    ("lstm", TrainConfig(optimizer="sgd", lr=0.5, epochs=3, momentum=0.9)),
-    ("lstm", TrainConfig(optimizer="sgd", lr=0.5, epochs=3, clip=1.0, schedule="plateau")),
+    ("lstm", Train(optimizer="adam", lr=0.05, epochs=3, clip=0.5)),
+    ("gru", Train(optimizer="adamw", lr=0.05, epochs=3, weight_decay=0.1)),
+    ("rnn", Train(optimizer="rmsprop", lr=0.01, epochs=3, mean_square=1.0, momentum=0.5)),
+    ("lstm", Train(optimizer="rmsprop", lr=0.01, epochs=3, schedule="cosine", warmup=0.2)),
+    ("lstm", Train(optimizer="sgd", lr=0.5, epochs=3, momentum=0.9)),
+    ("lstm", Train(optimizer="sgd", lr=0.5, epochs=3, clip=1.0, schedule="plateau")),
 ]
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5, 6, 8])  # 5: before validation; 6: between two epochs
 @pytest.mark.parametrize(("cell", "train"), RUNS)
-def test_a_resumed_run_is_the_same_run(
-    cell: str, train: TrainConfig, stop: int, tmp_path: Path
-) -> None:
+def test_a_resumed_run_is_the_same_run(cell: str, train: Train, stop: int, tmp_path: Path) -> None:
     whole, kind = fresh(train, cell), FakeKind()
     events = go(whole, train, kind)
     assert len(events) == 3 * (WINDOWS + 1)
@@ -161,7 +160,7 @@ def equal(mine: tuple[Any, dict[str, Tensor]], its: tuple[Any, dict[str, Tensor]
 
 
 @pytest.mark.parametrize(("cell", "train"), RUNS)
-def test_a_checkpoint_holds_everything(cell: str, train: TrainConfig, tmp_path: Path) -> None:
+def test_a_checkpoint_holds_everything(cell: str, train: Train, tmp_path: Path) -> None:
     state = fresh(train, cell)
     go(state, train, FakeKind(), 8)  # in the middle of the second epoch
     assert state.best is not None

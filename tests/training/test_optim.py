@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from seqcli.kinds.classifier.spec import Train
 from seqcli.nn.wide import Wide
-from seqcli.settings.config import TrainConfig
 from seqcli.training.optim import Updater, _descend
 
 torch.set_num_threads(1)
@@ -25,7 +25,7 @@ class Net(nn.Module):
         self.wide = Wide(4, 2) if wide else None
 
 
-def steps(train: TrainConfig, count: int = 4) -> tuple[list[Any], list[Any]]:
+def steps(train: Train, count: int = 4) -> tuple[list[Any], list[Any]]:
     """The weight after each of `count` steps, and the gradients that were given."""
     net = Net()
     updater = Updater(net, train)
@@ -46,9 +46,7 @@ def steps(train: TrainConfig, count: int = 4) -> tuple[list[Any], list[Any]]:
 @pytest.mark.parametrize("first", [0.0, 1.0])
 def test_rmsprop(first: float, momentum: float) -> None:
     """reference.md S1: decay 0.9, epsilon 1e-10, the mean square starts at 1."""
-    train = TrainConfig(
-        optimizer="rmsprop", lr=0.01, epsilon=1e-10, mean_square=first, momentum=momentum
-    )
+    train = Train(optimizer="rmsprop", lr=0.01, epsilon=1e-10, mean_square=first, momentum=momentum)
     values, slopes = steps(train)
     w, square, velocity = values[0], np.full((2, 3), first), np.zeros((2, 3))
     for slope, found in zip(slopes, values[1:], strict=True):
@@ -60,9 +58,7 @@ def test_rmsprop(first: float, momentum: float) -> None:
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_sgd(momentum: float) -> None:
-    values, slopes = steps(
-        TrainConfig(optimizer="sgd", lr=0.1, momentum=momentum, weight_decay=0.01)
-    )
+    values, slopes = steps(Train(optimizer="sgd", lr=0.1, momentum=momentum, weight_decay=0.01))
     w, velocity = values[0], np.zeros((2, 3))
     for slope, found in zip(slopes, values[1:], strict=True):
         velocity = momentum * velocity + slope + 0.01 * w
@@ -72,9 +68,7 @@ def test_sgd(momentum: float) -> None:
 
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_adam(name: str) -> None:
-    train = TrainConfig(
-        optimizer=name, lr=0.01, beta1=0.8, beta2=0.95, epsilon=1e-7, weight_decay=0.1
-    )
+    train = Train(optimizer=name, lr=0.01, beta1=0.8, beta2=0.95, epsilon=1e-7, weight_decay=0.1)
     values, slopes = steps(train)
     w, mean, square = values[0], np.zeros((2, 3)), np.zeros((2, 3))
     for step, (slope, found) in enumerate(zip(slopes, values[1:], strict=True), 1):
@@ -90,12 +84,12 @@ def test_adam(name: str) -> None:
 
 
 CLIPPED = [
-    TrainConfig(optimizer="sgd", lr=0.005),
-    TrainConfig(optimizer="sgd", lr=0.005, momentum=0.9),
-    TrainConfig(optimizer="sgd", lr=0.005, weight_decay=0.1),
-    TrainConfig(optimizer="rmsprop", lr=0.01, mean_square=1.0),
-    TrainConfig(optimizer="adam", lr=0.01, weight_decay=0.1),
-    TrainConfig(optimizer="adamw", lr=0.01, weight_decay=0.1),
+    Train(optimizer="sgd", lr=0.005),
+    Train(optimizer="sgd", lr=0.005, momentum=0.9),
+    Train(optimizer="sgd", lr=0.005, weight_decay=0.1),
+    Train(optimizer="rmsprop", lr=0.01, mean_square=1.0),
+    Train(optimizer="adam", lr=0.01, weight_decay=0.1),
+    Train(optimizer="adamw", lr=0.01, weight_decay=0.1),
 ]
 
 
@@ -118,7 +112,7 @@ class Words(nn.Module):
 @pytest.mark.parametrize("train", CLIPPED, ids=lambda train: train.optimizer)
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
 def test_clipping_equals_rewriting_the_gradients(
-    train: TrainConfig, clip: float, dtype: torch.dtype
+    train: Train, clip: float, dtype: torch.dtype
 ) -> None:
     ids = torch.tensor([[1, 1, 7], [3, 1, 0]], dtype=dtype)
     mine, plain = Words(), Words()
@@ -140,7 +134,7 @@ def test_clipping_equals_rewriting_the_gradients(
             torch.testing.assert_close(weight, other)
 
 
-def reference_optimizer(model: nn.Module, train: TrainConfig) -> torch.optim.Optimizer:
+def reference_optimizer(model: nn.Module, train: Train) -> torch.optim.Optimizer:
     decay, lr = train.weight_decay, train.lr
     if train.optimizer == "sgd":
         return torch.optim.SGD(
@@ -167,15 +161,15 @@ def test_a_tied_table_has_a_dense_gradient() -> None:
             self.output.weight = self.embedding.weight
 
     for net, sparse in ((Tied(), False), (Words(), True)):
-        Updater(net, TrainConfig(optimizer="sgd"))
+        Updater(net, Train(optimizer="sgd"))
         assert net.embedding.sparse is sparse
-        Updater(net, TrainConfig(optimizer="adam"))
+        Updater(net, Train(optimizer="adam"))
 
 
 @pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam", "adamw"])
 def test_the_ngram_table_learns_by_momentum_whatever_trains_the_network(name: str) -> None:
     net = Net(wide=True)
-    train = TrainConfig(optimizer=name, lr=0.1, wide_lr=0.5, wide_momentum=0.7, weight_decay=0.2)
+    train = Train(optimizer=name, lr=0.1, wide_lr=0.5, wide_momentum=0.7, weight_decay=0.2)
     network, table = Updater(net, train).optimizers
     (rest,), (wide,) = network.param_groups, table.param_groups
     assert net.wide is not None
@@ -192,7 +186,7 @@ def test_what_is_remembered_keeps_its_names() -> None:
     net = Net(wide=True)
     grams = nn.ModuleDict({"dense": net.dense, "grams": net.wide})  # type: ignore[dict-item]
     for model in (net, grams):
-        updater = Updater(model, TrainConfig(optimizer="adam", wide_momentum=0.9))
+        updater = Updater(model, Train(optimizer="adam", wide_momentum=0.9))
         for weight in (*net.dense.parameters(), *grams["grams"].parameters()):
             weight.grad = torch.ones_like(weight)
         updater.step(None)
@@ -201,7 +195,7 @@ def test_what_is_remembered_keeps_its_names() -> None:
 
 
 def test_set_rate_scales_every_optimizers_own_rate() -> None:
-    updater = Updater(Net(wide=True), TrainConfig(lr=0.1, wide_lr=0.5))
+    updater = Updater(Net(wide=True), Train(lr=0.1, wide_lr=0.5))
     for factor in (0.5, 0.25, 1.0, 0.0):
         updater.set_rate(factor)
         rates = [group["lr"] for one in updater.optimizers for group in one.param_groups]
@@ -211,7 +205,7 @@ def test_set_rate_scales_every_optimizers_own_rate() -> None:
 
 def test_clipping_leaves_the_ngram_table_alone() -> None:
     net = Net(wide=True)
-    updater = Updater(net, TrainConfig(optimizer="sgd", lr=1.0, wide_lr=1.0, clip=0.5))
+    updater = Updater(net, Train(optimizer="sgd", lr=1.0, wide_lr=1.0, clip=0.5))
     assert net.wide is not None
     for weight in net.parameters():
         if weight.requires_grad:

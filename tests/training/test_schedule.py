@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from seqcli.settings.config import TrainConfig
+from seqcli.kinds.classifier.spec import Train
 from seqcli.training.schedule import rate_factor
 
 
@@ -15,7 +15,7 @@ from seqcli.training.schedule import rate_factor
 )
 def test_zarembas_rates(full: int, decay: float, epochs: int) -> None:
     """reference.md S3: base * decay ** max(epoch - full_rate_epochs, 0), epochs from 1."""
-    train = TrainConfig(schedule="step", decay=decay, full_rate_epochs=full)
+    train = Train(schedule="step", decay=decay, full_rate_epochs=full)
     found = [rate_factor(train, e / epochs, e, 9) for e in range(1, epochs + 1)]
     expected = 1.0
     for epoch, factor in enumerate(found, 1):
@@ -27,7 +27,7 @@ def test_zarembas_rates(full: int, decay: float, epochs: int) -> None:
 
 def test_other_schedules() -> None:
     def factors(name: str, **options: Any) -> list[float]:
-        train = TrainConfig(schedule=name, **options)
+        train = Train(schedule=name, **options)
         return [rate_factor(train, at / 4, 3, 2) for at in range(5)]
 
     assert factors("constant") == [1] * 5
@@ -39,8 +39,8 @@ def test_other_schedules() -> None:
 
 @pytest.mark.parametrize("name", ["constant", "linear", "cosine", "step", "plateau"])
 def test_warm_up_rises_to_the_schedule(name: str) -> None:
-    train = TrainConfig(schedule=name, warmup=0.2)
-    plain = TrainConfig(schedule=name)
+    train = Train(schedule=name, warmup=0.2)
+    plain = Train(schedule=name)
     start = rate_factor(train, 0.0, 1, 0)
     assert 0 < start < 0.01
     assert rate_factor(train, 0.1, 1, 0) == pytest.approx(rate_factor(plain, 0.1, 1, 0) / 2)

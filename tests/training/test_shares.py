@@ -14,8 +14,8 @@ from tiny_runs import job
 
 from seqcli.data.batching import Columns
 from seqcli.errors import ConfigError
-from seqcli.kinds import KINDS
-from seqcli.kinds.language_model import Text
+from seqcli.kinds import contract
+from seqcli.kinds.language_model.kind import Text
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import Ranks
 
@@ -96,7 +96,7 @@ def test_examples_of_a_classifier(settings: dict[str, dict[str, Any]], tmp_path:
     model = none | settings.get("model", {})
     asked = job(tmp_path, overrides=settings | {"model": model})
     config = asked.task.config
-    prepared = KINDS[config.kind].prepare(config, asked.data, tmp_path, lambda: None)
+    prepared = contract.load(config.kind).prepare(config, asked.data, tmp_path, lambda: None)
     network = prepared.kind.build(torch.Generator().manual_seed(1))
     if "wide_words" not in model:  # its weights are float32
         network.double()

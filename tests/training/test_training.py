@@ -13,9 +13,9 @@ from scripted_kind import Batch, Scripted
 from torch import nn
 
 from seqcli.errors import TrainingError
+from seqcli.kinds.classifier.spec import Train
 from seqcli.kinds.contract import Loss
 from seqcli.machine.device import Runtime
-from seqcli.settings.config import TrainConfig
 from seqcli.training.loop import Evaluated, Event, Stepped, fit
 from seqcli.training.optim import Updater
 from seqcli.training.state import TrainState
@@ -24,13 +24,13 @@ CPU = Runtime(torch.device("cpu"), "fp32", 1)
 SPLITS = {"train": [4, 4, 1], "valid": "any"}  # examples of each batch
 
 
-def fresh(train: TrainConfig) -> TrainState:
+def fresh(train: Train) -> TrainState:
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 1.0)
     return TrainState(model, Updater(model, train))
 
 
-def go(kind: Any, state: TrainState, train: TrainConfig, splits: Any = SPLITS) -> Iterator[Event]:
+def go(kind: Any, state: TrainState, train: Train, splits: Any = SPLITS) -> Iterator[Event]:
     return fit(kind, splits, state, train, CPU, clock=lambda: kind.clock)
 
 
@@ -38,7 +38,7 @@ def evaluated(events: list[Event]) -> list[Evaluated]:
     return [event for event in events if isinstance(event, Evaluated)]
 
 
-SGD = TrainConfig(optimizer="sgd", lr=0.1, epochs=2)
+SGD = Train(optimizer="sgd", lr=0.1, epochs=2)
 
 
 def test_events_come_in_order_and_tell_how_far_the_run_is() -> None:
@@ -145,7 +145,7 @@ def test_schedules_reach_the_optimizer() -> None:
         assert rate == pytest.approx(0.1 * 0.5**falls)
 
 
-def _rate_in_epoch(epoch: int, train: TrainConfig) -> float:
+def _rate_in_epoch(epoch: int, train: Train) -> float:
     state = fresh(replace(train, epochs=epoch))
     list(go(Scripted(), state, replace(train, epochs=epoch)))
     return state.updater.rate

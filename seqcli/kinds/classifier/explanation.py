@@ -12,41 +12,44 @@ and share their weight, and then the heaviest of these blocks are taken apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcli.answers.prediction import DECIMALS, Predictor
-from seqcli.kinds.classifier import ngrams
+from seqcli.kinds.abilities import Mark
+from seqcli.settings.sections import LabeledText
 from seqcli.text.ngrams import Ngrams
 from seqcli.text.sequences import Ids, Sequences
 from seqcli.text.tokens import Span, tokenizer
+from seqcli.text.vocab import Vocab
 
 BUDGET = 200_000  # tokens read in each of two passes: a second of one core
 LETTERS = 32  # characters whose n-grams take the time of one token
+DECIMALS = 4  # of a weight
 FEWEST = 8  # blocks of a pass, however long the text
 
 Block = tuple[int, int]  # units from, up to but without
 
 
 @dataclass(frozen=True)
-class Mark:
-    """The token at text[start:end] and what it adds to the log-odds of the label, in nats."""
+class Reader:
+    """How a model reads a text; `score`: rows of ids and of n-grams -> log-probabilities (R, C)."""
 
-    start: int
-    end: int
-    weight: float
+    data: LabeledText
+    vocab: Vocab
+    grams: Ngrams | None
+    score: Callable[[Sequences, Sequences | None], NDArray[np.float32]]
 
 
-def explain(predictor: Predictor, text: str, label: int) -> list[Mark]:
+def explain(reader: Reader, text: str, label: int) -> list[Mark]:
     """A mark for each token that the model reads, in the order of the text; `label` by its place.
 
     Tokens of one and the same place in the text (a syllable taken apart by cleaning) are one.
     """
-    reading = _Reading.of(predictor, text)
+    reading = _Reading.of(reader, text)
     blocks = reading.parted([(0, len(reading.units))])
     weights = reading.weights(blocks, label)
     each = np.zeros(len(reading.units))
@@ -76,36 +79,34 @@ class _Reading:
     the text, one a token that is read by any part of the model.
     """
 
-    predictor: Predictor
+    reader: Reader
     text: str
     ids: Ids
     owners: NDArray[np.int64]
     units: list[Span]
-    grams: Ngrams | None
 
     @classmethod
-    def of(cls, predictor: Predictor, text: str) -> _Reading:
-        kind = predictor.kind
-        data, grams, split = kind.config.data, ngrams(kind.config), tokenizer(kind.config.data)
-        spans, ids = split.spans(text), kind.vocab.places(split.split(text))
+    def of(cls, reader: Reader, text: str) -> _Reading:
+        data, split = reader.data, tokenizer(reader.data)
+        spans, ids = split.spans(text), reader.vocab.places(split.split(text))
         kept = np.flatnonzero(ids >= 0)  # below 0: unknown to a vocabulary without such a row
         if data.max_tokens:
             first = data.keep == "first"
             kept = kept[: data.max_tokens] if first else kept[-data.max_tokens :]
         units: list[Span] = []
         owner = np.zeros(len(ids), np.int64)
-        for place in kept.tolist() if grams is None else range(len(ids)):
+        for place in kept.tolist() if reader.grams is None else range(len(ids)):
             start, end = spans[place]
             if units and start < units[-1][1]:
                 units[-1] = (units[-1][0], max(units[-1][1], end))
             else:
                 units.append((start, end))
             owner[place] = len(units) - 1
-        return cls(predictor, text, ids[kept], owner[kept], units, grams)
+        return cls(reader, text, ids[kept], owner[kept], units)
 
     def parted(self, blocks: Sequence[Block]) -> list[Block]:
         """The blocks in turn, each cut as finely as there is time for, until there is none."""
-        cost = len(self.ids) + (0 if self.grams is None else len(self.text) // LETTERS)
+        cost = len(self.ids) + (0 if self.reader.grams is None else len(self.text) // LETTERS)
         room = max(BUDGET // max(cost, 1), FEWEST)
         found: list[Block] = []
         for first, last in blocks:
@@ -124,8 +125,8 @@ class _Reading:
             rows.append(np.concatenate((self.ids[:begin], self.ids[end:])))
             texts.append(self.text[: self.units[first][0]] + self.text[self.units[last - 1][1] :])
         offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
-        features = None if self.grams is None else self.grams.rows(texts)
-        scores = self.predictor.scores(Sequences(np.concatenate(rows), offsets), features)
+        features = None if self.reader.grams is None else self.reader.grams.rows(texts)
+        scores = self.reader.score(Sequences(np.concatenate(rows), offsets), features)
         odds = _log_odds(scores, label)
         left: NDArray[np.float64] = odds[0] - odds[1:]
         return left

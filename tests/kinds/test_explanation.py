@@ -11,10 +11,11 @@ import pytest
 from tiny_models import write_model
 from tiny_runs import seqcli
 
-from seqcli.answers import explanation
-from seqcli.answers.explanation import Mark, explain
 from seqcli.answers.loading import load_model
 from seqcli.answers.prediction import Predictor
+from seqcli.kinds.abilities import Mark
+from seqcli.kinds.classifier import explanation
+from seqcli.kinds.classifier.kind import Classifier
 from seqcli.text.sequences import Sequences
 
 WIDE = {"wide_words": [1, 2], "wide_characters": [2, 3], "wide_buckets": 512}
@@ -33,8 +34,7 @@ def predictor(path: Path, **options: Any) -> Predictor:
 
 
 def opened(path: Path) -> Predictor:
-    loaded = load_model(path, threads=1)
-    return Predictor.of(loaded.kind, loaded.model, loaded.runtime)
+    return Predictor.of(load_model(path, threads=1))
 
 
 def odds(ask: Predictor, texts: list[str], label: int) -> list[float]:
@@ -58,7 +58,7 @@ def test_a_weight_is_what_the_log_odds_lose_without_the_token(
 ) -> None:
     ask = predictor(tmp_path, **options)
     for label in range(2):
-        marks = explain(ask, text, label)
+        marks = ask.explain(text, label)
         assert any(mark.weight for mark in marks) or text == "x"
         whole, *rest = odds(ask, [text, *(without(text, [mark]) for mark in marks)], label)
         lost = [whole - left for left in rest]
@@ -68,11 +68,11 @@ def test_a_weight_is_what_the_log_odds_lose_without_the_token(
 def test_marks_are_the_tokens_of_the_text_itself(tmp_path: Path) -> None:
     ask = predictor(tmp_path, data={"lowercase": True}, model=WIDE)
     text = " WIN  a\tPrize, İ don't"
-    marks = explain(ask, text, 0)
+    marks = ask.explain(text, 0)
     spelled = [text[mark.start : mark.end] for mark in marks]
     assert spelled == ["WIN", "a", "Prize", ",", "İ", "don't"]
     ask = predictor(tmp_path, data={"tokenizer": "characters", "lowercase": True}, model=WIDE)
-    marks = explain(ask, text, 0)
+    marks = ask.explain(text, 0)
     assert [text[mark.start : mark.end] for mark in marks] == list(text)
 
 
@@ -81,28 +81,28 @@ def test_only_what_is_read_is_marked(tmp_path: Path, keep: str, read: str) -> No
     cut = {"max_tokens": 3, "keep": keep}
     text = "win a prize now you see at six late"
     ask = predictor(tmp_path, data=cut)
-    marks = explain(ask, text, 0)
+    marks = ask.explain(text, 0)
     assert [text[mark.start : mark.end] for mark in marks] == read.split()
-    short = [mark.weight for mark in explain(ask, read, 0)]
+    short = [mark.weight for mark in ask.explain(read, 0)]
     assert [mark.weight for mark in marks] == short  # what is not read moves nothing
     ask = predictor(tmp_path, data={**cut, "unknown": False})
     text = f"zzz {text} zzz"
-    marks = explain(ask, text, 0)
+    marks = ask.explain(text, 0)
     assert [text[mark.start : mark.end] for mark in marks] == read.split()
     ask = predictor(tmp_path, data=cut, model=WIDE)  # its n-grams reach over the whole text
-    assert len(explain(ask, text, 0)) == 11
+    assert len(ask.explain(text, 0)) == 11
 
 
 def test_texts_without_tokens(tmp_path: Path) -> None:
     for options in ({}, {"model": WIDE}, {"data": {"unknown": False}}):
         ask = predictor(tmp_path, **options)
-        assert explain(ask, "", 0) == explain(ask, " \n ", 0) == []
-    assert explain(ask, "zzz", 0) == []
+        assert ask.explain("", 0) == ask.explain(" \n ", 0) == []
+    assert ask.explain("zzz", 0) == []
 
 
 def test_a_syllable_taken_apart_is_one_token(tmp_path: Path) -> None:
     data = {"tokenizer": "characters", "strip_accents": True}
-    marks = explain(predictor(tmp_path, data=data), "a한é", 0)
+    marks = predictor(tmp_path, data=data).explain("a한é", 0)
     assert [(mark.start, mark.end) for mark in marks] == [(0, 1), (1, 2), (2, 3)]
 
 
@@ -111,11 +111,11 @@ def test_without_time_for_each_token_the_heaviest_are_found_all_the_same(
 ) -> None:
     ask = predictor(tmp_path, model=WIDE)
     text = " ".join(["zzz"] * 30 + ["prize"] + ["zzz"] * 33)
-    exact = explain(ask, text, 0)
+    exact = ask.explain(text, 0)
     heaviest = max(range(64), key=lambda place: abs(exact[place].weight))
     assert heaviest == 30
     monkeypatch.setattr(explanation, "BUDGET", 0)  # blocks of 8, the heaviest taken apart
-    coarse = explain(ask, text, 0)
+    coarse = ask.explain(text, 0)
     assert [(mark.start, mark.end) for mark in coarse] == [(m.start, m.end) for m in exact]
     assert coarse[30] == exact[30]
     assert len({mark.weight for mark in coarse[:8]}) == 1  # a block that shares
@@ -127,14 +127,14 @@ def test_a_long_line_is_read_a_bounded_number_of_times(
     ask = predictor(tmp_path, data={"max_tokens": 100}, model=WIDE)
     text = "win a prize now " * 5_000
     calls: list[int] = []
-    scores = Predictor.scores
+    scores = Classifier.scores
 
-    def counted(self: Predictor, ids: Sequences, features: Sequences | None) -> Any:
+    def counted(self: Classifier, model: Any, ids: Sequences, *given: Any) -> Any:
         calls.append(len(ids))
-        return scores(self, ids, features)
+        return scores(self, model, ids, *given)
 
-    monkeypatch.setattr(Predictor, "scores", counted)
-    marks = explain(ask, text, 0)
+    monkeypatch.setattr(Classifier, "scores", counted)
+    marks = ask.explain(text, 0)
     assert len(marks) == 20_000
     assert sum(calls) * (100 + len(text) // 32) < 2.1 * explanation.BUDGET
 
@@ -157,7 +157,7 @@ def test_the_marked_tokens_are_what_a_trained_model_goes_by(trained: Path, sampl
     drops: list[list[float]] = []
     for text in texts:
         label = int(ask.predict([text]).best[0])
-        marks = explain(ask, text, label)
+        marks = ask.explain(text, label)
         order = sorted(marks, key=lambda mark: -mark.weight)
         variants = [[], order[:3], draw.sample(marks, min(3, len(marks))), order[-3:]]
         found = ask.predict([without(text, some) for some in variants])

@@ -1,9 +1,8 @@
-"""Language models: at every step the distribution of the next token (N -> N)."""
+"""A language model: its data, its training, and how it reads and writes text."""
 
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,15 @@ from seqcli.data.batching import Columns, Window
 from seqcli.data.corpus import Corpus, Stream, encode_corpus, encode_whole
 from seqcli.data.idcache import kept_corpus
 from seqcli.errors import ConfigError, DataError
-from seqcli.kinds import metrics, networks
-from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
+from seqcli.kinds import metrics
+from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
+from seqcli.kinds.language_model.network import language_model
+from seqcli.kinds.language_model.spec import SPEC, Settings
+from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.readers.plain_text import text_source
-from seqcli.settings.config import Config
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
@@ -40,19 +41,23 @@ class Text:
 class LanguageModel:
     """A language model's settings and vocabulary; see `Kind` for the contract."""
 
-    config: Config
+    config: Settings
     vocab: Vocab
 
-    name: ClassVar[str] = "language-model"
-    metric: ClassVar[str] = "perplexity"
+    spec: ClassVar[Spec] = SPEC
 
     @property
     def unit(self) -> str:
         """See `Kind.unit`."""
         return "characters" if self.config.data.tokenizer == "characters" else "words"
 
+    @property
+    def bfloat16_helps(self) -> bool:
+        """See `Kind.bfloat16_helps`: oneDNN has a bfloat16 kernel for this cell alone."""
+        return self.config.model.cell == "lstm"
+
     @classmethod
-    def prepare(cls, config: Config, path: Path, scratch: Path, poll: Poll) -> Prepared:
+    def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError."""
         source = text_source(path, config.data)
         fingerprint = source.fingerprint()
@@ -66,17 +71,22 @@ class LanguageModel:
         return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint)
 
     @classmethod
-    def restore(cls, config: Config, description: dict[str, Any]) -> LanguageModel:
+    def restore(cls, config: Settings, learned: dict[str, Any]) -> LanguageModel:
         """See `Kind.restore`."""
-        return cls(config, Vocab.from_list(description["vocabulary"]))
+        return cls(config, Vocab.from_list(learned["vocabulary"]))
 
-    def describe(self) -> dict[str, Any]:
-        """See `Kind.describe`."""
+    def learned(self) -> dict[str, Any]:
+        """See `Kind.learned`."""
         return {"vocabulary": self.vocab.to_list()}
 
-    def next_command(self, model: Path) -> str:
-        """See `Kind.next_command`."""
-        return f"sample --model {shlex.quote(str(model))}"
+    def rows(self, tensor: str) -> Rows | None:
+        """See `Kind.rows`."""
+        if tensor in ("embedding.weight", "output.weight", "output.bias"):
+            return Rows(self.vocab.to_list())
+        one_hot = not self.config.model.embed and tensor.startswith("recurrent.layers.0.")
+        return (
+            Rows(self.vocab.to_list(), dim=1) if one_hot and tensor.endswith(".weight_ih") else None
+        )
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
@@ -97,7 +107,7 @@ class LanguageModel:
 
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
-        return networks.language_model(self.config.model, len(self.vocab), generator)
+        return language_model(self.config.model, len(self.vocab), generator)
 
     def batches(self, split: Text, epoch: int, ranks: Ranks = ALONE) -> Columns:
         """See `Kind.batches`; the order is the text's in every epoch. Errors: ConfigError."""
@@ -204,7 +214,7 @@ class LanguageModel:
     def _figures(self, total: float, count: int) -> Figures:
         bits = metrics.bits_per_token(total, count)
         figures = {
-            "kind": self.name,
+            "kind": self.spec.name,
             "tokens": count,
             "loss": total / count if count else math.nan,
             "perplexity": metrics.perplexity(total, count),

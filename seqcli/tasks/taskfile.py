@@ -10,21 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqcli import kinds
 from seqcli.errors import ConfigError, DataError, lookup, unknown_name
 from seqcli.files import readable_file
-from seqcli.settings import config as configs
-from seqcli.settings import fields
-from seqcli.settings.config import Config
-from seqcli.settings.counting import FORMULAS
+from seqcli.kinds import KINDS
+from seqcli.settings import fields, sections
+from seqcli.settings.counting import Sizes
 from seqcli.settings.fields import setting
+from seqcli.settings.sections import AnyConfig
 
 PACKAGE = Path(__file__).parents[1]
 BUNDLED = PACKAGE / "tasks"
 MAX_BYTES = 1 << 20
-FIGURES = {  # that can say which epoch is best
-    "classifier": ("loss", "accuracy", "macro_f1", "mcc"),
-    "language-model": ("loss", "perplexity"),
-}
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,13 @@ class Expected:
     """Sizes of the real data, so that `params --task` can count without reading it."""
 
     vocabulary: int | None = setting(None, "rows of the vocabulary", low=1)
+    inputs: int | None = setting(None, "numbers a step", low=1)
     outputs: int | None = setting(None, "labels", low=1)
+
+    @property
+    def sizes(self) -> Sizes:
+        """As counting takes them."""
+        return Sizes(self.vocabulary, self.inputs, self.outputs)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Task:
     preset: str
     about: About
     expected: Expected
-    config: Config
+    config: AnyConfig
     presets: tuple[str, ...]
 
 
@@ -92,49 +95,17 @@ def resolve(
     about = fields.read(About, table.pop("about", {}), "about")
     expected = fields.read(Expected, table.pop("expected", {}), "expected")
     if "kind" not in table:
-        raise ConfigError(f"task {name} names no kind", 'write kind = "classifier" at its top')
-    lookup(FIGURES, str(table["kind"]), "kind")
-    config = check(configs.from_dict(table))
+        raise ConfigError(
+            f"task {name} names no kind",
+            f'write kind = "{next(iter(KINDS))}" at its top, or: {", ".join(KINDS)}',
+        )
+    config = kinds.read(table)
     return Task(Path(name).stem, preset, about, expected, config, tuple(presets))
 
 
-def check(config: Config) -> Config:
-    """Refuse settings that cannot stand together."""
-    model = config.model
-    lookup(FORMULAS, model.cell, "cell")
-    sizes = model.sizes
-    if not sizes:
-        raise ConfigError("model.hidden: at least one size expected")
-    if config.kind == "classifier" and not model.read_out:
-        raise ConfigError("model.read_out: at least one read-out expected")
-    if model.tied and model.embed != sizes[-1]:
-        raise ConfigError(
-            f"tied weights need model.embed ({model.embed}) equal to the last hidden size "
-            f"({sizes[-1]})"
-        )
-    if config.train.select not in ("", "last", *FIGURES[config.kind]):
-        raise ConfigError(
-            f"train.select: a {config.kind} has no {config.train.select}",
-            f"one of: last, {', '.join(FIGURES[config.kind])}",
-        )
-    if config.train.select == "last" and config.train.patience:
-        raise ConfigError("train.patience waits for a better epoch, train.select = last has none")
-    if config.train.draws and config.train.draw != "label":
-        raise ConfigError("train.draws counts the draws of train.draw = label")
-    if model.wide_init != "zero" and not model.wide:
-        raise ConfigError("model.wide_init needs model.wide_words or model.wide_characters")
-    if model.cell == "gru" and not model.reset_after and model.unit_forget_bias:
-        raise ConfigError("model.unit_forget_bias belongs to an lstm")
-    return config
-
-
-def trainable(config: Config) -> None:
+def trainable(config: AnyConfig) -> None:
     """Refuse what can be counted and listed, but not trained. Errors: ConfigError."""
-    if config.model.freeze_vectors and not config.model.vectors:
-        raise ConfigError(
-            "model.freeze_vectors needs model.vectors",
-            "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
-        )
+    KINDS[config.kind].trainable(config)
 
 
 def _locate(name: str) -> Path:
@@ -170,10 +141,10 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def to_toml(config: Config) -> str:
+def to_toml(config: AnyConfig) -> str:
     """The Config as a task file that gives it back."""
     lines = [f'kind = "{config.kind}"']
-    for section, values in configs.to_dict(config).items():
+    for section, values in sections.to_dict(config).items():
         if section == "kind":
             continue
         lines += ["", f"[{section}]"]
@@ -196,11 +167,6 @@ def _escaped(character: str) -> str:
         return "\\" + character
     code = ord(character)
     return f"\\u{code:04x}" if code < 32 or code == 127 else character
-
-
-def every_field() -> dict[str, list[dataclasses.Field[Any]]]:
-    """Every setting of every section, for the reference in docs/."""
-    return {name: list(dataclasses.fields(kind)) for name, kind in configs.SECTIONS.items()}
 
 
 def sample_path(name: str) -> Path:

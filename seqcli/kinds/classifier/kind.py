@@ -1,8 +1,8 @@
-"""Text classification: a sequence in, one label out (N -> 1)."""
+"""A text classifier: its data, its training and its answers."""
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,18 +15,24 @@ from torch.nn import functional as F
 
 from seqcli.data import batching
 from seqcli.data.batching import TextBatch
-from seqcli.data.labeled import Examples, LabeledData, load, load_whole
+from seqcli.data.labeled import Examples, LabeledData, encode_with_unknown, load, load_whole
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
-from seqcli.kinds import metrics, networks
-from seqcli.kinds.contract import Figures, Loss, Poll, Prepared
+from seqcli.kinds import metrics
+from seqcli.kinds.abilities import Mark, Mistake, Place, Scores
+from seqcli.kinds.classifier.explanation import Reader, explain
+from seqcli.kinds.classifier.mistakes import mistakes
+from seqcli.kinds.classifier.network import ngrams, text_classifier
+from seqcli.kinds.classifier.spec import SPEC, Settings
+from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
+from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import TextClassifier
 from seqcli.readers import Source, discover
-from seqcli.settings.config import Config
-from seqcli.text.ngrams import Ngrams, naive_bayes
-from seqcli.text.sequences import Features
+from seqcli.text.ngrams import naive_bayes
+from seqcli.text.sequences import Chosen, Features, Sequences
+from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
 MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
@@ -36,19 +42,23 @@ MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
 class Classifier:
     """A text classifier's settings, vocabulary and labels; see `Kind` for the contract."""
 
-    config: Config
+    config: Settings
     vocab: Vocab
     labels: tuple[str, ...]
     label_counts: tuple[int, ...]  # in the training split
     vectors: NDArray[np.float32] | None = None  # (V, E) the embedding starts from
-    scores: NDArray[np.float32] | None = None  # (buckets, C) the n-gram table starts from
+    first_scores: NDArray[np.float32] | None = None  # (buckets, C) the n-gram table starts from
 
-    name: ClassVar[str] = "classifier"
+    spec: ClassVar[Spec] = SPEC
     unit: str = "examples"
-    metric: ClassVar[str] = "accuracy"
+
+    @property
+    def bfloat16_helps(self) -> bool:
+        """See `Kind.bfloat16_helps`: oneDNN has a bfloat16 kernel for this cell alone."""
+        return self.config.model.cell == "lstm"
 
     @classmethod
-    def prepare(cls, config: Config, path: Path, scratch: Path, poll: Poll) -> Prepared:
+    def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError, ConfigError."""
         source = discover(path, config.data)
         data = load(
@@ -76,26 +86,35 @@ class Classifier:
         return Prepared(kind, dict(data.splits), sizes, "examples", notes, data.fingerprint)
 
     @classmethod
-    def restore(cls, config: Config, description: dict[str, Any]) -> Classifier:
+    def restore(cls, config: Settings, learned: dict[str, Any]) -> Classifier:
         """See `Kind.restore`."""
         return cls(
             config,
-            Vocab(description["vocabulary"]),
-            tuple(description["labels"]),
-            tuple(description["label_counts"]),
+            Vocab(learned["vocabulary"]),
+            tuple(learned["labels"]),
+            tuple(learned["label_counts"]),
         )
 
-    def describe(self) -> dict[str, Any]:
-        """See `Kind.describe`."""
+    def learned(self) -> dict[str, Any]:
+        """See `Kind.learned`."""
         return {
             "vocabulary": self.vocab.to_list(),
             "labels": list(self.labels),
             "label_counts": list(self.label_counts),
         }
 
-    def next_command(self, model: Path) -> str:
-        """See `Kind.next_command`."""
-        return f'classify --model {shlex.quote(str(model))} "your text"'
+    def rows(self, tensor: str) -> Rows | None:
+        """See `Kind.rows`: tokens, labels, and n-grams as the settings hash them."""
+        model = self.config.model
+        if tensor == "embedding.weight":
+            return Rows(self.vocab.to_list())
+        if not model.embed and tensor.startswith("recurrent.layers.0."):
+            return Rows(self.vocab.to_list(), dim=1) if tensor.endswith(".weight_ih") else None
+        if tensor.startswith("dense.output."):
+            return Rows(self.labels, one_by_one=False)
+        if tensor.startswith("wide."):
+            return Rows((repr(ngrams(model)), *self.labels), one_by_one=False)
+        return None
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
@@ -128,14 +147,12 @@ class Classifier:
 
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
-        network = networks.text_classifier(
-            self.config.model, len(self.vocab), self.label_counts, generator
-        )
+        network = text_classifier(self.config.model, len(self.vocab), self.label_counts, generator)
         if generator is not None and self.vectors is not None:
             with torch.no_grad():
                 network.embedding.weight.copy_(torch.from_numpy(self.vectors))
-        if generator is not None and self.scores is not None and network.wide is not None:
-            network.wide.start(torch.from_numpy(self.scores))
+        if generator is not None and self.first_scores is not None and network.wide is not None:
+            network.wide.start(torch.from_numpy(self.first_scores))
         return network
 
     def batches(self, split: Examples, epoch: int, ranks: Ranks = ALONE) -> batching.Epoch:
@@ -150,7 +167,7 @@ class Classifier:
                 split.tokens.lengths, train.batch_size, train.buckets, random
             )
         weights = None if train.class_weight == "none" else self._weights()
-        return batching.Epoch(split, order, ngrams(self.config), ranks, weights)
+        return batching.Epoch(split, order, ngrams(self.config.model), ranks, weights)
 
     def loss(self, model: nn.Module, batch: TextBatch, state: Any, runtime: Runtime) -> Loss:
         """Cross-entropy; the objective is the (weighted) mean, with label smoothing."""
@@ -199,7 +216,7 @@ class Classifier:
         picked = predicted[np.arange(len(labels)), labels]
         few = len(self.labels) <= MOST_LABELS_SHOWN
         return {
-            "kind": self.name,
+            "kind": self.spec.name,
             "count": len(labels),
             "loss": float(-picked.mean(dtype=np.float64)) if len(labels) else float("nan"),
             "accuracy": metrics.accuracy(matrix),
@@ -220,7 +237,7 @@ class Classifier:
         self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
     ) -> NDArray[np.float32]:
         """Log-probabilities (R, C) in the order of the rows; the model is in eval mode."""
-        grams = ngrams(self.config)
+        grams = ngrams(self.config.model)
         result = np.zeros((len(split.labels), len(self.labels)), np.float32)
         for rows in runtime.ranks.own(batching.reading_order(split.tokens.lengths)):
             poll()
@@ -230,6 +247,49 @@ class Classifier:
         runtime.ranks.add(torch.from_numpy(result))  # each row is one rank's, the others' are 0
         return result
 
+    def scores(
+        self,
+        model: nn.Module,
+        ids: Sequences,
+        features: Sequences | None,
+        runtime: Runtime,
+        poll: Poll,
+    ) -> NDArray[np.float32]:
+        """R rows of ids, and of n-grams where the model reads them -> log-probabilities (R, C)."""
+        none, rows = np.zeros(len(ids), np.int64), np.arange(len(ids))
+        chosen = None if features is None else Chosen(features, rows)
+        with torch.inference_mode():
+            return self.predict(model, Examples(ids, none, chosen, rows), runtime, poll)
+
+    def answer(
+        self, model: nn.Module, texts: Sequence[str], runtime: Runtime, poll: Poll
+    ) -> Scores:
+        """See `Classifies.answer`."""
+        data, make = self.config.data, _features(self.config)
+        ids, unknown = encode_with_unknown(texts, tokenizer(data), self.vocab, data)
+        features = None if make is None else make(texts)
+        return Scores(self.scores(model, ids, features, runtime, poll), unknown)
+
+    def explain(
+        self, model: nn.Module, text: str, label: int, runtime: Runtime, poll: Poll
+    ) -> list[Mark]:
+        """See `Classifies.explain`."""
+
+        def score(ids: Sequences, features: Sequences | None) -> NDArray[np.float32]:
+            return self.scores(model, ids, features, runtime, poll)
+
+        reader = Reader(self.config.data, self.vocab, ngrams(self.config.model), score)
+        return explain(reader, text, label)
+
+    def mistakes(
+        self, model: nn.Module, split: Examples, place: Place, runtime: Runtime, poll: Poll
+    ) -> tuple[Figures, list[Mistake]]:
+        """See `Classifies.mistakes`."""
+        predicted = self.predict(model, split, runtime, poll)
+        source = self.source(place.path, place.split)
+        found = mistakes(predicted, split, self.labels, source, place.most)
+        return self.score(predicted, split.labels), found
+
     def _weights(self) -> NDArray[np.float64]:
         """Balanced class weights N / (C * n_c), (C,); a label without examples gets 0."""
         counts = np.array(self.label_counts, np.float64)
@@ -238,20 +298,12 @@ class Classifier:
         return powered
 
 
-def ngrams(config: Config) -> Ngrams | None:
-    """The n-grams that the wide part reads, if there is one."""
-    model = config.model
-    if not model.wide:
-        return None
-    return Ngrams(model.wide_words, model.wide_characters, model.wide_buckets)
-
-
-def _features(config: Config) -> Features | None:
-    grams = ngrams(config)
+def _features(config: Settings) -> Features | None:
+    grams = ngrams(config.model)
     return None if grams is None else grams.rows
 
 
-def _naive_bayes(config: Config, data: LabeledData) -> NDArray[np.float32] | None:
+def _naive_bayes(config: Settings, data: LabeledData) -> NDArray[np.float32] | None:
     """What the n-gram table starts from, fitted on the training split alone."""
     train, model = data.splits["train"], config.model
     if model.wide_init != "naive-bayes" or train.features is None:

@@ -1,0 +1,113 @@
+"""What kinds can do for a person: a protocol for each ability, and what it answers with.
+
+A kind has an ability if its spec names the command or option (`Spec.commands`, `Spec.options`); the
+command line, `seqcli.load` and the writers of tables know abilities, never kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from seqcli.kinds.contract import Figures, Poll
+from seqcli.machine.device import Runtime
+from seqcli.text.vocab import Vocab
+
+
+class Scores(NamedTuple):
+    """Log-probabilities (R, C) of R texts, and the share of each one's tokens not known (R,)."""
+
+    scores: NDArray[np.float32]
+    unknown_share: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The token at text[start:end] and what it adds to the log-odds of the label, in nats."""
+
+    start: int
+    end: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A text, its label, and the other one that the model gave it with probability `prob`.
+
+    It stands at `line` of the file `path`, counted from 1 (row of a parquet table).
+    """
+
+    text: str
+    label: str
+    predicted: str
+    prob: float
+    path: str
+    line: int
+
+
+class Classifies(Protocol):
+    """`classify`: a label for each text; `eval --mistakes`."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """C labels, in the order of their probabilities."""
+
+    def answer(
+        self, model: nn.Module, texts: Sequence[str], runtime: Runtime, poll: Poll
+    ) -> Scores:
+        """Of one group of texts; what else is in the group changes no answer."""
+
+    def explain(
+        self, model: nn.Module, text: str, label: int, runtime: Runtime, poll: Poll
+    ) -> list[Mark]:
+        """A mark for each token that is read, in the order of the text; `label` by its place."""
+
+    def mistakes(
+        self, model: nn.Module, split: Any, place: Place, runtime: Runtime, poll: Poll
+    ) -> tuple[Figures, list[Mistake]]:
+        """Figures of a split, and its surest mistakes."""
+
+
+class Place(NamedTuple):
+    """Where a split came from, and how many of its mistakes are asked for at most."""
+
+    path: Path
+    split: str
+    most: int
+
+
+class Approximates(Protocol):
+    """`eval --batch-size`: figures that are a little off, sooner."""
+
+    def approximate(
+        self, model: nn.Module, split: Any, runtime: Runtime, poll: Poll, *, columns: int
+    ) -> Figures:
+        """Figures of `columns` read side by side. Errors: ConfigError for too many."""
+
+
+class Writes(Protocol):
+    """`sample`: new text."""
+
+    @property
+    def vocab(self) -> Vocab:
+        """Its tokens."""
+
+    @property
+    def unit(self) -> str:
+        """ "words" or "characters"."""
+
+    @property
+    def between(self) -> str:
+        """What stands in a text where one document ends and the next begins."""
+
+    def context(self, text: str) -> tuple[list[int], list[str]]:
+        """The ids a text to be gone on with is read as, and its tokens that are unknown."""
+
+    def text(self, ids: Iterable[int]) -> str:
+        """Ids as readable text."""

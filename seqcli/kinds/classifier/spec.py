@@ -1,0 +1,188 @@
+"""What a text classifier's settings are, what it holds, and which figures it is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqcli.errors import ConfigError
+from seqcli.kinds.spec import Figure, Learned, Spec, names_problem
+from seqcli.settings.counting import Sizes, dense, stack
+from seqcli.settings.fields import setting
+from seqcli.settings.sections import (
+    MAX_SIZE,
+    Config,
+    LabeledText,
+    NgramTraining,
+    TokenLayers,
+    TwoWayLayers,
+    Vectors,
+)
+from seqcli.settings.table import Row, Table
+
+
+@dataclass(frozen=True)
+class Model(Vectors, TwoWayLayers, TokenLayers):
+    """[model] of a classifier: the stack, its read-out and head, n-grams beside them."""
+
+    word_dropout: float = setting(0.0, "share of whole tokens dropped", low=0, high=0.99)
+    read_out: tuple[str, ...] = setting(
+        ("last",),
+        "what stands for the text; several are joined",
+        choices=("last", "mean", "max", "attention"),
+    )
+    dense: tuple[int, ...] = setting((), "hidden layers before the labels", low=1, high=MAX_SIZE)
+    dense_dropout: float = setting(0.0, "after each dense layer", low=0, high=0.99)
+    head: str = setting(
+        "softmax", "C logits, or one for two labels", choices=("softmax", "sigmoid")
+    )
+    prior_power: float = setting(
+        0.0, "answers are divided by label shares to this power", low=0, high=2
+    )
+    wide_words: tuple[int, ...] = setting(
+        (), "orders of hashed word n-grams read beside the network", low=1, high=8
+    )
+    wide_characters: tuple[int, ...] = setting(
+        (), "orders of hashed character n-grams, likewise", low=1, high=12
+    )
+    wide_buckets: int = setting(1 << 18, "rows of the n-gram table", low=2, high=1 << 28)
+    wide_init: str = setting(
+        "zero",
+        "how the n-gram table starts; naive-bayes also gives each n-gram a rate of its own",
+        choices=("zero", "naive-bayes"),
+    )
+    wide_share: float | None = setting(
+        None,
+        "the n-grams' share in the mean of logits, each path with a loss of its own; "
+        "absent: logits are added and trained together",
+        low=0,
+        high=1,
+    )
+
+    @property
+    def wide(self) -> bool:
+        """Whether a linear part on hashed n-grams stands beside the recurrent path."""
+        return bool(self.wide_words or self.wide_characters)
+
+
+@dataclass(frozen=True)
+class Train(NgramTraining):
+    """[train] of a classifier."""
+
+    buckets: int = setting(16, "batches whose texts are sorted by length together; 1 = none", low=1)
+    class_weight: str = setting(
+        "none",
+        "weight of a label's loss",
+        choices=("none", "balanced"),
+        option="none or balanced.",
+    )
+    class_weight_power: float = setting(
+        1.0, "balanced: exponent of the weights, 0.5 = square root", low=0, high=4
+    )
+    label_smoothing: float = setting(0.0, "share given to all labels", low=0, high=0.5)
+    draw: str = setting("shuffle", "every row once, or label first", choices=("shuffle", "label"))
+    draws: int = setting(0, "draw = label: draws an epoch; 0 = one a row", low=0, high=1 << 30)
+
+
+Settings = Config[LabeledText, Model, Train]
+
+
+def count(model: Model, sizes: Sizes) -> Table:
+    """The table of `model` for `sizes.outputs` labels; without them it ends before the output.
+
+    Errors: ConfigError for sizes that do not fit together (a sigmoid for 3 labels).
+    """
+    found = stack(model, sizes)
+    rows, width, batch = [], found.width, sizes.batch
+    if model.read_out != ("last",):
+        rows.append(_read_out(model, width, batch))
+        width *= len(model.read_out)
+    for number, size in enumerate(model.dense, 1):
+        name = f"dense {number}" if len(model.dense) > 1 else "dense"
+        rows.append(dense(name, width, size, (batch, size)))
+        width = size
+    if sizes.outputs is None:
+        if model.wide:
+            raise ConfigError("the n-gram table needs the number of labels", "give --outputs C")
+        return found.table(model, *rows)
+    if model.head == "sigmoid" and sizes.outputs > 2:
+        raise ConfigError(
+            f"a sigmoid head decides between 2 labels, not {sizes.outputs}", "use head = softmax"
+        )
+    logits = 1 if model.head == "sigmoid" else sizes.outputs
+    rows.append(dense("output", width, logits, (batch, logits)))
+    if model.wide:
+        size = model.wide_buckets * logits + logits
+        text = f"{model.wide_buckets}*{logits} + {logits}"
+        rows.append(Row("n-gram table", (batch, logits), text, size))
+    return found.table(model, *rows)
+
+
+def _read_out(model: Model, width: int, batch: int | None) -> Row:
+    """How the steps become one vector; attention alone has weights: v . tanh(W h + b)."""
+    name = f"read-out: {', '.join(model.read_out)}"
+    joined = width * len(model.read_out)
+    if "attention" not in model.read_out:
+        return Row(name, (batch, joined), "0", 0, kept=(0, joined))
+    size = width * width + 2 * width
+    text = f"{width}*{width} + 2*{width}"
+    return Row(name, (batch, joined), text, size, work=(size, 0), kept=(width, joined))
+
+
+def check(config: Settings) -> None:
+    """Refuse settings that cannot stand together, or of which one would do nothing."""
+    model, train = config.model, config.train
+    if not model.read_out:
+        raise ConfigError("model.read_out: at least one read-out expected")
+    if train.draws and train.draw != "label":
+        raise ConfigError("train.draws counts the draws of train.draw = label")
+    if model.wide_init != "zero" and not model.wide:
+        raise ConfigError("model.wide_init needs model.wide_words or model.wide_characters")
+
+
+def trainable(config: Settings) -> None:
+    """Refuse what can be counted and listed, but not trained."""
+    if config.model.freeze_vectors and not config.model.vectors:
+        raise ConfigError(
+            "model.freeze_vectors needs model.vectors",
+            "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
+        )
+
+
+def check_learned(config: Settings, learned: Learned) -> str:
+    """What is wrong with the vocabulary, the labels and their counts in training."""
+    for part in ("vocabulary", "labels"):
+        if problem := names_problem(learned, part):
+            return problem
+    labels, counts = learned["labels"], learned.get("label_counts")
+    if not isinstance(counts, list) or len(counts) != len(labels):
+        return "its labels and their counts disagree"
+    if not all(type(count) is int and 0 <= count < 1 << 53 for count in counts):
+        return "its labels and their counts disagree"
+    if config.model.head == "sigmoid" and len(labels) != 2:
+        return "its head is for two labels"
+    return ""
+
+
+SPEC = Spec(
+    name="classifier",
+    title="a classifier",
+    target="seqcli.kinds.classifier.kind:Classifier",
+    data=LabeledText,
+    model=Model,
+    train=Train,
+    figures=(
+        Figure("loss", "loss {:.4f}", "loss {:.4f}", lower_is_better=True),
+        Figure("accuracy", "accuracy {:.2%}", "acc {:.2%}"),
+        Figure("macro_f1"),
+        Figure("mcc"),
+    ),
+    metric="accuracy",
+    listed=("count", "loss", "accuracy", "macro_f1", "mcc", "majority"),
+    count=count,
+    sizes=lambda learned: Sizes(len(learned["vocabulary"]), outputs=len(learned["labels"])),
+    check=check,
+    trainable=trainable,
+    check_learned=check_learned,
+    commands={"classify": 'classify --model {model} "your text"'},
+    options={"--mistakes": "the surest mistakes"},
+)

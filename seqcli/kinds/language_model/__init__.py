@@ -1,0 +1,1 @@
+"""At every step the distribution of the next token (N -> N)."""

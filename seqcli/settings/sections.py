@@ -1,0 +1,375 @@
+"""Sections of settings that kinds are made of, and the Config that holds three of them.
+
+A kind's own sections inherit from these and add what it alone knows: a setting is a kind's if and
+only if it is a field of its section.
+Precedence: task file -> preset -> options of the command line -> `--set section.key=value`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from seqcli.errors import ConfigError, unknown_name
+from seqcli.settings import fields
+from seqcli.settings.fields import Option, setting
+
+FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files")
+MAX_SIZE = 1 << 20  # of a layer: far above any use, far below what overflows a product
+SECTIONS = ("data", "model", "train")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """[data] of every kind: where the data is, and how it is split."""
+
+    path: str = setting("", "file or folder; empty: the task's bundled sample")
+    encoding: str = setting(
+        "utf-8", "text encoding of the files", option=Option("Text encoding of the data.", "utf-8")
+    )
+    test: float = setting(0.2, "share cut off as test split where there is none", low=0, high=0.9)
+    valid: float = setting(0.1, "share of the rest cut off for validation", low=0, high=0.9)
+    split_seed: int | None = setting(None, "seed of the cut; train.seed where absent", low=0)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Labeled text in files: their format, and which columns count."""
+
+    format: str = setting("auto", "raw format of labeled text", choices=FORMATS)
+    text_column: str = setting(
+        "",
+        "column with the text",
+        option=Option("Column with the text.", "text, sentence, message or review"),
+    )
+    label_column: str = setting(
+        "",
+        "column with the label",
+        option=Option("Column with the label.", "label, class or category"),
+    )
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """How text becomes tokens, and tokens ids."""
+
+    tokenizer: str = setting(
+        "words", "how text becomes tokens", choices=("words", "letters", "spaces", "characters")
+    )
+    lowercase: bool = setting(False, "lower-case the text first")
+    strip_accents: bool = setting(False, "drop combining marks after NFD, so that é becomes e")
+    fold_digits: bool = setting(False, "every digit reads as 0")
+    alphabet: str = setting("", "fixed set of characters; all others are dropped")
+    unknown: bool = setting(True, "give the vocabulary an <unk> row; without it others are dropped")
+    min_count: int = setting(1, "a token seen less often is unknown", low=1)
+    vocabulary: int = setting(0, "most rows the vocabulary may have, specials in; 0 = all", low=0)
+
+
+@dataclass(frozen=True)
+class LabeledText(Tokens, Tables, Reading):
+    """[data] of texts that each have a label."""
+
+    max_tokens: int = setting(0, "longest text in tokens, 0 = no limit", low=0)
+    keep: str = setting("first", "which end of a longer text stays", choices=("first", "last"))
+    repeats: str = setting(
+        "group",
+        "equal texts: all on one side of the cut, or all but the first dropped, or kept",
+        choices=("group", "drop", "keep"),
+    )
+    repeats_casefold: bool = setting(False, "case alone makes no difference")
+
+
+@dataclass(frozen=True)
+class RunningText(Tokens, Reading):
+    """[data] of text that goes on."""
+
+    document: str = setting("file", "what <eos> closes", choices=("file", "line", "blank"))
+    end_mark: bool = setting(True, "close every document with <eos>")
+
+
+class Directions(NamedTuple):
+    """Which ways a recurrent layer reads, and how two of them join."""
+
+    both: bool = False
+    merge: str = "concat"
+    backwards: bool = False
+
+
+@dataclass(frozen=True)
+class Layers:
+    """[model]: a stack of recurrent layers, where dropout sits, how weights start."""
+
+    cell: str = setting(  # choices: counting.FORMULAS
+        "lstm", "recurrent cell", option="rnn, lstm or gru."
+    )
+    hidden: tuple[int, ...] = setting(
+        (128,),
+        "units, one number a layer",
+        low=1,
+        high=MAX_SIZE,
+        option=Option("Units, one number a layer.", metavar="N[,N...]"),
+    )
+    layers: int | None = setting(
+        None,
+        "number of layers, for one hidden size",
+        low=1,
+        high=64,
+        option="Layers of one hidden size.",
+    )
+    activation: str = setting("tanh", "of the state", choices=("tanh", "relu", "sigmoid", "linear"))
+    recurrent_activation: str = setting(
+        "sigmoid", "of the gates", choices=("sigmoid", "hard_sigmoid", "tanh", "relu", "linear")
+    )
+    reset_after: bool = setting(True, "GRU: reset gate after the matrix product (two biases)")
+    bias: bool = setting(True, "bias in the recurrent layers")
+    unit_forget_bias: bool = setting(False, "LSTM: the forget gate's bias starts at 1")
+    dropout: float = setting(
+        0.0,
+        "on the input of every recurrent layer",
+        low=0,
+        high=0.99,
+        option="On every layer's input.",
+    )
+    output_dropout: float = setting(
+        0.0, "on the last one's output, or the read-out", low=0, high=0.99
+    )
+    recurrent_dropout: float = setting(
+        0.0, "on the state inside the recurrence", low=0, high=0.99, option="On the state."
+    )
+    dropout_mask: str = setting(
+        "step", "one mask a step, or one a sequence (locked)", choices=("step", "sequence")
+    )
+    init: str = setting(
+        "keras",
+        "how recurrent and dense weights start",
+        choices=("keras", "glorot", "torch", "linear", "uniform"),
+    )
+    init_scale: float = setting(0.1, "init = uniform: ± this, for all weights", above=0, high=1e6)
+    output_scale: float | None = setting(
+        None, "output weights start normal with this deviation", above=0, high=1e6
+    )
+    output_bias: float = setting(0.0, "output bias starts at this", low=-1e6, high=1e6)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Hidden size of each layer; `layers` repeats a single size."""
+        if self.layers is None or len(self.hidden) == self.layers:
+            return self.hidden
+        if len(self.hidden) != 1:
+            raise ConfigError(
+                f"model.layers is {self.layers}, but model.hidden lists {len(self.hidden)} sizes",
+                "give one hidden size for all layers, or one for each",
+            )
+        return self.hidden * self.layers
+
+    @property
+    def directions(self) -> Directions:
+        """Forward alone, unless the kind has a choice."""
+        return Directions()
+
+
+@dataclass(frozen=True)
+class TwoWayLayers(Layers):
+    """The same for rows that are there as a whole: they can be read from either end."""
+
+    bidirectional: bool = setting(
+        False, "read in both directions", option="Read in both directions."
+    )
+    merge: str = setting(
+        "concat",
+        "how directions join",
+        choices=("concat", "sum", "mul", "ave"),
+        option="concat, sum, mul or ave.",
+    )
+    backwards: bool = setting(False, "read from the last token to the first")
+
+    @property
+    def directions(self) -> Directions:
+        """As the settings say."""
+        return Directions(self.bidirectional, self.merge, self.backwards)
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """[model]: what a token is to the first layer."""
+
+    embed: int = setting(
+        64,
+        "embedding size; 0 = one-hot tokens",
+        low=0,
+        high=MAX_SIZE,
+        option="Embedding size, 0 = one-hot.",
+    )
+    embed_scale: float = setting(0.05, "embedding starts uniform in ± this", above=0, high=1e6)
+
+    @property
+    def frozen_embedding(self) -> bool:
+        """Whether the embedding stays as it starts."""
+        return False
+
+    @property
+    def tied_embedding(self) -> bool:
+        """Whether the output's weights are the embedding's: it is as wide as the last layer."""
+        return False
+
+
+@dataclass(frozen=True)
+class TokenLayers(Embedding, Layers):
+    """A recurrent stack that reads tokens."""
+
+
+@dataclass(frozen=True)
+class Vectors(Embedding):
+    """The same, with word vectors to start from."""
+
+    vectors: str = setting(
+        "",
+        "word vectors in GloVe's text format",
+        option=Option("Word vectors, GloVe's text format.", metavar="FILE"),
+    )
+    freeze_vectors: bool = setting(
+        False,
+        "keep the embedding as it starts",
+        option=Option("Keep the vectors as they are.", flags="--freeze-vectors/--tune-vectors"),
+    )
+
+    @property
+    def frozen_embedding(self) -> bool:
+        """As the settings say."""
+        return self.freeze_vectors
+
+
+@dataclass(frozen=True)
+class Training:
+    """[train] of every kind: batches, the optimizer and its schedule, and when to stop."""
+
+    epochs: int = setting(
+        10, "passes over the training split", low=1, option="Passes over the data."
+    )
+    max_steps: int | None = setting(
+        None, "stop after this many updates", low=1, option="Stop after this many updates."
+    )
+    max_time: float | None = setting(
+        None,
+        "stop after this many seconds",
+        above=0,
+        option=Option("End, annealed, after this time.", "none", metavar="10m", spelled=True),
+    )
+    batch_size: int = setting(
+        32, "sequences (language model: columns) an update", low=1, option="Sequences an update."
+    )
+    optimizer: str = setting(
+        "adam",
+        "update rule",
+        choices=("sgd", "adam", "adamw", "rmsprop"),
+        option="sgd, adam, adamw or rmsprop.",
+    )
+    lr: float = setting(0.001, "learning rate", above=0, option="Learning rate.")
+    momentum: float = setting(0.0, "of SGD and RMSProp", low=0, high=1)
+    beta1: float = setting(0.9, "Adam: decay of the mean", low=0, high=0.9999)
+    beta2: float = setting(0.999, "Adam: decay of the square", low=0, high=0.999999)
+    rho: float = setting(0.9, "RMSProp: decay of the square", low=0, high=0.999999)
+    epsilon: float = setting(1e-8, "Adam, RMSProp: added to the root", above=0)
+    mean_square: float = setting(0.0, "RMSProp: the square's first value", low=0)
+    weight_decay: float = setting(0.0, "decay of the weights", low=0)
+    clip: float = setting(
+        0.0, "largest global gradient norm, 0 = no limit", low=0, option="Largest gradient norm."
+    )
+    on_nan: str = setting(
+        "stop",
+        "where the loss is no number: end, or go back to what was saved last, with half the rate",
+        choices=("stop", "rollback"),
+        option="Loss not a number: stop, or rollback and halve the rate.",
+    )
+    schedule: str = setting(
+        "constant",
+        "how the rate moves",
+        choices=("constant", "step", "linear", "cosine", "plateau"),
+    )
+    warmup: float = setting(0.0, "share of the run in which the rate rises", low=0, high=0.5)
+    decay: float = setting(0.5, "step, plateau: factor of a fall", above=0, high=1)
+    full_rate_epochs: int = setting(0, "step: epochs before the first fall", low=0)
+    plateau: int = setting(1, "plateau: evaluations without gain before a fall", low=1)
+    patience: int = setting(
+        0,
+        "evaluations without gain before stopping; 0 = never",
+        low=0,
+        option="Epochs without gain, 0 = all.",
+    )
+    select: str = setting(
+        "",
+        "validation figure that chooses the best epoch, or `last`; empty: the kind's own",
+    )
+    precision: str = setting(
+        "auto",
+        "of the matrix products",
+        choices=("auto", "fp32", "bf16"),
+        option="auto, fp32 or bf16.",
+    )
+    deterministic: bool = setting(
+        False,
+        "refuse operations that differ from run to run",
+        option=Option("Same bits on every run.", flags="--deterministic"),
+    )
+    seed: int = setting(
+        1,
+        "of splits and training",
+        low=0,
+        high=2**63 - 1,
+        option=Option("Seed of splits and training.", "1"),
+    )
+
+
+@dataclass(frozen=True)
+class NgramTraining(Training):
+    """The same beside a table of n-grams, which has an optimizer of its own."""
+
+    wide_lr: float = setting(1.0, "learning rate of the n-gram table (SGD)", above=0)
+    wide_momentum: float = setting(0.9, "momentum of the n-gram table", low=0, high=0.9999)
+
+
+Data = TypeVar("Data", bound=Reading, covariant=True)
+Model = TypeVar("Model", covariant=True)
+Train = TypeVar("Train", bound=Training, covariant=True)
+
+
+@dataclass(frozen=True)
+class Config(Generic[Data, Model, Train]):
+    """Everything that decides what is trained; stored whole in the model file."""
+
+    kind: str
+    data: Data
+    model: Model
+    train: Train
+
+    @property
+    def split_seed(self) -> int:
+        """Seed of the cut into splits."""
+        return self.train.seed if self.data.split_seed is None else self.data.split_seed
+
+
+AnyConfig = Config[Reading, Any, Training]
+
+
+def from_dict(table: Mapping[str, Any], sections: Mapping[str, type[Any]]) -> AnyConfig:
+    """A Config from plain values, strictly: unknown sections, keys and values are errors.
+
+    `sections`: the dataclass of each of SECTIONS.
+    """
+    found = {name: section() for name, section in sections.items()}
+    for name, value in table.items():
+        if name == "kind":
+            continue
+        if name not in sections:
+            raise unknown_name("section", name, sections)
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"[{name}]: a table expected, {value!r} found")
+        found[name] = fields.read(sections[name], value, name)
+    return Config(str(table["kind"]), **found)
+
+
+def to_dict(config: AnyConfig) -> dict[str, Any]:
+    """The inverse of `from_dict`; `None` is left out."""
+    sections = {name: fields.as_dict(getattr(config, name)) for name in SECTIONS}
+    return {"kind": config.kind, **sections}

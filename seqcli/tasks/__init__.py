@@ -1,0 +1,1 @@
+"""Bundled task files, and how a task, its preset and overrides become one Config."""
