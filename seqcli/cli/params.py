@@ -161,7 +161,7 @@ def _from_options(given: Overrides, sizes: Sizes, kind: str | None) -> _Network:
     if "embed" in model and sizes.vocabulary is None:
         raise ConfigError("--embed needs the number of words", "give --vocab V")
     spec = lookup(KINDS, kind, "kind") if kind else _first_that_knows(given)
-    return _Network(spec, kinds.read({"kind": spec.name, **given}).model, sizes)
+    return _Network(spec, kinds.parts({"kind": spec.name, **given}).model, sizes)
 
 
 def _first_that_knows(given: Overrides) -> Spec:

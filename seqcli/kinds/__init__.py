@@ -26,14 +26,21 @@ KINDS: dict[str, Spec] = {spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODE
 def read(table: Mapping[str, Any]) -> AnyConfig:
     """A checked Config from plain values, or as typed at the shell.
 
-    Errors: ConfigError for unknown kinds, sections, keys and values; a setting of another kind; and
-    settings that cannot stand together.
+    Errors: as `parts`; ConfigError for settings that cannot stand together.
+    """
+    return check(parts(table))
+
+
+def parts(table: Mapping[str, Any]) -> AnyConfig:
+    """The same, each setting checked by itself alone.
+
+    Errors: ConfigError for unknown kinds, sections, keys and values, and a setting of another kind.
     """
     spec = lookup(KINDS, str(table.get("kind")), "kind")
     for name, values in table.items():
         if name in spec.sections and isinstance(values, Mapping):
             _belongs(spec, name, values)
-    return check(sections.from_dict(table, spec.sections))
+    return sections.from_dict(table, spec.sections)
 
 
 def check(config: AnyConfig) -> AnyConfig:
@@ -91,7 +98,7 @@ def refuse_option(spec: Spec, option: str, given: bool) -> None:
     """The same for an option that not every kind knows. Errors: ConfigError."""
     if given and option not in spec.options:
         served = " or ".join(other.title for other in serving(option))
-        raise ConfigError(f"{option} is for {served}", f"leave it out: this is {spec.title}")
+        raise ConfigError(f"{option} needs {served}", f"leave it out: this is {spec.title}")
 
 
 def check_model(description: dict[str, Any], path: Path) -> Spec:

@@ -294,7 +294,7 @@ def test_kinds_that_do_not_fit(model: str, tmp_path: Path) -> None:
     path = write(tmp_path / "lm.pt", *tiny())
     result = ask("--model", str(path), "a")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "a language model cannot classify" in result.stderr
+    assert "a language model; `classify` needs a classifier" in result.stderr
     assert "seqcli sample" in result.stderr
     result = CliRunner().invoke(app, ["sample", "--model", model])
     assert (result.exit_code, result.stdout) == (1, "")

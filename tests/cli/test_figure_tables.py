@@ -12,6 +12,7 @@ from rich.console import Console
 
 from seqcli.cli.tables import confusion_tables, figure_lines, mistake_lines
 from seqcli.kinds.abilities import Mistake
+from seqcli.kinds.classifier.spec import SPEC
 
 NAMES = [
     "Arabic", "Chinese", "Czech", "Dutch", "English", "French", "German", "Greek", "Irish",
@@ -86,7 +87,7 @@ def test_figures_with_their_intervals() -> None:
         "count": 25000, "loss": 0.25, "accuracy": 0.9, "accuracy_interval": [0.89, 0.91],
         "macro_f1": 0.8, "macro_f1_interval": [float("nan")] * 2, "mcc": 0.7, "majority": 0.5,
     }  # fmt: skip
-    assert figure_lines(figures) == [
+    assert figure_lines(figures, SPEC.listed) == [
         "count      25,000",
         "loss       0.2500",
         "accuracy   0.9000  95 % interval 0.8900 to 0.9100",

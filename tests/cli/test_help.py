@@ -28,6 +28,7 @@ PROMISED = {
         --lines --repetition-penalty --seed --stream --json --device --threads""",
     "classify": """--model --input --text-column --top-k --probs --threshold --abstain-label --json
         --output --shard --device --threads --quiet""",
+    "info": "--model --json",
     "params": """--hidden --layers --bidirectional --merge --no-bias --reset-after --no-reset-after
         --vocab --embed --input --dense --outputs --tied --time --batch --task --preset --model
         --budget --json""",

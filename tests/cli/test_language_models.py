@@ -72,7 +72,7 @@ def test_columns_are_not_for_classifiers(tmp_path: Path) -> None:
     data = tmp_path / "texts.tsv"
     data.write_text("ham\tsee you\nspam\twin\nother\tcall\n")
     told = bad("eval", "--model", model, "--data", str(data), "--batch-size", "2")
-    assert "--batch-size is for language models" in told
+    assert "--batch-size needs a language model" in told
 
 
 def train(folder: Path, task: str, data: Path | None, *args: str) -> tuple[str, dict[str, Any]]:

@@ -96,4 +96,4 @@ def test_rows_of_a_split_and_files_of_a_folder(tmp_path: Path) -> None:
 def test_mistakes_that_make_no_sense(model: Path, tmp_path: Path) -> None:
     assert "--mistakes" in error(2, "eval", "--model", model, "--mistakes", "0")
     words = write(tmp_path / "lm.pt", *tiny())
-    assert "--mistakes is for classifiers" in error(2, "eval", "--model", words, "--mistakes", "3")
+    assert "--mistakes needs a classifier" in error(2, "eval", "--model", words, "--mistakes", "3")

@@ -15,9 +15,12 @@ from seqcli.cli import progress
 from seqcli.cli.progress import Display
 from seqcli.cli.report import duration, figures_text, short_text
 from seqcli.cli.tables import share
+from seqcli.kinds import KINDS
 from seqcli.runs.run import run
 from seqcli.training.evaluation import Scoring
 from seqcli.training.loop import Stepped
+
+CLASSIFIER, LANGUAGE = KINDS["classifier"], KINDS["language-model"]
 
 
 @pytest.mark.parametrize(
@@ -37,14 +40,14 @@ def test_durations(seconds: float, text: str) -> None:
 
 def test_figures_on_a_line() -> None:
     classifier = {"loss": 0.12345, "accuracy": 0.98765, "mcc": 0.5}
-    assert figures_text(classifier) == "loss 0.1235 accuracy 98.77%"
-    assert short_text(classifier) == "loss 0.1235 acc 98.77%"
+    assert figures_text(CLASSIFIER, classifier) == "loss 0.1235 accuracy 98.77%"
+    assert short_text(CLASSIFIER, classifier) == "loss 0.1235 acc 98.77%"
     words = {"loss": 4.5, "perplexity": 90.017, "bits_per_token": 6.5}
-    assert figures_text(words) == "loss 4.5000 perplexity 90.02"
-    assert short_text(words) == "loss 4.5000 ppl 90.02"
+    assert figures_text(LANGUAGE, words) == "loss 4.5000 perplexity 90.02"
+    assert short_text(LANGUAGE, words) == "loss 4.5000 ppl 90.02"
     letters = {**words, "bits_per_character": 1.5}
-    assert figures_text(letters) == "loss 4.5000 perplexity 90.02 1.5000 bpc"
-    assert short_text(letters) == "loss 4.5000 1.5000 bpc"
+    assert figures_text(LANGUAGE, letters) == "loss 4.5000 perplexity 90.02 1.5000 bpc"
+    assert short_text(LANGUAGE, letters) == "loss 4.5000 1.5000 bpc"
 
 
 def test_shares_that_are_none() -> None:

@@ -232,5 +232,5 @@ def test_wrong_use(words: str, tmp_path: Path) -> None:
     assert "no.pt" in told
     classifier = str(write_model(tmp_path / "spam.pt"))
     told = bad("sample", "--model", classifier, code=1)
-    assert "a classifier, `sample` needs a language model" in told
+    assert "a classifier; `sample` needs a language model" in told
     assert "seqcli classify" in told

@@ -53,7 +53,7 @@ def seqcli(folder: Path, shell: dict[str, str], *args: str) -> str:
 def test_two_steps(task: str, preset: str, tmp_path: Path, shell: dict[str, str]) -> None:
     source = str(data(task, tmp_path))
     choice = ["--preset", preset] if preset else []
-    if taskfile.resolve(task, preset).config.model.freeze_vectors:
+    if taskfile.resolve(task, preset).config.model.frozen_embedding:
         vectors = "".join(f"{word} " + "0.1 " * 99 + "0.1\n" for word in WORDS)
         (tmp_path / "vectors.txt").write_text(vectors, encoding="utf-8")
         choice += ["--vectors", "vectors.txt"]

@@ -24,9 +24,9 @@ def test_init_from_takes_rows_by_token(here: Path) -> None:
     shown = train("--out", "c.pt", "--init-from", "tiny.pt", "--lr", "1e-30", "--epochs", "1")
     assert "4 of 6 tensors start from tiny.pt" in shown
     other = storage.load(here / "c.pt")
-    rows = {word: row for row, word in enumerate(old.description["vocabulary"])}
+    rows = {word: row for row, word in enumerate(old.description["learned"]["vocabulary"])}
     shared = 0
-    for row, word in enumerate(other.description["vocabulary"]):
+    for row, word in enumerate(other.description["learned"]["vocabulary"]):
         if word in rows:
             shared += 1
             mine = other.tensors["embedding.weight"][row]
@@ -42,7 +42,10 @@ def test_init_from_one_hot_tokens_goes_by_token_too(here: Path) -> None:
     (here / "data.tsv").write_text("".join(reversed(lines)))  # same words, other places
     train(*flags, "--out", "b.pt", "--init-from", "tiny.pt")
     old, new = storage.load(here / "tiny.pt"), storage.load(here / "b.pt")
-    words, others = old.description["vocabulary"], new.description["vocabulary"]
+    words, others = (
+        old.description["learned"]["vocabulary"],
+        new.description["learned"]["vocabulary"],
+    )
     assert words != others
     name = "recurrent.layers.0.0.cell.weight_ih"
     for word in set(words) & set(others):
@@ -75,9 +78,13 @@ def test_word_vectors(here: Path) -> None:
     assert found is not None
     assert f"({6 * int(found[1]):,} frozen)" in shown
     saved = storage.load(here / "tiny.pt")
-    assert len(saved.description["vocabulary"]) == int(found[1])
+    assert len(saved.description["learned"]["vocabulary"]) == int(found[1])
     table = dict(
-        zip(saved.description["vocabulary"], saved.tensors["embedding.weight"], strict=True)
+        zip(
+            saved.description["learned"]["vocabulary"],
+            saved.tensors["embedding.weight"],
+            strict=True,
+        )
     )
     assert table["win"].tolist() == pytest.approx([0.1] * 6)
     assert table["a"].tolist() == [0.0] * 6
@@ -91,7 +98,7 @@ def test_word_vectors_are_tuned_unless_frozen(here: Path) -> None:
     write_vectors(here / "glove.txt", {"the": [0.1] * 6})
     train("--vectors", "glove.txt", "--tune-vectors")
     saved = storage.load(here / "tiny.pt")
-    row = saved.tensors["embedding.weight"][saved.description["vocabulary"].index("the")]
+    row = saved.tensors["embedding.weight"][saved.description["learned"]["vocabulary"].index("the")]
     assert row.tolist() != pytest.approx([0.1] * 6)
 
 

@@ -92,7 +92,7 @@ def test_options_and_settings_of_others_are_refused() -> None:
     assert "one of: last, loss, error" in error(2, *TRAIN, "--set", "train.select=accuracy")
     answer(*TRAIN, "--quiet")
     for option in ("--mistakes", "--batch-size"):
-        assert f"{option} is for a" in error(2, "eval", "--model", "curve.pt", option, "3")
+        assert f"{option} needs a" in error(2, "eval", "--model", "curve.pt", option, "3")
     reading = ("eval", "--model", "curve.pt", "--text-column", "x")
     assert "data.text_column does nothing in a numbers" in error(2, *reading)
 

@@ -107,10 +107,10 @@ def test_changed_data_is_refused_or_read_with_the_vocabulary_there_is(tmp_path: 
     last = events[-1]
     assert isinstance(last, Finished)
     after = filecheck.describe(asked.out)
-    assert after["vocabulary"] == before["vocabulary"]
+    assert after["learned"] == before["learned"]
     assert after["data"]["sha256"] != before["data"]["sha256"]
     assert after["data"]["sizes"]["train"] > before["data"]["sizes"]["train"]
-    assert last.result["data"]["vocabulary"] == len(before["vocabulary"])
+    assert last.result["data"]["vocabulary"] == len(before["learned"]["vocabulary"])
 
 
 def test_changed_data_is_refused_where_nothing_is_left_to_do(tmp_path: Path) -> None:
