@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seqcli.data.splits import cut_otherwise
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import KINDS
@@ -95,6 +96,15 @@ class Loaded:
             data = self._read(path, split)
         if data is None:
             raise DataError(path, 0, f"no {split} split there", "--split all scores whatever is")
+        parts = set(self.kind.parts(path))
+        official = split == "all" or (split in parts and split != "train")
+        repeats = self.description["config"]["data"].get("repeats")
+        if same and not official and cut_otherwise(recorded, repeats, parts):
+            raise SeqcliError(
+                f"{self.path}: its {split} split was cut by an earlier version, which could put "
+                "one text on both sides: it cannot be had again",
+                "train anew, or --split all scores all data, what it was trained on too",
+            )
         return Chosen(split, data, tuple(notes), path)
 
     def _read(self, path: Path, split: str) -> Any:

@@ -65,7 +65,7 @@ class Classifier:
                 "--set model.head=softmax",
             )
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
-        notes = _notes(data)
+        notes = _notes(data, config.data.repeats)
         vectors = None
         if config.model.vectors:
             vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
@@ -258,10 +258,13 @@ def _naive_bayes(config: Config, data: LabeledData) -> NDArray[np.float32] | Non
     return naive_bayes(train.features, train.labels, len(data.labels), model.wide_buckets)
 
 
-def _notes(data: LabeledData) -> list[str]:
+def _notes(data: LabeledData, repeats: str) -> list[str]:
     """What a person should know of the data before it is trained on."""
     shares = ", ".join(f"{name} {share:.1%}" for name, share in data.unknown_share.items())
     notes = [f"vocabulary {len(data.vocab):,} (unknown: {shares})"]
-    if data.dropped:
-        notes.append(f"{data.dropped:,} repeated texts dropped")
+    if data.repeated:
+        notes.append(f"{data.repeated:,} repeated texts dropped")
+    if data.shared:
+        done = "trained on all the same" if repeats == "keep" else "not trained on"
+        notes.append(f"{data.shared:,} texts of train stand in valid or test too: {done}")
     return notes

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 import seqcli
+from seqcli.data.splits import CUT
 from seqcli.files import write_bytes
 from seqcli.kinds.contract import Figures, Prepared
 from seqcli.machine.distributed import Ranks
@@ -119,6 +120,7 @@ class Recorder:
             "sha256": self.prepared.fingerprint,
             "sample": self.job.sample,
             "sizes": self.prepared.sizes,
+            "cut": CUT,
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seqcli.data.splits import cut_otherwise
 from seqcli.errors import SeqcliError, TrainingError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import KINDS
@@ -114,6 +115,14 @@ def check_same_data(saved: ModelFile, data: Path, config: Config, *, allowed: bo
     now = KINDS[config.kind].restore(config, then["learned"]).fingerprint(data)
     if now != then["data"]["sha256"]:
         raise _other_data(then["data"]["sha256"], now, data)
+
+
+def check_same_cut(saved: ModelFile, parts: tuple[str, ...], folder: RunFolder) -> None:
+    """Errors: TrainingError where the run's splits were cut by another rule than today's."""
+    repeats = saved.description["config"]["data"].get("repeats")
+    if cut_otherwise(saved.description["data"], repeats, parts):
+        why = "its splits were cut by an earlier version, which could put one text on both sides"
+        raise TrainingError(f"{folder.last}: {why}", "start anew with --force")
 
 
 def _other_data(then: str, now: str, data: Path) -> SeqcliError:

@@ -29,7 +29,15 @@ from seqcli.modelfile import storage
 from seqcli.runs.folder import RunFolder
 from seqcli.runs.job import Job
 from seqcli.runs.record import Recorder, launch
-from seqcli.runs.resume import RolledBack, changed, check_same_data, last_good, roll_back, take_up
+from seqcli.runs.resume import (
+    RolledBack,
+    changed,
+    check_same_cut,
+    check_same_data,
+    last_good,
+    roll_back,
+    take_up,
+)
 from seqcli.runs.transfer import transfer
 from seqcli.settings import config as configs
 from seqcli.settings import counting
@@ -132,6 +140,8 @@ def _prepared(
     if saved is not None and prepared.fingerprint != saved.description["data"]["sha256"]:
         allowed = job.allow_changed_data
         prepared = changed(prepared, saved, job.data, config, allowed=allowed)
+    if saved is not None:
+        check_same_cut(saved, prepared.kind.parts(job.data), folder)
     if not ranks.first:
         with contextlib.suppress(OSError):
             folder.path.rmdir()  # if that host has nothing else in it

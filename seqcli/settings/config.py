@@ -52,7 +52,7 @@ class DataConfig:
     split_seed: int | None = setting(None, "seed of the cut; train.seed where absent", low=0)
     repeats: str = setting(
         "group",
-        "equal texts: all on one side of the cut, or all but the first dropped, or kept",
+        "equal texts: on one side, or also all but the first of a label dropped, or left alone",
         choices=("group", "drop", "keep"),
         kinds=CLASSIFIER,
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tiny_runs import Whole, figures_of, finished, interrupted, job, log_rows
 
-from seqcli.errors import ConfigError, ModelFileError, SeqcliError
-from seqcli.modelfile import filecheck
+from seqcli.errors import ConfigError, ModelFileError, SeqcliError, TrainingError
+from seqcli.modelfile import filecheck, storage
 from seqcli.runs.run import Finished, Started, run
 from seqcli.training.loop import Evaluated
 
@@ -146,3 +146,19 @@ def test_a_broken_state_or_a_model_in_its_place(tmp_path: Path) -> None:
         with pytest.raises(ModelFileError, match=r"last\.pt") as caught:
             finished(replace(asked, resume=True))
         assert caught.value.hint == "start anew with --force"
+
+
+def test_a_run_whose_splits_an_earlier_version_cut_is_not_gone_on_with(tmp_path: Path) -> None:
+    for repeats, refused in (("drop", True), ("group", False)):  # of one file: as ever
+        asked = job(tmp_path, repeats, {"data": {"repeats": repeats}})
+        interrupted(asked, 7)
+        last = asked.out.with_suffix(".run") / "last.pt"
+        saved = storage.load(last)
+        del saved.description["data"]["cut"]
+        storage.save(last, saved.description, saved.tensors)
+        again = replace(asked, resume=True)
+        if refused:
+            with pytest.raises(TrainingError, match="cut by an earlier version"):
+                finished(again)
+        else:
+            assert finished(again).result["steps"] == STEPS
