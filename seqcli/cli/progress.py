@@ -146,7 +146,8 @@ class Display:
     def _epoch(self, event: Evaluated) -> str:
         self.tenth = 0
         text = figures_text if self.bar is None else short_text
-        parts = [f"epoch {self.state.epoch}/{self.epochs}", f"train {text(event.train)}"]
+        part = "" if event.share == 1.0 else f" ({event.share:.0%} of it)"
+        parts = [f"epoch {self.state.begun}/{self.epochs}{part}", f"train {text(event.train)}"]
         if event.valid is not None:
             parts.append(f"valid {text(event.valid)}")
         if self.bar is None:

@@ -26,9 +26,10 @@ from seqcli.nn.models import TextClassifier
 from seqcli.readers import Source, discover
 from seqcli.settings.config import Config
 from seqcli.text.ngrams import Ngrams, naive_bayes
-from seqcli.text.sequences import Features
+from seqcli.text.sequences import Chosen, Features
 from seqcli.text.vocab import Vocab
 
+PORTION = 8  # of so many rows one is read to see how long all take
 MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
 
 
@@ -192,6 +193,13 @@ class Classifier:
     ) -> Figures:
         """See `Kind.validation`."""
         return self.figures(model, split, runtime, poll)
+
+    def portion(self, split: Examples) -> tuple[Examples, float]:
+        """See `Kind.portion`."""
+        rows = np.arange(0, len(split), PORTION)
+        features = split.features and Chosen(split.features.table, split.features.rows[rows])
+        part = Examples(split.tokens.take(rows), split.labels[rows], features, split.rows[rows])
+        return part, len(split) / max(len(part), 1)
 
     def score(self, predicted: NDArray[np.float32], labels: NDArray[np.int64]) -> Figures:
         """Figures from log-probabilities (R, C) and true labels (R,)."""

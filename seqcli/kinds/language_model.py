@@ -25,6 +25,7 @@ from seqcli.settings.config import Config
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
+PORTION = 8  # a part so small is read to see how long the whole takes
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 
 
@@ -151,6 +152,12 @@ class LanguageModel:
         columns = max(min(train.batch_size, len(split.ids) // (train.steps + 1)), 1)
         windows = Columns(split.ids, columns, train.steps, ranks=runtime.ranks)
         return self.score(model, split, windows, poll)
+
+    def portion(self, split: Text) -> tuple[Text, float]:
+        """See `Kind.portion`: as many columns, at the least a window of them."""
+        train, size = self.config.train, len(split.ids)
+        read = min(max(size // PORTION, train.batch_size * (train.steps + 1)), size)
+        return Text(split.ids[:read], split.unknown_share), size / read
 
     def score(self, model: nn.Module, split: Text, windows: Columns, poll: Poll) -> Figures:
         """Figures over `windows`, the model in eval mode."""

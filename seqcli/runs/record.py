@@ -45,7 +45,7 @@ class Recorder:
             return
         self.folder.log(
             {
-                "epoch": state.epoch,
+                "epoch": state.begun,
                 "step": state.step,
                 "rate": state.rate,
                 "train": event.train,
@@ -100,7 +100,7 @@ class Recorder:
             "model": str(self.folder.model),
             "run": str(self.folder.path),
             "parameters": parameters(state.model),
-            "epochs": state.epoch,
+            "epochs": state.begun,
             "steps": state.step,
             "seconds": state.seconds,
             "tokens_per_second": state.tokens / max(state.seconds, 1e-9),

@@ -99,7 +99,7 @@ def data() -> dict[str, Any]:
 def fresh(train: TrainConfig, cell: str, seed: int = 1) -> TrainState:
     model = Network(seed, cell)
     torch.manual_seed(seed)
-    return TrainState(model, Updater(model, train))
+    return TrainState(model=model, updater=Updater(model, train))
 
 
 def go(state: TrainState, train: TrainConfig, kind: Any, events: int | None = None) -> list[Event]:
