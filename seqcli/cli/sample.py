@@ -172,7 +172,7 @@ def _sample(
     texts = generate(
         network,
         context,
-        Specials(kind.vocab.unknown, kind.vocab.end),
+        Specials(kind.vocab.unknown, kind.vocab.end, kind.start, kind.starts),
         wanted,
         seed=seed,
         count=count,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -43,6 +43,7 @@ class LanguageModel:
 
     config: Config
     vocab: Vocab
+    starts: Mapping[int, int] = field(default_factory=dict)  # of ids that begin a training text
 
     name: ClassVar[str] = "language-model"
     metric: ClassVar[str] = "perplexity"
@@ -58,7 +59,7 @@ class LanguageModel:
         source = text_source(path, config.data)
         fingerprint = source.fingerprint()
         corpus = kept_corpus(source, config.data, fingerprint, scratch, poll)
-        kind = cls(config, corpus.vocab)
+        kind = cls(config, corpus.vocab, corpus.starts)
         splits = _texts(corpus)
         _enough(corpus, config.train.batch_size, path)
         sizes = {name: len(text.ids) for name, text in splits.items()}
@@ -69,11 +70,16 @@ class LanguageModel:
     @classmethod
     def restore(cls, config: Config, description: dict[str, Any]) -> LanguageModel:
         """See `Kind.restore`."""
-        return cls(config, Vocab.from_list(description["vocabulary"]))
+        vocab = Vocab.from_list(description["vocabulary"])
+        starts = {int(token): int(times) for token, times in description.get("starts", ())}
+        if any(not 0 <= token < len(vocab) or times < 1 for token, times in starts.items()):
+            raise ValueError("starts")
+        return cls(config, vocab, starts)
 
     def describe(self) -> dict[str, Any]:
         """See `Kind.describe`."""
-        return {"vocabulary": self.vocab.to_list()}
+        starts = [list(pair) for pair in self.starts.items()]
+        return {"vocabulary": self.vocab.to_list()} | ({"starts": starts} if starts else {})
 
     def next_command(self, model: Path) -> str:
         """See `Kind.next_command`."""
@@ -176,8 +182,9 @@ class LanguageModel:
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown.
 
-        Before the text stands what ends a document, or else a line: a start like any other. Unknown
-        tokens are read as unknown, or left out where there is no such row.
+        Before a text stands nothing that could be a part of it: an end mark where documents are
+        closed by one, as before any document, else nothing. Unknown tokens are read as unknown, or
+        left out where there is no such row.
         """
         split = tokenizer(self.config.data).split
         end = self.vocab.end
@@ -185,12 +192,20 @@ class LanguageModel:
         ids: list[int] = []
         unknown: list[str] = []
         for tokens in documents:
-            start = end
-            if start is None:
-                start = int(self.vocab.places(["\n"])[0]) if "\n" in self.vocab else 0
-            ids += [start, *self.vocab.encode(tokens).tolist()]
+            ids += [] if end is None else [end]
+            ids += self.vocab.encode(tokens).tolist()
             unknown += [token for token in tokens if token not in self.vocab]
         return ids, unknown
+
+    @property
+    def start(self) -> int | None:
+        """What an empty text is read as: an end mark, or else a line end; None where no such row.
+
+        Then a text begins as those did that were trained on: see `starts`.
+        """
+        if self.vocab.end is not None or "\n" not in self.vocab:
+            return self.vocab.end
+        return int(self.vocab.places(["\n"])[0])
 
     @property
     def between(self) -> str:
