@@ -17,7 +17,7 @@ from seqcli.interrupts import interrupts
 from seqcli.kinds import KINDS
 from seqcli.kinds.contract import Figures, Kind
 from seqcli.kinds.language_model import LanguageModel
-from seqcli.machine.device import Runtime, choose_device, set_threads
+from seqcli.machine.device import Runtime, choose_device, float32_products, set_threads
 from seqcli.modelfile import filecheck, storage
 from seqcli.settings import config as configs
 from seqcli.settings.taskfile import check
@@ -151,6 +151,7 @@ def load_model(
         raise filecheck.broken(path, f"its settings make no sense: {error}") from error
     storage.fits(skeleton, file.tensors, path)
     runtime = Runtime(choose_device(device), "fp32", set_threads(threads))
+    float32_products(runtime.device, exact=True)
     model = kind.build(None)
     model.load_state_dict(file.tensors)
     return Loaded(path, file.description, kind, model.to(runtime.device).eval(), runtime)

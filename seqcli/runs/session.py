@@ -15,7 +15,7 @@ import seqcli
 from seqcli.errors import TrainingError
 from seqcli.interrupts import Interrupted, interrupts
 from seqcli.kinds.contract import Figures, Prepared
-from seqcli.machine.device import training_runtime
+from seqcli.machine.device import float32_products, training_runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.modelfile import storage
 from seqcli.runs.folder import RunFolder
@@ -165,6 +165,7 @@ class Session:
         last = {name: value.clone() for name, value in model.state_dict().items()}
         model.load_state_dict(best.weights)
         splits = self.prepared.splits
+        float32_products(self.runtime.device, exact=True)  # as `eval` will score it
         fp32 = replace(self.runtime, precision="fp32", ranks=ALONE)
         scores: dict[str, Figures | None] = dict.fromkeys(SCORED)
         for name in SCORED:

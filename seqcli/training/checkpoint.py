@@ -27,8 +27,8 @@ def pack(state: TrainState, ranks: Ranks = ALONE) -> Packed:
     tensors["sums"] = state.sums
     tensors |= _by_rank("random", ranks.gather(torch.get_rng_state()))
     device = state.sums.device
-    if device.type == "cuda":
-        tensors |= _by_rank("cuda_random", ranks.gather(torch.cuda.get_rng_state(device)))
+    if (own := _own_random(device)) is not None:
+        tensors |= _by_rank(f"{device.type}_random", ranks.gather(own))
     for layer, parts in enumerate(state.carried or ()):
         for place, part in enumerate(parts):
             columns = torch.stack(ranks.gather(part), 1).flatten(0, 1)  # in turn: see Ranks.own
@@ -81,8 +81,18 @@ def _set_random(tensors: dict[str, Tensor], device: torch.device, rank: int, ste
         torch.manual_seed(torch.initial_seed() + step)
         return
     torch.set_rng_state(tensors[f"random{own}"])
-    if device.type == "cuda" and f"cuda_random{own}" in tensors:
-        torch.cuda.set_rng_state(tensors[f"cuda_random{own}"], device)
+    state = tensors.get(f"{device.type}_random{own}")  # None: it was saved on another device
+    if state is not None and device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    elif state is not None and device.type == "mps":
+        torch.mps.set_rng_state(state)
+
+
+def _own_random(device: torch.device) -> Tensor | None:
+    """The state of the generator that a GPU draws from by itself, for dropout."""
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else None
 
 
 def counters(values: dict[str, Any]) -> Counters:

@@ -160,7 +160,6 @@ FULL = {
         "clip": 0.5,
         "warmup": 0.2,
         "precision": "auto",
-        "class_weight": "balanced",
         "label_smoothing": 0.1,
         "draw": "label",
         "select": "last",
