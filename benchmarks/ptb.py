@@ -73,7 +73,7 @@ def seqcli_steps(config: Config, vocabulary: int, text: Text, runtime: Runtime) 
     """The events of `fit`, one update at each `next`."""
     kind = LanguageModel(config, Vocab([f"w{i}" for i in range(vocabulary)]))
     model = kind.build(torch.Generator().manual_seed(1))
-    state = TrainState(model, Updater(model, config.train))
+    state = TrainState(model=model, updater=Updater(model, config.train))
     return fit(kind, {"train": text}, state, config.train, runtime, poll=interrupts.poll)
 
 

@@ -279,7 +279,7 @@ def _write(
         if old != new:
             say(f"the input has a column {old!r}: the answers are in {new!r}")
     if table.softened:
-        say(f"{table.softened:,} cells: tabs and line ends are spaces in tsv; csv keeps them")
+        say(f"{table.softened:,} cells: {table.softness}")
     if safe:
         say(f"{table.guarded:,} cells begin like a formula: an ' stands in front of them")
     say(f"{path}: {count:,} rows")

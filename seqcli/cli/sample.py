@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from seqcli.answers.drawing import Options
-    from seqcli.answers.loading import Loaded
     from seqcli.answers.sampling import Drawn
+    from seqcli.answers.writing import Writer
     from seqcli.kinds.abilities import Writes
 
 MOST = 1 << 24  # texts, and tokens of one
@@ -92,9 +92,10 @@ def sample(
     with interrupts.at_once():
         from seqcli.answers.drawing import Options
         from seqcli.answers.loading import load_model
+        from seqcli.answers.writing import Writer
 
     loaded = load_model(path, device=device, threads=threads)
-    kind = cast("Writes", loaded.kind)
+    writer = Writer.of(loaded)
     wanted = Options(
         temperature=temperature or 1.0,
         greedy=greedy or temperature == 0,
@@ -104,7 +105,7 @@ def sample(
         max_tokens=max_tokens,
         lines=lines,
     )
-    _sample(loaded, kind, _prompt(prompt), wanted, seed, count, precision, stream, quiet, as_json)
+    _sample(writer, _prompt(prompt), wanted, seed, count, precision, stream, quiet, as_json)
 
 
 def _check(
@@ -140,8 +141,7 @@ def _prompt(text: str) -> str:
 
 
 def _sample(
-    loaded: Loaded,
-    kind: Writes,
+    writer: Writer,
     prompt: str,
     wanted: Options,
     seed: int | None,
@@ -151,11 +151,9 @@ def _sample(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from seqcli.answers.sampling import TOGETHER, Specials, generate
-    from seqcli.machine.device import choose_precision, keep_freed_memory
-    from seqcli.nn.models import LanguageModel as Network
-    from seqcli.nn.stepping import bfloat16_pays
+    from seqcli.machine.device import keep_freed_memory
 
+    kind = writer.kind
     context, unknown = kind.context(prompt)
     if unknown:
         shown = ", ".join(repr(word) for word in dict.fromkeys(unknown))
@@ -163,19 +161,8 @@ def _sample(
     if seed is None:
         seed = _drawn_seed(quiet or wanted.greedy)
     keep_freed_memory()
-    network, device = cast(Network, loaded.model), loaded.runtime.device
-    pays = device.type == "cpu" and bfloat16_pays(network, min(count, TOGETHER))
-    texts = generate(
-        network,
-        context,
-        Specials(kind.vocab.unknown, kind.vocab.end),
-        wanted,
-        seed=seed,
-        count=count,
-        half=choose_precision(precision, device, pays) == "bf16",
-        poll=interrupts.poll,
-        tell=_teller(kind, prompt) if stream else None,
-    )
+    tell = _teller(kind, prompt) if stream else None
+    texts = writer.write(context, wanted, seed=seed, count=count, precision=precision, tell=tell)
     for number, drawn in enumerate(texts):
         if stream:
             answer("")

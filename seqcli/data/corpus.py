@@ -8,7 +8,7 @@ smallest integer type. Streams above 50 MB lie in a scratch file and are mapped,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,14 @@ END_ID = 0  # provisional; tokens count from 1
 class Corpus:
     """A text's streams by split, each (N,), and what its vocabulary makes of them.
 
-    unknown_share: by split, the share of tokens (end marks not counted) the vocabulary lacks.
+    unknown_share: by split, the share of tokens (end marks not counted) the vocabulary lacks;
+    starts: how often each known token begins a document of the training split.
     """
 
     vocab: Vocab
     streams: dict[str, Stream]
     unknown_share: dict[str, float]
+    starts: dict[int, int] = field(default_factory=dict)
 
 
 def load_corpus(source: TextSource, data: RunningText, scratch: Path | None, poll: Poll) -> Corpus:
@@ -55,7 +57,10 @@ def load_corpus(source: TextSource, data: RunningText, scratch: Path | None, pol
     counts = _counted(parts["train"], len(scan.tokens), poll)
     ends = data.end_mark and data.document != "file"
     vocab = Vocab.for_data(scan.tokens[1:], counts[1:], data, end=ends)
-    return scan.finished(vocab, parts, poll)
+    corpus = scan.finished(vocab, parts, poll)
+    if vocab.end is not None or "\n" in vocab:  # these begin a text
+        return corpus
+    return replace(corpus, starts=_starts(parts["train"], scan.tokens, vocab, poll))
 
 
 def encode_corpus(source: TextSource, data: RunningText, vocab: Vocab, poll: Poll) -> Corpus:
@@ -159,6 +164,20 @@ def _counted(stream: Stream, size: int, poll: Poll) -> NDArray[np.int64]:
     for block in blocks(stream, poll):
         counts += np.bincount(block, minlength=size)
     return counts
+
+
+def _starts(stream: Stream, tokens: list[str], vocab: Vocab, poll: Poll) -> dict[int, int]:
+    """How often each token that the vocabulary knows begins a document."""
+    counts, begins = np.zeros(len(tokens), np.int64), True
+    for block in blocks(stream, poll):
+        after = np.concatenate(([begins], block[:-1] == END_ID))
+        counts += np.bincount(block[after], minlength=len(tokens))
+        begins = bool(block[-1] == END_ID)
+    counts[END_ID] = 0
+    found = np.flatnonzero(counts)
+    known = [place for place in found.tolist() if tokens[place] in vocab]
+    ids = vocab.places([tokens[place] for place in known]).tolist()
+    return dict(zip(ids, counts[known].tolist(), strict=True))
 
 
 def _with_validation(

@@ -75,6 +75,7 @@ def _keep(corpus: Corpus, folder: Path, key: str, poll: Poll) -> None:
         "sizes": sizes,
         "unknown_share": corpus.unknown_share,
         "vocabulary": corpus.vocab.to_list(),
+        "starts": list(corpus.starts.items()),
     }
     write_bytes(folder / "ids.json", json.dumps(described).encode())
 
@@ -97,7 +98,8 @@ def _kept(folder: Path, key: str, poll: Poll) -> Corpus | None:
         vocab = Vocab.from_list(described["vocabulary"])
         whole = ids.dtype.kind == "u" and start == len(ids) and largest < len(vocab)
         if whole and check == described["check"]:
-            return Corpus(vocab, streams, described["unknown_share"])
+            starts = dict(described["starts"])
+            return Corpus(vocab, streams, described["unknown_share"], starts)
     return None
 
 

@@ -55,6 +55,7 @@ class LabeledData:
     """Everything a classifier trains on.
 
     splits: "train", and "valid" and "test" where they have rows (from `load_whole`: "all");
+    repeated, shared: see `Split`;
     unknown_share: by split, the share of token occurrences that the vocabulary lacks, before
     any text is cut; truncated: by split, the number of texts cut to data.max_tokens.
     """
@@ -62,7 +63,8 @@ class LabeledData:
     vocab: Vocab
     labels: tuple[str, ...]
     splits: dict[str, Examples]
-    dropped: int
+    repeated: int
+    shared: int
     unknown_share: dict[str, float]
     truncated: dict[str, int]
     fingerprint: str
@@ -99,10 +101,10 @@ def load(
         repeats=data.repeats,
     )
     rows = {name: np.flatnonzero(split.part == code) for code, name in enumerate(PARTS)}
-    _trainable(source, scan.names, rows)
+    _trainable(source, scan.names, rows, split.shared)
     vocab = _fitted(scan, split.part == TRAIN, data) if vocab is None else vocab
     present = {name: indices for name, indices in rows.items() if len(indices)}
-    return _finished(source, data, scan, vocab, present, split.dropped)
+    return _finished(source, data, scan, vocab, present, split.repeated, split.shared)
 
 
 def load_whole(
@@ -120,7 +122,8 @@ def load_whole(
     Errors: DataError for unreadable data, no row, or a label that is not one of `labels`.
     """
     scan = _Scan.of(source, data, features, labels, None, poll)
-    return _finished(source, data, scan, vocab, {"all": np.arange(len(scan.labels))}, 0)
+    rows = {"all": np.arange(len(scan.labels))}
+    return _finished(source, data, scan, vocab, rows, 0, 0)
 
 
 def encode_texts(
@@ -238,10 +241,15 @@ def _foreign(record: Record, known: Sequence[str]) -> DataError:
     return DataError(record.path, record.line, problem, hint)
 
 
-def _trainable(source: Source, names: tuple[str, ...], rows: dict[str, NDArray[np.int64]]) -> None:
+def _trainable(
+    source: Source, names: tuple[str, ...], rows: dict[str, NDArray[np.int64]], shared: int
+) -> None:
     if not len(rows["train"]):
         found = ", ".join(f"{len(rows[name])} {name}" for name in PARTS[1:])
         hint = "add rows for training: a file or folder named train"
+        if shared:
+            found += f", and {shared} whose texts are held out"
+            hint = "--set data.repeats=keep trains on them all the same"
         raise DataError(source.path, 0, f"rows to train on expected, found: {found}", hint)
     if len(names) < 2:
         problem = f"at least two labels expected, found: {names[0]}"
@@ -271,7 +279,8 @@ def _finished(
     scan: _Scan,
     vocab: Vocab,
     rows: dict[str, NDArray[np.int64]],
-    dropped: int,
+    repeated: int,
+    shared: int,
 ) -> LabeledData:
     final = vocab.places(scan.tokens)
     lacking = np.fromiter((token not in vocab for token in scan.tokens), np.bool_)
@@ -295,6 +304,7 @@ def _finished(
             None if scan.features is None else Chosen(scan.features, indices),
             indices,
         )
+    fingerprint = source.fingerprint()
     return LabeledData(
-        vocab, scan.names, splits, dropped, unknown_share, truncated, source.fingerprint()
+        vocab, scan.names, splits, repeated, shared, unknown_share, truncated, fingerprint
     )

@@ -74,7 +74,7 @@ class LabeledText(Tokens, Tables, Reading):
     keep: str = setting("first", "which end of a longer text stays", choices=("first", "last"))
     repeats: str = setting(
         "group",
-        "equal texts: all on one side of the cut, or all but the first dropped, or kept",
+        "equal texts: on one side, or also all but the first of a label dropped, or left alone",
         choices=("group", "drop", "keep"),
     )
     repeats_casefold: bool = setting(False, "case alone makes no difference")

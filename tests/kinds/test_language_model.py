@@ -186,6 +186,26 @@ def test_prepared_text(tmp_path: Path) -> None:
     assert next_command(kind.spec, Path("my model.pt")) == "sample --model 'my model.pt'"
 
 
+def test_how_texts_begin_is_kept_where_no_mark_says_it(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("one two\ntwo one\none one\n" * 40)
+    words = {"tokenizer": "words", "document": "line", "end_mark": False, "valid": 0, "test": 0}
+    settings: dict[str, Any] = {"data": words, "train": {"batch_size": 4}}
+    kind = prepare(path, "ptb", **settings).kind
+    one, two = kind.vocab.places(["one", "two"]).tolist()
+    assert kind.starts == {one: 80, two: 40}
+    assert LanguageModel.restore(kind.config, kind.learned()).starts == kind.starts
+    settings["data"] = {**words, "document": "file"}
+    assert prepare(path, "ptb", **settings).kind.starts == {one: 1}
+    settings["data"] = {**words, "end_mark": True}
+    assert not prepare(path, "ptb", **settings).kind.starts
+    for wrong in ([[0]], [[-1, 1]], [[99, 1]], [[0, 0]], 3, [["x", 1]]):
+        learned = {**kind.learned(), "starts": wrong}
+        assert kind.spec.check_learned(kind.config, learned) == (
+            "its starts of texts are not counts of tokens"
+        )
+
+
 @pytest.mark.parametrize("columns", [1, 3, 40, 70, 1000])
 @pytest.mark.parametrize("size", [1, 2, 10, 39, 61, 300])
 def test_the_hint_for_too_short_a_text_works(tmp_path: Path, size: int, columns: int) -> None:
@@ -226,7 +246,7 @@ def test_too_little_to_score(tmp_path: Path) -> None:
 
 def test_context_of_words() -> None:
     kind, _ = tiny()
-    assert kind.context("") == ([1], [])
+    assert (kind.context(""), kind.start) == (([1], []), 1)
     assert kind.context("the cat") == ([1, 2, 3], [])
     assert kind.context(" a  dog sat <unk>") == ([1, 6, 0, 4, 0], ["dog", "<unk>"])
     assert kind.context("the cat\na mat") == ([1, 2, 3, 1, 6, 7], [])
@@ -235,10 +255,10 @@ def test_context_of_words() -> None:
 
 def test_context_of_characters() -> None:
     kind, _ = tiny([*"ab\n"], data=letters())
-    assert kind.context("") == ([2], [])
-    assert kind.context("ab\nzb") == ([2, 0, 1, 2, 1], ["z"])  # no row for unknown ones
+    assert (kind.context(""), kind.start) == (([], []), 2)
+    assert kind.context("ab\nzb") == ([0, 1, 2, 1], ["z"])  # no row for unknown ones
     no_line, _ = tiny([*"ab"], data=letters())
-    assert no_line.context("b") == ([0, 1], [])
+    assert (no_line.context("b"), no_line.start) == (([1], []), None)
     names, _ = tiny(["<eos>", *"ab"], data={**letters(), "document": "line"})
     assert names.context("a\nb") == ([0, 1, 0, 2], [])
 

@@ -12,7 +12,7 @@ from tiny_runs import Whole, figures_of, finished, interrupted, job, log_rows
 
 from seqcli.interrupts import Interrupted, interrupts
 from seqcli.modelfile import filecheck, storage
-from seqcli.runs import run as running
+from seqcli.runs import session
 from seqcli.runs.run import Finished, Started, run
 from seqcli.training import loop
 from seqcli.training.evaluation import Scoring
@@ -61,7 +61,7 @@ def test_a_run_killed_between_any_two_writes_goes_on(
     with monkeypatch.context() as patch:
         killing(patch, writes)
         # as if it had just been saved, in the middle of the last epoch and after each update
-        patch.setattr("seqcli.runs.run.SAVE_SECONDS", -1.0 if writes in (4, 6) else 60.0)
+        patch.setattr("seqcli.runs.session.SAVE_SECONDS", -1.0 if writes in (4, 6) else 60.0)
         killed = False
         try:
             finished(asked)
@@ -81,7 +81,7 @@ def test_a_run_killed_before_its_scores_gets_them_and_its_pictures(
 ) -> None:
     asked = job(folder, "unscored", force=True)
     with monkeypatch.context() as patch:
-        patch.setattr("seqcli.runs.run._Run.finish", lambda self, packed: 1 / 0)
+        patch.setattr("seqcli.runs.session.Session.finish", lambda self, packed: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             finished(asked)
     assert "test" not in filecheck.describe(asked.out)["scores"]
@@ -99,7 +99,7 @@ def test_saved_in_the_last_step_and_killed_before_the_epoch_is(
     """The log has the epoch's row already: it must not have it twice."""
     asked = job(folder, "twice", force=True)
     with monkeypatch.context() as patch:
-        patch.setattr("seqcli.runs.run.SAVE_SECONDS", -1.0)
+        patch.setattr("seqcli.runs.session.SAVE_SECONDS", -1.0)
         killing(
             patch, 6
         )  # the start and five updates, each saved; then OUT.pt is not written any more
@@ -114,7 +114,7 @@ def test_a_signal_while_scoring(
     folder: Path, whole: Whole, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = job(folder, "scoring", force=True)
-    where, left = (loop, 2) if when == "validation" else (running, 1)
+    where, left = (loop, 2) if when == "validation" else (session, 1)
     evaluate, calls = loop.evaluate, [left]
 
     def signaled(*given: Any) -> Any:
@@ -160,7 +160,6 @@ FULL = {
         "clip": 0.5,
         "warmup": 0.2,
         "precision": "auto",
-        "class_weight": "balanced",
         "label_smoothing": 0.1,
         "draw": "label",
         "select": "last",
@@ -181,3 +180,54 @@ def test_a_network_with_everything_goes_on_bit_for_bit(
     assert figures_of(finished(asked).result) == expected
     assert asked.out.read_bytes() == whole.out.read_bytes()
     assert log_rows(asked.out) == log_rows(whole.out)
+
+
+@pytest.mark.parametrize("cuts", [(3,), (5, 7), (1, 2, 13)])
+def test_a_run_cut_by_max_steps_and_extended_is_the_run_that_was_not(
+    tmp_path: Path, cuts: tuple[int, ...]
+) -> None:
+    """In the middle of an epoch, at its end; the rate does not hang on how long the run is."""
+    settings = {"schedule": "plateau", "select": "last"}
+    whole = job(tmp_path, "whole", {"train": settings})
+    expected = figures_of(finished(whole).result)
+    for number, most in enumerate(cuts):
+        cut = job(tmp_path, "cut", {"train": {**settings, "max_steps": most}}, resume=number > 0)
+        result = finished(cut).result
+        assert (result["steps"], result["epochs"]) == (most, -(-most // 5))
+        assert [row["epoch"] for row in log_rows(cut.out)] == [*range(1, result["epochs"] + 1)]
+        assert finished(replace(cut, resume=True)).already
+    extended = job(tmp_path, "cut", {"train": settings}, resume=True)
+    assert figures_of(finished(extended).result) == expected
+    assert log_rows(cut.out) == log_rows(whole.out)
+    assert cut.out.read_bytes() == whole.out.read_bytes()
+
+
+def test_a_cut_run_that_was_killed_before_its_scores_is_scored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = job(tmp_path, "whole", {"train": {"max_steps": 7}})
+    expected = finished(whole).result
+    asked = replace(whole, out=tmp_path / "cut.pt")
+    with monkeypatch.context() as patch:
+        patch.setattr("seqcli.runs.session.Session.finish", lambda self, packed: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            finished(asked)
+    *events, last = run(replace(asked, resume=True))
+    assert [type(event) for event in events] == [Started, Scoring]
+    assert isinstance(last, Finished)
+    assert figures_of(last.result) == figures_of(expected)
+    assert log_rows(asked.out) == log_rows(whole.out)
+
+
+def test_a_state_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """It counted an epoch that --max-steps had cut as whole, and knew no epoch's gain by itself."""
+    asked = job(tmp_path, overrides={"train": {"max_steps": 7}})
+    finished(asked)
+    last = tmp_path / "out.run" / "last.pt"
+    saved = storage.load(last)
+    old = {**saved.description["state"], "epoch": 2, "batch": 0, "count": 0}
+    del old["gained"]
+    storage.save(last, {**saved.description, "state": old}, saved.tensors)
+    result = finished(job(tmp_path, resume=True)).result
+    assert (result["epochs"], result["steps"]) == (3, 7 + 5)
+    assert log_rows(asked.out)[-1]["rate"] < 0.05 / 10  # annealed all the same

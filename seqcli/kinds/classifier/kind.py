@@ -35,6 +35,7 @@ from seqcli.text.sequences import Chosen, Features, Sequences
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
+PORTION = 8  # of so many rows one is read to see how long all take
 MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
 
 
@@ -75,7 +76,7 @@ class Classifier:
                 "--set model.head=softmax",
             )
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
-        notes = _notes(data)
+        notes = _notes(data, config.data.repeats)
         vectors = None
         if config.model.vectors:
             vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
@@ -210,6 +211,13 @@ class Classifier:
         """See `Kind.validation`."""
         return self.figures(model, split, runtime, poll)
 
+    def portion(self, split: Examples) -> tuple[Examples, float]:
+        """See `Kind.portion`."""
+        rows = np.arange(0, len(split), PORTION)
+        features = split.features and Chosen(split.features.table, split.features.rows[rows])
+        part = Examples(split.tokens.take(rows), split.labels[rows], features, split.rows[rows])
+        return part, len(split) / max(len(part), 1)
+
     def score(self, predicted: NDArray[np.float32], labels: NDArray[np.int64]) -> Figures:
         """Figures from log-probabilities (R, C) and true labels (R,)."""
         matrix = metrics.confusion(labels, predicted.argmax(1), len(self.labels))
@@ -311,10 +319,13 @@ def _naive_bayes(config: Settings, data: LabeledData) -> NDArray[np.float32] | N
     return naive_bayes(train.features, train.labels, len(data.labels), model.wide_buckets)
 
 
-def _notes(data: LabeledData) -> list[str]:
+def _notes(data: LabeledData, repeats: str) -> list[str]:
     """What a person should know of the data before it is trained on."""
     shares = ", ".join(f"{name} {share:.1%}" for name, share in data.unknown_share.items())
     notes = [f"vocabulary {len(data.vocab):,} (unknown: {shares})"]
-    if data.dropped:
-        notes.append(f"{data.dropped:,} repeated texts dropped")
+    if data.repeated:
+        notes.append(f"{data.repeated:,} repeated texts dropped")
+    if data.shared:
+        done = "trained on all the same" if repeats == "keep" else "not trained on"
+        notes.append(f"{data.shared:,} texts of train stand in valid or test too: {done}")
     return notes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,6 +26,7 @@ from seqcli.readers.plain_text import text_source
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
+PORTION = 8  # a part so small is read to see how long the whole takes
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 
 
@@ -43,6 +44,7 @@ class LanguageModel:
 
     config: Settings
     vocab: Vocab
+    starts: Mapping[int, int] = field(default_factory=dict)  # of ids that begin a training text
 
     spec: ClassVar[Spec] = SPEC
 
@@ -62,7 +64,7 @@ class LanguageModel:
         source = text_source(path, config.data)
         fingerprint = source.fingerprint()
         corpus = kept_corpus(source, config.data, fingerprint, scratch, poll)
-        kind = cls(config, corpus.vocab)
+        kind = cls(config, corpus.vocab, corpus.starts)
         splits = _texts(corpus)
         _enough(corpus, config.train.batch_size, path)
         sizes = {name: len(text.ids) for name, text in splits.items()}
@@ -73,11 +75,13 @@ class LanguageModel:
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> LanguageModel:
         """See `Kind.restore`."""
-        return cls(config, Vocab.from_list(learned["vocabulary"]))
+        starts = dict(learned.get("starts", ()))
+        return cls(config, Vocab.from_list(learned["vocabulary"]), starts)
 
     def learned(self) -> dict[str, Any]:
         """See `Kind.learned`."""
-        return {"vocabulary": self.vocab.to_list()}
+        starts = [list(pair) for pair in self.starts.items()]
+        return {"vocabulary": self.vocab.to_list()} | ({"starts": starts} if starts else {})
 
     def rows(self, tensor: str) -> Rows | None:
         """See `Kind.rows`."""
@@ -162,6 +166,12 @@ class LanguageModel:
         windows = Columns(split.ids, columns, train.steps, ranks=runtime.ranks)
         return self.score(model, split, windows, poll)
 
+    def portion(self, split: Text) -> tuple[Text, float]:
+        """See `Kind.portion`: as many columns, at the least a window of them."""
+        train, size = self.config.train, len(split.ids)
+        read = min(max(size // PORTION, train.batch_size * (train.steps + 1)), size)
+        return Text(split.ids[:read], split.unknown_share), size / read
+
     def score(self, model: nn.Module, split: Text, windows: Columns, poll: Poll) -> Figures:
         """Figures over `windows`, the model in eval mode."""
         assert isinstance(model, Network)
@@ -179,8 +189,9 @@ class LanguageModel:
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown.
 
-        Before the text stands what ends a document, or else a line: a start like any other. Unknown
-        tokens are read as unknown, or left out where there is no such row.
+        Before a text stands nothing that could be a part of it: an end mark where documents are
+        closed by one, as before any document, else nothing. Unknown tokens are read as unknown, or
+        left out where there is no such row.
         """
         split = tokenizer(self.config.data).split
         end = self.vocab.end
@@ -188,12 +199,20 @@ class LanguageModel:
         ids: list[int] = []
         unknown: list[str] = []
         for tokens in documents:
-            start = end
-            if start is None:
-                start = int(self.vocab.places(["\n"])[0]) if "\n" in self.vocab else 0
-            ids += [start, *self.vocab.encode(tokens).tolist()]
+            ids += [] if end is None else [end]
+            ids += self.vocab.encode(tokens).tolist()
             unknown += [token for token in tokens if token not in self.vocab]
         return ids, unknown
+
+    @property
+    def start(self) -> int | None:
+        """What an empty text is read as: an end mark, or else a line end; None where no such row.
+
+        Then a text begins as those did that were trained on: see `starts`.
+        """
+        if self.vocab.end is not None or "\n" not in self.vocab:
+            return self.vocab.end
+        return int(self.vocab.places(["\n"])[0])
 
     @property
     def between(self) -> str:
