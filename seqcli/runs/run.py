@@ -16,6 +16,7 @@ from seqcli.files import lock
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract
 from seqcli.kinds.contract import Prepared
+from seqcli.kinds.spec import next_command
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import Ranks, joined, launched
 from seqcli.modelfile.storage import ModelFile
