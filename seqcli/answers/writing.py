@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import cast
@@ -9,8 +10,8 @@ from typing import cast
 from torch import nn
 
 from seqcli import kinds
-from seqcli.answers.drawing import Options
 from seqcli.answers.loading import Loaded
+from seqcli.answers.options import Options
 from seqcli.answers.sampling import TOGETHER, Drawn, Specials, generate
 from seqcli.interrupts import interrupts
 from seqcli.kinds.abilities import Writes
@@ -38,25 +39,23 @@ class Writer:
         context: list[int],
         options: Options,
         *,
-        seed: int,
-        count: int,
         precision: str = "auto",
         tell: Callable[[int], None] | None = None,
     ) -> Iterator[Drawn]:
-        """`count` texts that go on from `context`, the prompt as `Writes.context` reads it.
+        """Texts that go on from `context`, the prompt as `Writes.context` reads it.
 
         Errors: ConfigError, TrainingError for a precision that is not there.
         """
         network, device = cast(LanguageModel, self.model), self.runtime.device
-        pays = device.type == "cpu" and bfloat16_pays(network, min(count, TOGETHER))
+        pays = device.type == "cpu" and bfloat16_pays(network, min(options.count, TOGETHER))
         vocab = self.kind.vocab
         return generate(
             network,
             context,
             Specials(vocab.unknown, vocab.end, self.kind.start, self.kind.starts),
             options,
-            seed=seed,
-            count=count,
+            seed=secrets.randbelow(2**31) if options.seed is None else options.seed,
+            count=options.count,
             half=choose_precision(precision, device, pays) == "bf16",
             poll=interrupts.poll,
             tell=tell,

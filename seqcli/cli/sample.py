@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seqcli import kinds
+from seqcli.answers.options import Options
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, safe, say
 from seqcli.errors import ConfigError
@@ -17,12 +18,9 @@ from seqcli.interrupts import interrupts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from seqcli.answers.drawing import Options
     from seqcli.answers.sampling import Drawn
     from seqcli.answers.writing import Writer
     from seqcli.kinds.abilities import Writes
-
-MOST = 1 << 24  # texts, and tokens of one
 
 Prompt = Annotated[
     str, typer.Option(metavar="TEXT|-", help="Text to go on with, - = stdin.  [default: none]")
@@ -79,7 +77,17 @@ def sample(
       seqcli sample --model char.pt --prompt "The old" --temperature 0.7 --count 3
     """
     path = options.model_path(model)
-    _check(temperature, top_k, top_p, count, max_tokens, lines, repetition_penalty, seed)
+    wanted = _options(
+        temperature=temperature,
+        greedy=greedy,
+        top_k=top_k,
+        top_p=top_p,
+        repetition_penalty=repetition_penalty,
+        max_tokens=max_tokens,
+        lines=lines,
+        count=count,
+        seed=seed,
+    )
     if precision not in ("auto", "fp32", "bf16"):
         raise ConfigError(f"unknown precision {precision!r}", "one of: auto, fp32, bf16")
     if stream and (count > 1 or as_json):
@@ -90,48 +98,20 @@ def sample(
     _, spec = options.described(path)
     kinds.refuse(spec, "sample", path)  # before torch is imported
     with interrupts.at_once():
-        from seqcli.answers.drawing import Options
         from seqcli.answers.loading import load_model
         from seqcli.answers.writing import Writer
 
-    loaded = load_model(path, device=device, threads=threads)
-    writer = Writer.of(loaded)
-    wanted = Options(
-        temperature=temperature or 1.0,
-        greedy=greedy or temperature == 0,
-        top_k=top_k,
-        top_p=top_p,
-        repetition_penalty=repetition_penalty,
-        max_tokens=max_tokens,
-        lines=lines,
-    )
-    _sample(writer, _prompt(prompt), wanted, seed, count, precision, stream, quiet, as_json)
+    writer = Writer.of(load_model(path, device=device, threads=threads))
+    _sample(writer, _prompt(prompt), wanted, precision, stream, quiet, as_json)
 
 
-def _check(
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    count: int,
-    max_tokens: int,
-    lines: int,
-    penalty: float,
-    seed: int | None,
-) -> None:
-    """Refuse values without a meaning; NaN fails every comparison."""
-    rules = {
-        "--temperature: 0 or more expected": temperature >= 0 and math.isfinite(temperature),
-        "--top-k: 0 or more expected": top_k >= 0,
-        "--top-p: more than 0, at most 1 expected": 0 < top_p <= 1,
-        f"--count: 1 to {MOST} expected": 1 <= count <= MOST,
-        f"--max-tokens: 1 to {MOST} expected": 1 <= max_tokens <= MOST,
-        f"--lines: 1 to {MOST} expected": 1 <= lines <= MOST,
-        "--repetition-penalty: more than 0 expected": penalty > 0 and math.isfinite(penalty),
-        "--seed: 0 or more expected": seed is None or 0 <= seed < 2**63,
-    }
-    for rule, kept in rules.items():
-        if not kept:
-            raise ConfigError(rule, "seqcli sample --help lists the options")
+def _options(**given: Any) -> Options:
+    """How to draw. Errors: ConfigError that names the option."""
+    try:
+        return Options(**given)
+    except ConfigError as error:
+        name, colon, rule = error.message.partition(":")
+        raise ConfigError(f"--{name.replace('_', '-')}{colon}{rule}", error.hint) from None
 
 
 def _prompt(text: str) -> str:
@@ -144,8 +124,6 @@ def _sample(
     writer: Writer,
     prompt: str,
     wanted: Options,
-    seed: int | None,
-    count: int,
     precision: str,
     stream: bool,
     quiet: bool,
@@ -158,11 +136,11 @@ def _sample(
     if unknown:
         shown = ", ".join(repr(word) for word in dict.fromkeys(unknown))
         say(f"unknown in the prompt: {shown}")
-    if seed is None:
-        seed = _drawn_seed(quiet or wanted.greedy)
+    if wanted.seed is None:
+        wanted = replace(wanted, seed=_drawn_seed(quiet or wanted.greedy))
     keep_freed_memory()
     tell = _teller(kind, prompt) if stream else None
-    texts = writer.write(context, wanted, seed=seed, count=count, precision=precision, tell=tell)
+    texts = writer.write(context, wanted, precision=precision, tell=tell)
     for number, drawn in enumerate(texts):
         if stream:
             answer("")

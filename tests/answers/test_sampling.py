@@ -14,7 +14,8 @@ from tiny_language import tiny
 from torch import Tensor
 
 from seqcli.answers import sampling
-from seqcli.answers.drawing import Options, choose, draw, penalized, restricted, tempered
+from seqcli.answers.drawing import choose, draw, penalized, restricted, tempered
+from seqcli.answers.options import Options
 from seqcli.answers.sampling import Drawn, Specials, generate
 from seqcli.nn.models import LanguageModel
 
