@@ -204,5 +204,7 @@ for name, command in COMMANDS.items():
 
 def main() -> None:
     """Run the program; `__main__.main` has taken over the signals."""
+    if typed := _command():  # Typer reads the signatures of all that it knows: 40 ms
+        app.registered_commands = [one for one in app.registered_commands if one.name == typed]
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")  # else memory grows by shape
     app()
