@@ -36,11 +36,11 @@ def test_classify_gives_a_row_for_each_text(tmp_path: Path) -> None:
 
 def test_missing_values_are_empty_texts_and_numbers_none(tmp_path: Path) -> None:
     model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
-    found = model.classify(["", None, float("nan"), pandas.NA, "win"])  # type: ignore[list-item]
+    found = model.classify(["", None, float("nan"), pandas.NA, "win"])
     assert list(found["text"]) == ["", "", "", "", "win"]
     assert found["prob"][:4].nunique() == 1
     with pytest.raises(TypeError, match="a text expected, int found: 7"):
-        model.classify(["win", 7])  # type: ignore[list-item]
+        model.classify(["win", 7])
 
 
 def test_a_language_model_writes(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import random
 import re
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,11 @@ def job(folder: Path, name: str = "out", overrides: Any = None, **given: Any) ->
     chosen = with_data(resolve(str(task), "", overrides or {}), data)
     given = {"device": "cpu", "threads": 1, **given}
     return Job(chosen, data, False, folder / f"{name}.pt", **given)
+
+
+def begun(asked: Job) -> Generator[RunEvent, None, None]:
+    """The events of a run; `close` ends it where it is."""
+    yield from run(asked)
 
 
 def finished(asked: Job) -> Finished:

@@ -25,7 +25,9 @@ LINE = st.text(st.sampled_from("ab é中😀\u0301\u0085\t"), max_size=8)
 
 def settings(**values: Any) -> RunningText:
     values = {"test": 0.05, "valid": 0.05, **values}
-    return kinds.read({"kind": "language-model", "data": values}).data
+    data = kinds.read({"kind": "language-model", "data": values}).data
+    assert isinstance(data, RunningText)
+    return data
 
 
 def load(path: Path, **values: Any) -> Corpus:

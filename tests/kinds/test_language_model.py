@@ -164,7 +164,7 @@ def test_the_order_is_the_text_s_in_every_epoch() -> None:
 
 
 def prepare(path: Path, task: str = "char", **overrides: Any) -> Any:
-    config = resolve(task, overrides=overrides).config
+    config: Any = resolve(task, overrides=overrides).config
     return LanguageModel.prepare(config, path, path.parent, nothing)
 
 

@@ -20,7 +20,9 @@ ODD = "a\u0085b\u2028c\x0bd\x0ce\u00a0f 😀👩‍👩‍👧 e\u0301 中文。
 
 
 def settings(**values: Any) -> RunningText:
-    return kinds.read({"kind": "language-model", "data": values}).data
+    data = kinds.read({"kind": "language-model", "data": values}).data
+    assert isinstance(data, RunningText)
+    return data
 
 
 def pieces(path: Path, part: str = "all", **values: Any) -> list[tuple[str, bool]]:

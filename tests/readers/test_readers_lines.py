@@ -6,7 +6,9 @@ import io
 import lzma
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,11 @@ from hypothesis import strategies as st
 from seqcli.errors import ConfigError, DataError
 from seqcli.readers.lines import lines, plain_name
 
-PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
 
 
 def written(folder: Path, content: bytes, name: str = "a.txt") -> Path:
@@ -150,7 +156,7 @@ def test_the_first_line_comes_before_the_input_ends(monkeypatch: pytest.MonkeyPa
     reading, writing = os.pipe()
     with os.fdopen(reading) as stdin, os.fdopen(writing, "wb", buffering=0) as out:
         monkeypatch.setattr(sys, "stdin", stdin)
-        stream = lines("-")
+        stream: Any = lines("-")
         out.write(b"first\nsec")
         assert next(stream) == "first"
         stream.close()

@@ -110,9 +110,9 @@ def test_plain_text_is_one_text_a_line_empty_ones_too(tmp_path: Path) -> None:
 
 
 def test_stdin_takes_its_format_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for options, expected in (({}, ["text", "a"]), ({"format": "csv"}, ["a"])):
+    for name, expected in (("auto", ["text", "a"]), ("csv", ["a"])):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"text\na\n")))
-        table = open_table("-", LabeledText(**options))
+        table = open_table("-", LabeledText(format=name))
         assert [table.text_of(row) for row in table.rows] == expected
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny_runs import Whole, figures_of, finished, interrupted, job, log_rows
+from tiny_runs import Whole, begun, figures_of, finished, interrupted, job, log_rows
 
 from seqcli.answers.loading import load_model
 from seqcli.errors import ConfigError, ModelFileError, SeqcliError, TrainingError
@@ -67,7 +67,7 @@ def test_limits_lowered_on_resume_end_the_run_in_order(
 
 def test_fewer_epochs_than_are_done_is_the_end(tmp_path: Path) -> None:
     asked = job(tmp_path)
-    events = run(asked)
+    events = begun(asked)
     for event in events:
         if isinstance(event, Evaluated) and event.train["loss"] and asked.out.exists():
             break

@@ -185,7 +185,6 @@ def _import(heavy: bool) -> None:
     from torture import faults
 
     number_kind.register()
-
     faults.load()
     pictures.confusion_png([[1]], ["a"])  # loads matplotlib and its fonts
 

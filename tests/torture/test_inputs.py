@@ -21,7 +21,7 @@ from seqcli.errors import SeqcliError
 from seqcli.readers import READERS, discover, open_table
 from seqcli.readers.live import arriving
 from seqcli.readers.plain_text import text_source
-from seqcli.settings.sections import LabeledText
+from seqcli.settings.sections import LabeledText, RunningText
 from seqcli.tasks import taskfile
 from seqcli.text.vocab import Vocab
 from torture.checks import words
@@ -72,7 +72,7 @@ def as_labeled(path: Path, kind: str) -> None:
 
 def as_text(path: Path, document: str) -> None:
     for tokenizer in ("words", "characters"):
-        data = LabeledText(document=document, tokenizer=tokenizer)
+        data = RunningText(document=document, tokenizer=tokenizer)
         load_corpus(text_source(path, data), data, None, lambda: None)
 
 

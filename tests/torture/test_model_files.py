@@ -35,7 +35,13 @@ NEED_TORCH = (
     "other sizes",
     "weights that",
 )
-SAMPLE = ("empty", "a folder", "a pipe", "another tool's weights", "a pickle that runs a command")
+SAMPLE: tuple[str, ...] = (
+    "empty",
+    "a folder",
+    "a pipe",
+    "another tool's weights",
+    "a pickle that runs a command",
+)
 SAMPLE += ("a bomb of zeros", "a tensor without end", "weights that are NaN", "a newer format")
 SAMPLE += ("keys whose hash takes forever", "a record twice", "huge sizes", "a kind with escapes")
 
@@ -174,7 +180,8 @@ def flipped(
 def test_errors_name_the_fault(place: Path) -> None:
     good = write_model(place / "good.pt")
     CORPUS["a newer format"](good, place / "new.pt")
-    with pytest.raises(ModelFileError, match="format 2, this seqcli reads up to 1") as caught:
+    newer = filecheck.FORMAT + 1
+    with pytest.raises(ModelFileError, match=f"format {newer}, this seqcli reads up to") as caught:
         filecheck.describe(place / "new.pt")
     assert "update seqcli" in caught.value.hint
 

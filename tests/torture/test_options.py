@@ -18,7 +18,7 @@ from tiny_models import write_model
 from typer.main import get_command
 
 from seqcli.cli.app import app
-from seqcli.settings.sections import SECTIONS
+from seqcli.kinds import KINDS
 from torture.checks import words
 from torture.conftest import Tally
 from torture.forkserver import Server
@@ -28,7 +28,8 @@ COMMANDS: dict[str, Any] = getattr(get_command(app), "commands", {})
 VALUES = ("nan", "inf", "-inf", "0", "-1", "1e308", "", "9" * 400, "[red]\x1b[31m", "\udcff,;'\"=")
 SECONDS = 20.0  # of processor time
 MEMORY = 3 << 30
-NEEDS = {  # what makes a command complete, but for the option that is tried
+# What makes a command complete, but for the option that is tried.
+NEEDS: dict[str, dict[str, str | None]] = {
     "train": {
         "--task": "tiny.toml",
         "--data": "data.txt",
@@ -42,6 +43,7 @@ NEEDS = {  # what makes a command complete, but for the option that is tried
     "classify": {"--model": "classifier.pt", "--input": "some.csv"},
     "sample": {"--model": "language.pt", "--max-tokens": "5", "--count": "2"},
     "params": {"lstm": None, "--input": "3"},
+    "info": {"--model": "classifier.pt"},
 }
 
 
@@ -57,11 +59,13 @@ def options() -> list[tuple[str, str]]:
 
 def settings() -> list[str]:
     """Every setting as --set names it."""
-    return [
+    named = [
         f"{section}.{field.name}"
-        for section, kind in SECTIONS.items()
-        for field in dataclasses.fields(kind)
+        for spec in KINDS.values()
+        for section, fields in spec.sections.items()
+        for field in dataclasses.fields(fields)
     ]
+    return list(dict.fromkeys(named))
 
 
 @pytest.fixture(scope="module")

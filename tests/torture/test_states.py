@@ -18,7 +18,7 @@ from torture.forkserver import Server
 from torture.runs_hurt import KINDS, prepare
 
 QUIET: dict[str, Any] = {"pictures": False}
-ODD = [None, "x", -1, 1 << 70, float("nan"), float("inf"), [], {}, True, "\x1b[2J", 0.5]
+ODD: list[Any] = [None, "x", -1, 1 << 70, float("nan"), float("inf"), [], {}, True, "\x1b[2J", 0.5]
 
 
 def stopped(server: Server, place: Path, kind: str) -> tuple[str, ...]:
