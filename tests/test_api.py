@@ -39,3 +39,24 @@ def test_missing_values_are_empty_texts_and_numbers_none(tmp_path: Path) -> None
     assert found["prob"][:4].nunique() == 1
     with pytest.raises(TypeError, match="a text expected, int found: 7"):
         model.classify(["win", 7])  # type: ignore[list-item]
+
+
+def test_what_is_no_list_of_texts_is_refused(tmp_path: Path) -> None:
+    model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
+    table = pandas.DataFrame({"text": ["win", "see"], "keep": [0, 1]})
+    for given, cure in (
+        ("win a prize", r"one str found: \[text\]"),
+        (b"win", r"one bytes found: \[text\]"),
+        ([b"win"], "bytes found: b'win'; decode it first"),
+        (table, r'a DataFrame found: pass a column, as table\["text"\]'),
+        ({"text": "win"}, "a dict found: pass a column"),
+    ):
+        with pytest.raises(TypeError, match=cure):
+            model.classify(given)  # type: ignore[arg-type]
+
+
+def test_a_series_keeps_its_index(tmp_path: Path) -> None:
+    model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
+    texts = pandas.Series(["win", "see", "late"], index=[7, 3, 5])
+    assert model.classify(texts, probs=True).index.tolist() == [7, 3, 5]
+    assert model.classify(texts[texts != "see"])["text"].to_dict() == {7: "win", 5: "late"}

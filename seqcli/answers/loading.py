@@ -127,9 +127,11 @@ def load_model(
     changed = {name: value for name, value in (reading or {}).items() if value is not None}
     try:
         table = file.description["config"]
-        if table["kind"] == LanguageModel.name and changed.keys() - {"encoding"}:
-            raise ConfigError("--text-column and --label-column do nothing in a language model")
-        config = check(configs.from_dict({**table, "data": {**table["data"], **changed}}))
+        if table["kind"] == LanguageModel.name and "label_column" in changed:
+            raise ConfigError("--label-column does nothing in a language model")
+        # What was trained before there was this setting, was trained on text as it stood.
+        data = {"normalize": "none", **table["data"], **changed}
+        config = check(configs.from_dict({**table, "data": data}))
         kind = KINDS[config.kind].restore(config, file.description)
         with torch.device("meta"):  # sizes come from the file: compare before taking memory
             skeleton = kind.build(None)

@@ -18,6 +18,7 @@ from seqcli.kinds.classifier import ngrams
 from seqcli.kinds.contract import Poll
 from seqcli.machine.device import Runtime
 from seqcli.settings.config import Config
+from seqcli.text.normal import whole
 from seqcli.text.sequences import Chosen, Sequences
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
@@ -196,13 +197,6 @@ def not_a_classifier(name: str) -> SeqcliError:
         f"{name}: a language model cannot classify",
         "`seqcli sample` writes text with it; a classifier comes from `seqcli train --task text`",
     )
-
-
-def whole(text: str) -> str:
-    """The text with each half character (a lone surrogate) as U+FFFD: no file can hold one."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def grouped(

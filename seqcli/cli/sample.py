@@ -140,7 +140,9 @@ def _check(
 def _prompt(text: str) -> str:
     if text != "-":
         return text
-    return sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n")
+    from seqcli.readers.lines import lines
+
+    return "\n".join(lines("-"))
 
 
 def _sample(
@@ -184,7 +186,7 @@ def _sample(
         if stream:
             answer("")
         elif as_json:
-            answer_json(_record(kind, drawn))
+            answer_json(_record(kind, prompt, drawn))
         else:
             parted = number and kind.unit == "characters"
             answer(("\n" if parted else "") + printable(_whole(kind, prompt, drawn)))
@@ -200,8 +202,9 @@ def _drawn_seed(quiet: bool) -> int:
     return seed
 
 
-def _record(kind: LanguageModel, drawn: Drawn) -> dict[str, object]:
+def _record(kind: LanguageModel, prompt: str, drawn: Drawn) -> dict[str, object]:
     return {
+        "prompt": prompt,
         "text": kind.text(drawn.ids),
         "tokens": len(drawn.ids),
         "logprob": drawn.logprob,

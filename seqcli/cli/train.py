@@ -27,6 +27,10 @@ List = Annotated[bool, typer.Option("--list", help="List tasks and presets.  [de
 Data = Annotated[
     str | None, typer.Option(metavar="PATH", help="File or folder.  [default: bundled sample]")
 ]
+SkipUnlabeled = Annotated[
+    bool | None,
+    typer.Option("--skip-unlabeled/--no-skip-unlabeled", help=f"Leave them out.  {KEEP}"),
+]
 Out = Annotated[
     str | None,
     typer.Option("--out", metavar="FILE.pt", help="Where to write.  [default: <task>.pt]"),
@@ -89,6 +93,7 @@ def train(
     data: Data = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
+    skip_unlabeled: SkipUnlabeled = None,
     encoding: options.Encoding = None,
     output: Out = None,
     force: Force = False,
@@ -147,6 +152,7 @@ def train(
     flags: dict[str, object] = {
         "data.text_column": text_column,
         "data.label_column": label_column,
+        "data.skip_unlabeled": skip_unlabeled,
         "data.encoding": encoding,
         "model.cell": cell,
         "model.hidden": hidden,

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from seqcli.data import batching
 from seqcli.data.batching import TextBatch
-from seqcli.data.labeled import Examples, LabeledData, load, load_whole
+from seqcli.data.findings import label_line
+from seqcli.data.labeled import Examples, LabeledData, load, load_whole, with_labels
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
 from seqcli.kinds import metrics, networks
@@ -26,6 +27,7 @@ from seqcli.nn.models import TextClassifier
 from seqcli.readers import Source, discover
 from seqcli.settings.config import Config
 from seqcli.text.ngrams import Ngrams, naive_bayes
+from seqcli.text.normal import normalizer
 from seqcli.text.sequences import Features
 from seqcli.text.vocab import Vocab
 
@@ -50,7 +52,7 @@ class Classifier:
     @classmethod
     def prepare(cls, config: Config, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError, ConfigError."""
-        source = discover(path, config.data)
+        source = _source(path, config)
         data = load(
             source,
             config.data,
@@ -65,7 +67,7 @@ class Classifier:
                 "--set model.head=softmax",
             )
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
-        notes = _notes(data)
+        notes = _notes(source, data)
         vectors = None
         if config.model.vectors:
             vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
@@ -99,15 +101,15 @@ class Classifier:
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
-        return discover(path, self.config.data).fingerprint()
+        return _source(path, self.config).fingerprint()
 
     def parts(self, path: Path) -> tuple[str, ...]:
         """See `Kind.parts`."""
-        return tuple(discover(path, self.config.data).parts)
+        return tuple(_source(path, self.config).parts)
 
     def source(self, path: Path, split: str) -> Source:
         """What `load_split` reads: its rows are numbers of records here."""
-        source = discover(path, self.config.data)
+        source = _source(path, self.config)
         # a part by itself: there may be no training part beside it
         return source.only(split) if split in source.parts and split != "train" else source
 
@@ -242,7 +244,8 @@ def ngrams(config: Config) -> Ngrams | None:
     model = config.model
     if not model.wide:
         return None
-    return Ngrams(model.wide_words, model.wide_characters, model.wide_buckets)
+    normal = normalizer(config.data)
+    return Ngrams(model.wide_words, model.wide_characters, model.wide_buckets, normal)
 
 
 def _features(config: Config) -> Features | None:
@@ -258,10 +261,23 @@ def _naive_bayes(config: Config, data: LabeledData) -> NDArray[np.float32] | Non
     return naive_bayes(train.features, train.labels, len(data.labels), model.wide_buckets)
 
 
-def _notes(data: LabeledData) -> list[str]:
+def _source(path: Path, config: Config) -> Source:
+    return with_labels(discover(path, config.data, ("text", "label")))
+
+
+def _notes(source: Source, data: LabeledData) -> list[str]:
     """What a person should know of the data before it is trained on."""
+    labels = np.concatenate([split.labels for split in data.splits.values()])
+    counts = np.bincount(labels, minlength=len(data.labels)).tolist()
     shares = ", ".join(f"{name} {share:.1%}" for name, share in data.unknown_share.items())
-    notes = [f"vocabulary {len(data.vocab):,} (unknown: {shares})"]
+    notes = [
+        *source.notes(),
+        label_line(data.labels, counts),
+        f"vocabulary {len(data.vocab):,} (unknown: {shares})",
+    ]
     if data.dropped:
         notes.append(f"{data.dropped:,} repeated texts dropped")
-    return notes
+    for part, count in data.unlabeled.items():
+        where = "" if part == "all" else f" in {part}"
+        notes.append(f"texts without a label{where}: {count:,} left out")
+    return notes + [f"look at: {finding}" for finding in data.findings]

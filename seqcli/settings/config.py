@@ -16,7 +16,7 @@ from seqcli.settings.fields import setting
 
 CLASSIFIER = ("classifier",)
 LANGUAGE = ("language-model",)
-FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files")
+FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files", "text")
 MAX_SIZE = 1 << 20  # of a layer: far above any use, far below what overflows a product
 
 
@@ -25,10 +25,20 @@ class DataConfig:
     """Where the data is, how it is split, and how text becomes ids."""
 
     path: str = setting("", "file or folder; empty: the task's bundled sample")
-    format: str = setting("auto", "raw format of labeled text", choices=FORMATS, kinds=CLASSIFIER)
-    text_column: str = setting("", "column with the text", kinds=CLASSIFIER)
-    label_column: str = setting("", "column with the label", kinds=CLASSIFIER)
+    format: str = setting("auto", "raw format; text: as it stands, no table", choices=FORMATS)
+    text_column: str = setting(
+        "", "column with the text, or several: title,body; by name or number"
+    )
+    label_column: str = setting("", "column with the label, by name or number", kinds=CLASSIFIER)
+    skip_unlabeled: bool = setting(
+        True, "leave out texts without a label, counted; else they are errors", kinds=CLASSIFIER
+    )
     encoding: str = setting("utf-8", "text encoding of the files")
+    normalize: str = setting(
+        "nfc",
+        "Unicode form of all text, and one kind of line end; none: as it stands",
+        choices=("nfc", "nfkc", "none"),
+    )
     tokenizer: str = setting(
         "words", "how text becomes tokens", choices=("words", "letters", "spaces", "characters")
     )

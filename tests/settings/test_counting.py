@@ -226,6 +226,7 @@ def test_torch_has_no_such_layer(model: ModelConfig) -> None:
 
 
 def test_counting_imports_nothing_heavy() -> None:
-    code = "import sys, seqcli.settings.counting; print({'torch','numpy','pandas'} & sys.modules.keys())"
+    heavy = "{'torch','numpy','pandas'} & sys.modules.keys()"
+    code = f"import sys, seqcli.settings.counting; print({heavy})"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert shown.stdout.strip() == "set()"
