@@ -114,17 +114,23 @@ class _Scan:
 
     def _words(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
         number = self._table.__getitem__
-        return lambda piece: np.fromiter(map(number, split.split(piece)), np.int32)
+
+        def encode(piece: str) -> NDArray[np.int32]:
+            tokens = split.split(piece)
+            return np.fromiter(map(number, tokens), np.int32, len(tokens))
+
+        return encode
 
     def _characters(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
         table = np.zeros(0x110000, np.int32)  # by code point; 0 is END_ID: not met yet
 
         def encode(piece: str) -> NDArray[np.int32]:
             points = np.frombuffer(split.clean(piece).encode("utf-32-le"), np.uint32)
-            new = points[table[points] == 0]
+            ids = table[points]
+            new = points[ids == 0]
             for point in dict.fromkeys(new.tolist()):
                 table[point] = self._table[chr(point)]
-            return table[points]
+            return table[points] if len(new) else ids
 
         return encode
 
