@@ -5,7 +5,7 @@ Nothing of the process is changed by it but torch's number of threads, if `threa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,26 +50,34 @@ class Model:
         return tuple(self._loaded.description["learned"].get("labels", ()))
 
     def classify(self, texts: Iterable[str], *, probs: bool = False) -> pandas.DataFrame:
-        """One row a text, in order: text, label, prob, unknown_share.
+        """One row a text, in order: text, label, prob, unknown_share; a Series gives its index.
 
         With `probs` also a column "prob_LABEL" for every label. A missing value (None, NaN), as
         tables have them, is an empty text. Errors: SeqcliError for a model without labels,
-        TypeError for what is no text.
+        TypeError for what is no text, and for what is no list of texts.
         """
         import pandas
+
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"a list of texts expected, one {type(texts).__name__} found: [text]")
+        if isinstance(texts, (pandas.DataFrame, Mapping)):
+            what = type(texts).__name__
+            raise TypeError(f'texts expected, a {what} found: pass a column, as table["text"]')
 
         def text(value: object) -> str:
             if isinstance(value, str):
                 return value
             if value is None or value is pandas.NA or value != value:
                 return ""
-            raise TypeError(f"a text expected, {type(value).__name__} found: {value!r:.60}")
+            cure = "; decode it first" if isinstance(value, bytes) else ""
+            raise TypeError(f"a text expected, {type(value).__name__} found: {value!r:.60}{cure}")
 
         answers = Predictor.of(self._loaded).classify(map(text, texts))
         columns = ["text", "label", "prob", "unknown_share"]
         table = pandas.DataFrame(
             [(row.text, row.label, row.prob, row.unknown_share) for row in answers],
             columns=columns,
+            index=texts.index if isinstance(texts, pandas.Series) else None,
         )
         if probs:
             for label in self.labels:

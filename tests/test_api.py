@@ -72,3 +72,24 @@ def test_a_model_says_what_it_is_on_one_line(tmp_path: Path) -> None:
     assert repr(model) == f"<seqcli classifier {path}: 3 labels, 1,151 parameters>"
     assert model.info["labels"] == ["ham", "spam", "other"]
     assert model.info["commands"][0].startswith("seqcli classify --model ")
+
+
+def test_what_is_no_list_of_texts_is_refused(tmp_path: Path) -> None:
+    model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
+    table = pandas.DataFrame({"text": ["win", "see"], "keep": [0, 1]})
+    for given, cure in (
+        ("win a prize", r"one str found: \[text\]"),
+        (b"win", r"one bytes found: \[text\]"),
+        ([b"win"], "bytes found: b'win'; decode it first"),
+        (table, r'a DataFrame found: pass a column, as table\["text"\]'),
+        ({"text": "win"}, "a dict found: pass a column"),
+    ):
+        with pytest.raises(TypeError, match=cure):
+            model.classify(given)
+
+
+def test_a_series_keeps_its_index(tmp_path: Path) -> None:
+    model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
+    texts = pandas.Series(["win", "see", "late"], index=[7, 3, 5])
+    assert model.classify(texts, probs=True).index.tolist() == [7, 3, 5]
+    assert model.classify(texts[texts != "see"])["text"].to_dict() == {7: "win", 5: "late"}

@@ -173,7 +173,7 @@ class _Source:
     def open(self) -> None:
         """Look at what is to be read before the model is. Errors: DataError, ConfigError."""
         from seqcli.readers import open_table
-        from seqcli.readers.live import check_encoding
+        from seqcli.readers.lines import check_encoding
         from seqcli.settings.sections import LabeledText
 
         check_encoding(self._encoding)
@@ -189,12 +189,14 @@ class _Source:
         return recut(sharded(self._all(), place - 1, count), (1,) if one_by_one else FIRST)
 
     def _all(self) -> Iterator[Group]:
-        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped, whole
+        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped
         from seqcli.readers.live import arriving
+        from seqcli.text.normal import whole
 
         table = self._table
         if table is not None:
-            return grouped((table.text_of(row), row.cells) for row in table.rows)
+            text = table.getter("text")
+            return grouped((text(row), row.cells) for row in table.rows)
         if self._texts:
             return grouped((text, (text,)) for text in map(whole, self._texts))
         stream = None if sys.stdin is None else sys.stdin.buffer

@@ -43,7 +43,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.  [defau
 Encoding = Annotated[str | None, typer.Option(help="Text encoding of the data.  [default: utf-8]")]
 TextColumn = Annotated[
     str | None,
-    typer.Option(help="Column with the text.  [default: text, sentence, message or review]"),
+    typer.Option(help="Its name or number, or A,B.  [default: text, sentence, message or review]"),
 ]
 LabelColumn = Annotated[
     str | None, typer.Option(help="Column with the label.  [default: label, class or category]")

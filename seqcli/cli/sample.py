@@ -117,7 +117,9 @@ def _options(**given: Any) -> Options:
 def _prompt(text: str) -> str:
     if text != "-":
         return text
-    return sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n")
+    from seqcli.readers.lines import lines
+
+    return "\n".join(lines("-"))
 
 
 def _sample(
@@ -145,7 +147,7 @@ def _sample(
         if stream:
             answer("")
         elif as_json:
-            answer_json(_record(kind, drawn))
+            answer_json(_record(kind, prompt, drawn))
         else:
             parted = number and kind.unit == "characters"
             answer(("\n" if parted else "") + printable(_whole(kind, prompt, drawn)))
@@ -161,8 +163,9 @@ def _drawn_seed(quiet: bool) -> int:
     return seed
 
 
-def _record(kind: Writes, drawn: Drawn) -> dict[str, object]:
+def _record(kind: Writes, prompt: str, drawn: Drawn) -> dict[str, object]:
     return {
+        "prompt": prompt,
         "text": kind.text(drawn.ids),
         "tokens": len(drawn.ids),
         "logprob": drawn.logprob,

@@ -87,8 +87,11 @@ class Approximates(Protocol):
 
     def approximate(
         self, model: nn.Module, split: Any, runtime: Runtime, poll: Poll, *, columns: int
-    ) -> Figures:
-        """Figures of `columns` read side by side. Errors: ConfigError for too many."""
+    ) -> tuple[Figures, str]:
+        """Figures of `columns` read side by side, and what makes them approximate, in words.
+
+        Errors: ConfigError for too many columns.
+        """
 
 
 class Writes(Protocol):

@@ -16,7 +16,7 @@ from seqcli.errors import ConfigError, unknown_name
 from seqcli.settings import fields
 from seqcli.settings.fields import Option, setting
 
-FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files")
+FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files", "text")
 MAX_SIZE = 1 << 20  # of a layer: far above any use, far below what overflows a product
 SECTIONS = ("data", "model", "train")
 
@@ -36,18 +36,13 @@ class Reading:
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
 class Tables:
-    """Labeled text in files: their format, and which columns count."""
+    """Text in files: their format, and which column counts."""
 
-    format: str = setting("auto", "raw format of labeled text", choices=FORMATS)
+    format: str = setting("auto", "raw format; text: as it stands, no table", choices=FORMATS)
     text_column: str = setting(
         "",
-        "column with the text",
-        option=Option("Column with the text.", "text, sentence, message or review"),
-    )
-    label_column: str = setting(
-        "",
-        "column with the label",
-        option=Option("Column with the label.", "label, class or category"),
+        "column with the text, or several: title,body; by name or number",
+        option=Option("Its name or number, or A,B.", "text, sentence, message or review"),
     )
 
 
@@ -55,6 +50,11 @@ class Tables:
 class Tokens:
     """How text becomes tokens, and tokens ids."""
 
+    normalize: str = setting(
+        "nfc",
+        "Unicode form of all text, and one kind of line end; none: as it stands",
+        choices=("nfc", "nfkc", "none"),
+    )
     tokenizer: str = setting(
         "words", "how text becomes tokens", choices=("words", "letters", "spaces", "characters")
     )
@@ -67,10 +67,25 @@ class Tokens:
     vocabulary: int = setting(0, "most rows the vocabulary may have, specials in; 0 = all", low=0)
 
 
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Text(Tokens, Tables, Reading):
+    """[data] of text, whatever it is for."""
+
+
 @dataclass(frozen=True)
-class LabeledText(Tokens, Tables, Reading):
+class LabeledText(Text):
     """[data] of texts that each have a label."""
 
+    label_column: str = setting(
+        "",
+        "column with the label, by name or number",
+        option=Option("Column with the label.", "label, class or category"),
+    )
+    skip_unlabeled: bool = setting(
+        True,
+        "leave out texts without a label, counted; else they are errors",
+        option=Option("Leave out texts without a label.", "yes"),
+    )
     max_tokens: int = setting(0, "longest text in tokens, 0 = no limit", low=0)
     keep: str = setting("first", "which end of a longer text stays", choices=("first", "last"))
     repeats: str = setting(
@@ -82,7 +97,7 @@ class LabeledText(Tokens, Tables, Reading):
 
 
 @dataclass(frozen=True)
-class RunningText(Tokens, Reading):
+class RunningText(Text):
     """[data] of text that goes on."""
 
     document: str = setting("file", "what <eos> closes", choices=("file", "line", "blank"))

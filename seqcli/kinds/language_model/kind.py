@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from torch import Generator, nn
 
 from seqcli.data.batching import Columns, Window
-from seqcli.data.corpus import Corpus, Stream, encode_corpus, encode_whole
+from seqcli.data.corpus import Corpus, Stream, encode_corpus, encode_whole, ended
 from seqcli.data.idcache import kept_corpus
 from seqcli.errors import ConfigError, DataError
 from seqcli.kinds import metrics
@@ -22,9 +22,10 @@ from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.readers.plain_text import text_source
+from seqcli.readers.source import Source, discover
+from seqcli.text.normal import normalizer
 from seqcli.text.tokens import tokenizer
-from seqcli.text.vocab import Vocab
+from seqcli.text.vocab import END, Vocab
 
 PORTION = 8  # a part so small is read to see how long the whole takes
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
@@ -61,7 +62,7 @@ class LanguageModel:
     @classmethod
     def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError."""
-        source = text_source(path, config.data)
+        source = _source(path, config)
         fingerprint = source.fingerprint()
         corpus = kept_corpus(source, config.data, fingerprint, scratch, poll)
         kind = cls(config, corpus.vocab, corpus.starts)
@@ -69,7 +70,8 @@ class LanguageModel:
         _enough(corpus, config.train.batch_size, path)
         sizes = {name: len(text.ids) for name, text in splits.items()}
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
-        notes = [f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
+        notes = [*source.notes(), f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
+        notes += _marks(corpus) + _missing(source, corpus, config)
         return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint)
 
     @classmethod
@@ -94,15 +96,15 @@ class LanguageModel:
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
-        return text_source(path, self.config.data).fingerprint()
+        return _source(path, self.config).fingerprint()
 
     def parts(self, path: Path) -> tuple[str, ...]:
         """See `Kind.parts`."""
-        return tuple(text_source(path, self.config.data).parts)
+        return tuple(_source(path, self.config).parts)
 
     def load_split(self, path: Path, split: str, poll: Poll) -> Text:
         """See `Kind.load_split`."""
-        source, data = text_source(path, self.config.data), self.config.data
+        source, data = _source(path, self.config), self.config.data
         encode = encode_whole if split == "all" else encode_corpus
         text = _texts(encode(source, data, self.vocab, poll))[split]
         if len(text.ids) < 2:
@@ -145,8 +147,16 @@ class LanguageModel:
 
     def approximate(
         self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll, *, columns: int
-    ) -> Figures:
-        """Figures of `columns` read side by side, each from the zero state: faster than exact.
+    ) -> tuple[Figures, str]:
+        """See `Approximates.approximate`: columns side by side, each from the zero state."""
+        read, size = self.side_by_side(split, columns), len(split.ids)
+        rest = size - read.columns * read.length
+        left = f"; the last {rest:,} of {size:,} tokens are left out" if rest else ""
+        said = f"{read.columns} columns, each from the zero state{left}"
+        return self.score(model, split, read, poll), said
+
+    def side_by_side(self, split: Text, columns: int) -> Columns:
+        """About `columns` columns: a few more where less than one of them is left out so.
 
         Errors: ConfigError for more columns than there are pairs of tokens.
         """
@@ -156,8 +166,9 @@ class LanguageModel:
                 f"--batch-size {columns}: too many columns for {len(split.ids):,} tokens",
                 f"at most {most}; 1 is exact",
             )
+        columns = len(split.ids) // (len(split.ids) // columns)
         steps = max(READ_STEPS // columns, 32)
-        return self.score(model, split, Columns(split.ids, columns, steps, exact=True), poll)
+        return Columns(split.ids, columns, steps, exact=True)
 
     def validation(self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll) -> Figures:
         """Figures in the shape of training, as while it goes on: fast, and a little pessimistic."""
@@ -195,7 +206,11 @@ class LanguageModel:
         """
         split = tokenizer(self.config.data).split
         end = self.vocab.end
-        documents = [split(text)] if end is None else map(split, text.split(self.between))
+        texts = [text] if end is None else normalizer(self.config.data)(text).split(self.between)
+        if end is not None:
+            bare = [ended(text) for text in texts]
+            texts = bare if bare[-1] == texts[-1] else [*bare, ""]
+        documents = map(split, texts)
         ids: list[int] = []
         unknown: list[str] = []
         for tokens in documents:
@@ -252,8 +267,12 @@ def _enough(corpus: Corpus, columns: int, path: Path) -> None:
             "every token of the training part is unknown: nothing to learn",
             "data.vocabulary, data.min_count and data.alphabet say which tokens are known",
         )
-    if size < 2:
-        raise DataError(path, 0, f"{size} tokens are too few to train on", "give more text")
+    for part, stream in corpus.streams.items():
+        if len(stream) < 2:
+            tokens = f"{len(stream)} token{'s' * (len(stream) != 1)}"
+            problem = f"at least two tokens expected in the {part} part, {tokens} found"
+            hint = "there is nothing to predict: give it more text, or take its file out"
+            raise DataError(path, 0, problem, hint)
     if size < 2 * columns:
         raise DataError(
             path,
@@ -262,6 +281,31 @@ def _enough(corpus: Corpus, columns: int, path: Path) -> None:
             f"({2 * columns:,} expected)",
             f"--batch-size {max(size // 20, 1)} fits, or more text",
         )
+
+
+def _source(path: Path, config: Settings) -> Source:
+    return discover(path, config.data, ("text",))
+
+
+def _marks(corpus: Corpus) -> list[str]:
+    """What became of end marks that are written in the text."""
+    taken, other = corpus.marks
+    notes = [f"{END} at the end of {taken:,} documents: taken for the end mark"] if taken else []
+    if other:
+        cure = "" if corpus.vocab.end is not None else "; --set data.document=line ends lines there"
+        notes.append(f"{END} stands {other:,} times inside the text: an unknown word{cure}")
+    return notes
+
+
+def _missing(source: Source, corpus: Corpus, config: Settings) -> list[str]:
+    """Splits that were to be cut, and are not there."""
+    shares = {"valid": config.data.valid, "test": config.data.test}
+    cut = ("valid", "test") if "all" in source.parts else ("valid",)
+    return [
+        f"no {part} split: the text is too short to give one away"
+        for part in cut
+        if shares[part] and part not in corpus.streams
+    ]
 
 
 def _texts(corpus: Corpus) -> dict[str, Text]:
