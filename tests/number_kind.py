@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
+from seqcli.data.survey import Found, Survey
 from seqcli.errors import ConfigError, DataError
 from seqcli.files import sha256
 from seqcli.kinds import KINDS
@@ -170,6 +171,15 @@ class Curve:
         kind = cls(config, float(inputs.mean()), float(inputs.std()) or 1.0)
         sizes = {name: len(points) for name, points in splits.items()}
         return Prepared(kind, dict(splits), sizes, "points", ["no words here"], sha256(path))
+
+    @classmethod
+    def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
+        splits = cut(read(path), config)
+        sizes = {name: len(points) for name, points in splits.items()}
+        far = np.flatnonzero(np.abs(read(path)[:, 1]) > 1e6)
+        odd = [Found("far", f"{len(far)} points far off", "is it the unit?", len(far))]
+        found = tuple(odd if len(far) else [])
+        return Survey("points", {}, sizes, "points", {"p50": 1, "p95": 1, "max": 1}, findings=found)
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> Curve:

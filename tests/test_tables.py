@@ -24,9 +24,9 @@ from seqcli.kinds.classifier.spec import Model
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import ACTIVATIONS, CELLS
 from seqcli.nn.init import SCHEMES
-from seqcli.readers import READERS
+from seqcli.readers import READERS, discover
 from seqcli.settings import counting
-from seqcli.settings.sections import LabeledText, Training
+from seqcli.settings.sections import LabeledText, Text, Training
 from seqcli.tasks import taskfile
 from seqcli.text import tokens
 from seqcli.training.evaluation import evaluate
@@ -108,7 +108,7 @@ def parquet(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", [name for name in READERS if name != "text"])
 def test_each_reader_gives_a_classifier_its_texts_and_labels(name: str, tmp_path: Path) -> None:
     data = {"format": name, "test": 0.25, "valid": 0.25}
     config = kinds.read({"kind": "classifier", "data": data})
@@ -118,6 +118,15 @@ def test_each_reader_gives_a_classifier_its_texts_and_labels(name: str, tmp_path
     learned = prepared.kind.learned()
     assert learned["labels"] == ["ham", "spam"]
     assert {"win", "prizes", "see", "you", "at", "now"} <= set(learned["vocabulary"])
+
+
+def test_running_text_has_lines_and_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("win a prize\n\nsee you\n")
+    data = kinds.read({"kind": "language-model"}).data
+    assert isinstance(data, Text)
+    source = discover(tmp_path / "book.txt", data, ("text",))
+    assert source.format == "text"
+    assert [record.text for record in source.records()] == ["win a prize", "see you"]
 
 
 @pytest.mark.parametrize("name", [*KINDS, number_kind.SPEC.name])
@@ -171,7 +180,22 @@ def test_each_kind_learns_is_saved_and_answers(
     assert own.unit
     assert type(own.bfloat16_helps) is bool
     used = {"restore", "learned", "rows", "fingerprint", "parts", "load_split", "build", "batches"}
-    used |= {"prepare", "loss", "running", "figures", "validation", "unit", "bfloat16_helps"}
+    sizes = {name: prepared.sizes[name] for name in prepared.splits}
+    assert kind.survey(train, path, nothing).splits == sizes
+    portion, times = own.portion(splits["train"])
+    assert times >= 1
+    assert evaluate(own.validation, model, portion, cpu, nothing)["loss"] > 0
+    used |= {
+        "survey",
+        "portion",
+        "prepare",
+        "loss",
+        "running",
+        "figures",
+        "validation",
+        "unit",
+        "bfloat16_helps",
+    }
     promised = {name for name in vars(contract.Kind) if name[0] != "_"}
     assert promised - {"spec"} == used, "what is new in the contract is to be run here"
 

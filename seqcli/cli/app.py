@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from seqcli import __version__
+from seqcli.cli.check import check
 from seqcli.cli.classify import classify
 from seqcli.cli.console import say
 from seqcli.cli.eval import evaluate
@@ -198,6 +199,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "classify": classify,
     "params": params,
     "info": info,
+    "check": check,
 }
 for name, command in COMMANDS.items():
     # What a docstring says after its \\b, the examples, ends the help, below the options.

@@ -82,10 +82,12 @@ def train(
     if data is not None and any(text.startswith("data.path=") for text in settings or []):
         raise ConfigError("--data and --set data.path name the same thing: give one of them")
     flags = options.setting_flags(given)
-    from seqcli.tasks.taskfile import resolve, with_data
+    from seqcli.tasks.taskfile import data_of, resolve, with_data
 
     chosen = resolve(task, preset or "", options.overrides(flags, settings or []))
-    path, sample = _data_of(chosen, data)
+    if data == "-":
+        raise ConfigError("--data - : training reads its data more than once", "save it to a file")
+    path, sample = data_of(chosen, None if data is None else options.existing(data, "--data"))
     chosen = with_data(chosen, path)
     model = Path(_default_name(chosen)) if output is None else options.existing(output, "--out")
     vectors = flags.get("model.vectors")
@@ -137,23 +139,6 @@ def _train(job: Job, quiet: bool, as_json: bool) -> None:
             else:
                 say("interrupted before there was anything to save")
             raise
-
-
-def _data_of(task: Task, data: str | None) -> tuple[Path, bool]:
-    """The data to train on, and whether it is the bundled sample."""
-    from seqcli.tasks.taskfile import sample_path
-
-    if data == "-":
-        raise ConfigError("--data - : training reads its data more than once", "save it to a file")
-    if data is not None:
-        return options.existing(data, "--data"), False
-    if task.config.data.path:
-        return Path(task.config.data.path), False
-    if task.about.sample:
-        return sample_path(task.about.sample), True
-    raise ConfigError(
-        f"task {task.name} has no data of its own", "--data PATH names a file or folder"
-    )
 
 
 def _refuse_inputs(model: Path, inputs: dict[str, str | Path | None]) -> None:

@@ -98,16 +98,22 @@ class Source:
             total.update(f"{sha256(named[name])}  {name}\n".encode("utf-8", "surrogateescape"))
         return total.hexdigest()
 
+    def columns(self) -> dict[str, str]:
+        """Of a table, the column of each field that is read, in words."""
+        if self.format not in TABLES:
+            return {}
+        part = next(iter(self.parts))
+        data = replace(self.data, format=self.format)
+        table = open_table(self.parts[part][0].path, data, self.needed(part), strict=False)
+        known = [field for field in self.needs if table.fields.get(field)]
+        return {field: table.described(field) for field in known}
+
     def notes(self) -> list[str]:
         """For a person: the columns that are read, and what is not."""
         found = []
-        if self.format in TABLES:
-            part = next(iter(self.parts))
-            data = replace(self.data, format=self.format)
-            table = open_table(self.parts[part][0].path, data, self.needed(part), strict=False)
-            known = [field for field in self.needs if table.fields.get(field)]
-            columns = ", ".join(f"{field} {table.described(field)}" for field in known)
-            found.append(f"columns of the {self.format} table: {columns}")
+        if columns := self.columns():
+            listed = ", ".join(f"{field} {where}" for field, where in columns.items())
+            found.append(f"columns of the {self.format} table: {listed}")
         if self.left_out:
             names = ", ".join(self.left_out[:LISTED]) + ", ..." * (len(self.left_out) > LISTED)
             found.append(f"left out ({len(self.left_out)}): {names}")

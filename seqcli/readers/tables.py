@@ -184,7 +184,7 @@ def _wanted(data: Text) -> list[str]:
 
 
 def _named(data: Text, field: str) -> str:
-    return str(getattr(data, f"{field}_column"))
+    return str(getattr(data, f"{field}_column", ""))  # a kind without the field has no setting
 
 
 def _numbers(data: Text) -> bool:

@@ -70,6 +70,19 @@ def with_data(task: Task, path: Path) -> Task:
     return dataclasses.replace(task, config=dataclasses.replace(task.config, data=data))
 
 
+def data_of(task: Task, path: Path | None) -> tuple[Path, bool]:
+    """The data to read, and whether it is the bundled sample. Errors: ConfigError."""
+    if path is not None:
+        return path, False
+    if task.config.data.path:
+        return Path(task.config.data.path), False
+    if task.about.sample:
+        return sample_path(task.about.sample), True
+    raise ConfigError(
+        f"task {task.name} has no data of its own", "--data PATH names a file or folder"
+    )
+
+
 def names() -> list[str]:
     """The bundled tasks."""
     return sorted(path.stem for path in BUNDLED.glob("*.toml"))

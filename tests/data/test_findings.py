@@ -20,10 +20,14 @@ def loaded(path: Path, data: LabeledText | None = None) -> LabeledData:
     return load(with_labels(discover(path, data)), data, seed=1)
 
 
-def found(folder: Path, content: str, **parts: str) -> dict[str, Finding]:
+def found(
+    folder: Path, content: str, *, repeats: str = "group", **parts: str
+) -> dict[str, Finding]:
     for name, text in {"train": content, **parts}.items():
         (folder / f"{name}.csv").write_text(f"text,label\n{text}")
-    return {finding.name: finding for finding in loaded(folder).findings}
+    return {
+        finding.name: finding for finding in loaded(folder, LabeledText(repeats=repeats)).findings
+    }
 
 
 def test_nothing_odd_is_nothing_said(tmp_path: Path) -> None:
@@ -53,7 +57,10 @@ def test_a_column_that_holds_no_labels(tmp_path: Path, label: str, said: str, cu
 
 
 def test_parts_that_share_texts(tmp_path: Path) -> None:
-    finding = found(tmp_path, ENOUGH, test="text 3,y\nother,x\n")["overlap"]
+    test = "text 3,y\nother,x\n"
+    assert "overlap" not in found(tmp_path, ENOUGH, test=test)  # not trained on: said as `shared`
+    assert loaded(tmp_path).shared == 1
+    finding = found(tmp_path, ENOUGH, repeats="keep", test=test)["overlap"]
     assert finding.said == "1 of 2 test texts stand in train as well"
     assert (finding.count, finding.rows) == (1, (40,))
 

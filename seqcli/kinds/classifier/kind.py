@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from seqcli.data import batching
 from seqcli.data.batching import TextBatch
-from seqcli.data.findings import label_line
+from seqcli.data.findings import Finding, label_line
 from seqcli.data.labeled import (
     Examples,
     LabeledData,
@@ -24,6 +24,7 @@ from seqcli.data.labeled import (
     load_whole,
     with_labels,
 )
+from seqcli.data.survey import Survey, lengths_of, located, looked_over
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
 from seqcli.kinds import metrics
@@ -38,12 +39,14 @@ from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import TextClassifier
 from seqcli.readers import Source, discover
+from seqcli.settings.sections import LabeledText
 from seqcli.text.ngrams import naive_bayes
 from seqcli.text.sequences import Chosen, Features, Sequences
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
 PORTION = 8  # of so many rows one is read to see how long all take
+UNKNOWN = 0.3  # share of tokens from which on it is worth a word
 MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
 
 
@@ -93,6 +96,33 @@ class Classifier:
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
         return Prepared(kind, dict(data.splits), sizes, "examples", notes, data.fingerprint)
+
+    @classmethod
+    def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
+        """See `Kind.survey`."""
+        source = _source(path, config)
+        data = load(source, config.data, seed=config.split_seed, poll=poll)
+        splits = data.splits
+        counts = np.bincount(
+            np.concatenate([split.labels for split in splits.values()]),
+            minlength=len(data.labels),
+        )
+        lengths = np.concatenate([split.tokens.lengths for split in splits.values()])
+        return Survey(
+            source.format,
+            source.columns(),
+            {name: len(split) for name, split in splits.items()},
+            "tokens",
+            lengths_of(lengths),
+            len(data.vocab),
+            data.unknown_share,
+            dict(zip(data.labels, counts.tolist(), strict=True)),
+            tuple(source.notes()),
+            (
+                *located(source, [*data.findings, *_of_texts(data, config.data)]),
+                *looked_over(source, poll),
+            ),
+        )
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> Classifier:
@@ -331,6 +361,31 @@ def _naive_bayes(config: Settings, data: LabeledData) -> NDArray[np.float32] | N
 
 def _source(path: Path, config: Settings) -> Source:
     return with_labels(discover(path, config.data, ("text", "label")))
+
+
+def _of_texts(data: LabeledData, settings: LabeledText) -> Iterator[Finding]:
+    """What training would leave out or cut."""
+    if data.shared:
+        done = "are trained on all the same" if settings.repeats == "keep" else "are not trained on"
+        said = f"{data.shared:,} texts of train stand in valid or test too"
+        yield Finding("shared", said, f"they {done} (data.repeats)", data.shared)
+    if data.repeated:
+        said = f"{data.repeated:,} texts repeat an earlier one with its label"
+        yield Finding("repeated", said, "they are dropped (data.repeats = drop)", data.repeated)
+    if unlabeled := sum(data.unlabeled.values()):
+        said = f"{unlabeled:,} texts without a label"
+        advice = "they are left out; --no-skip-unlabeled makes them errors"
+        yield Finding("unlabeled", said, advice, unlabeled)
+    if cut := sum(data.truncated.values()):
+        keep = settings.keep
+        said = f"{cut:,} texts are longer than {settings.max_tokens:,} tokens"
+        advice = f"their {keep} {settings.max_tokens:,} are read; --set data.max_tokens=N"
+        yield Finding("cut", said, advice, cut)
+    for name, share in data.unknown_share.items():
+        if share > UNKNOWN and name != "train":
+            said = f"{share:.0%} of the tokens of {name} are unknown"
+            advice = "is it another language, or too little text? data.min_count, data.vocabulary"
+            yield Finding("unknown", said, advice, 1)
 
 
 def _notes(source: Source, data: LabeledData, repeats: str) -> list[str]:

@@ -8,11 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Generator, nn
 
 from seqcli.data.batching import Columns, Window
-from seqcli.data.corpus import Corpus, Stream, encode_corpus, encode_whole, ended
+from seqcli.data.corpus import (
+    Corpus,
+    Stream,
+    encode_corpus,
+    encode_whole,
+    ended,
+    load_corpus,
+)
+from seqcli.data.findings import Finding
 from seqcli.data.idcache import kept_corpus
+from seqcli.data.survey import Survey, lengths_of, located, looked_over
 from seqcli.errors import ConfigError, DataError
 from seqcli.kinds import metrics
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
@@ -28,6 +38,7 @@ from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import END, Vocab
 
 PORTION = 8  # a part so small is read to see how long the whole takes
+UNKNOWN = 0.1  # share of tokens from which on it is worth a word
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 
 
@@ -73,6 +84,39 @@ class LanguageModel:
         notes = [*source.notes(), f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
         notes += _marks(corpus) + _missing(source, corpus, config)
         return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint)
+
+    @classmethod
+    def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
+        """See `Kind.survey`; lengths are those of lines."""
+        source = _source(path, config)
+        corpus = load_corpus(source, config.data, None, poll)
+        odd = [
+            Finding("text", note, "", 1)
+            for note in (*_marks(corpus), *_missing(source, corpus, config))
+        ]
+        try:
+            _enough(corpus, config.train.batch_size, path)
+        except DataError as error:
+            odd.insert(0, Finding("too-little", error.problem, error.hint, 1))
+        unknown = {part: share for part, share in corpus.unknown_share.items() if share > UNKNOWN}
+        for part, share in unknown.items():
+            said = f"{share:.0%} of the tokens of {part} are unknown"
+            advice = "is it another language or spelling? data.vocabulary, data.min_count"
+            odd.append(Finding("unknown", said, advice, 1))
+        split = tokenizer(config.data).split
+        lengths = np.fromiter((len(split(line.text)) for line in source.records()), np.int64)
+        return Survey(
+            source.format,
+            source.columns(),
+            {name: len(stream) for name, stream in corpus.streams.items()},
+            cls(config, corpus.vocab).unit,
+            lengths_of(lengths),
+            len(corpus.vocab),
+            corpus.unknown_share,
+            None,
+            tuple(source.notes()),
+            (*located(source, odd), *looked_over(source, poll)),
+        )
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> LanguageModel:
