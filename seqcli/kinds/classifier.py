@@ -24,6 +24,7 @@ from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import TextClassifier
 from seqcli.readers import Source, discover
+from seqcli.settings.clashes import refuse_clashes
 from seqcli.settings.config import Config
 from seqcli.text.ngrams import Ngrams, naive_bayes
 from seqcli.text.sequences import Chosen, Features
@@ -51,7 +52,7 @@ class Classifier:
     @classmethod
     def prepare(cls, config: Config, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError, ConfigError."""
-        _corrected_once(config)
+        refuse_clashes(config)
         source = discover(path, config.data)
         data = load(
             source,
@@ -257,20 +258,6 @@ def ngrams(config: Config) -> Ngrams | None:
 def _features(config: Config) -> Features | None:
     grams = ngrams(config)
     return None if grams is None else grams.rows
-
-
-def _corrected_once(config: Config) -> None:
-    """Labels that are drawn equally often are as common as each other for the model."""
-    if config.train.draw == "label":
-        for name, on in (
-            ("model.prior_power", bool(config.model.prior_power)),
-            ("train.class_weight", config.train.class_weight != "none"),
-        ):
-            if on:
-                raise ConfigError(
-                    f"{name} corrects for rare labels, and train.draw = label has done so already",
-                    "use one of them",
-                )
 
 
 def _naive_bayes(config: Config, data: LabeledData) -> NDArray[np.float32] | None:

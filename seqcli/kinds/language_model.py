@@ -21,6 +21,7 @@ from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.readers.plain_text import text_source
+from seqcli.settings.clashes import refuse_clashes
 from seqcli.settings.config import Config
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
@@ -56,6 +57,7 @@ class LanguageModel:
     @classmethod
     def prepare(cls, config: Config, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError."""
+        refuse_clashes(config)
         source = text_source(path, config.data)
         fingerprint = source.fingerprint()
         corpus = kept_corpus(source, config.data, fingerprint, scratch, poll)
