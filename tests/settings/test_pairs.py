@@ -74,7 +74,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "naive_bayes": {**WIDE, "model.wide_init": "naive-bayes"},
     "wide_momentum": {**WIDE, "train.wide_momentum": 0.1},
     "keep": {"data.max_tokens": 3, "data.keep": "last"},
-    "min_count": {"data.min_count": 2},
+    "min_count": {"data.min_count": 6},
     "lowercase": {"data.lowercase": True},
     "drop": {"data.repeats": "drop"},
     "split_seed": {"data.split_seed": 9},
