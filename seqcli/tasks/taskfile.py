@@ -116,11 +116,6 @@ def resolve(
     return Task(Path(name).stem, preset, about, expected, config, tuple(presets))
 
 
-def trainable(config: AnyConfig) -> None:
-    """Refuse what can be counted and listed, but not trained. Errors: ConfigError."""
-    KINDS[config.kind].trainable(config)
-
-
 def _locate(name: str) -> Path:
     if name.endswith(".toml"):
         return Path(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +10,6 @@ from typing import Literal, cast
 from seqcli.settings.sections import Tokens
 
 Normal = Callable[[str], str]
-LINE_END = re.compile(r"\r+\n|\r")  # a text changed twice for Windows has "\r\r\n"
 Form = Literal["NFC", "NFKC"]
 AROUND = 16  # characters in which a composition could reach
 LOOKED_AT = 1000  # places tried for a seam
@@ -26,9 +24,9 @@ def normalizer(data: Tokens) -> Normal:
 
 
 def normal(text: str, form: Form = "NFC") -> str:
-    r"""The text with "\n" for every line end (also "\r\n", "\r", "\r\r\n"), in Unicode's form `form`."""
+    r"""The text with "\n" for every line end (also "\r\n", "\r"), in Unicode's form `form`."""
     if "\r" in text:
-        text = LINE_END.sub("\n", text)
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii() or unicodedata.is_normalized(form, text):
         return text
     return unicodedata.normalize(form, text)

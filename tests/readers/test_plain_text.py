@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from seqcli import kinds
@@ -129,6 +129,7 @@ def test_a_seam_parts_nothing_that_belongs_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setattr(plain_text, "CHUNK", 3)
+    assume("\r\r\n" not in text)  # read as "\r\n", and that as one line end
     path = put(tmp_path, text)
     found = pieces(path, document="file", tokenizer="characters")
     whole = text if "\n" in text else text.replace("\r", "\n")

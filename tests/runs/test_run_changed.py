@@ -189,5 +189,5 @@ def test_rare_labels_are_corrected_for_once(
 ) -> None:
     finished(job(tmp_path, "alone", settings))
     train = {**settings.get("train", {}), "draw": "label"}
-    with pytest.raises(ConfigError, match="has done so already"):
+    with pytest.raises(ConfigError, match="does already"):
         finished(job(tmp_path, "both", {**settings, "train": train}))
