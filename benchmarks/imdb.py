@@ -84,7 +84,7 @@ def seqcli_steps(cell: str, split: Examples) -> Iterator[Stepped]:
         "cpu", None, "auto", bfloat16_helps=cell == "lstm", multiply_adds=1 << 30
     )
     network = kind.build(torch.Generator().manual_seed(1))
-    state = TrainState(network, Updater(network, config.train))
+    state = TrainState(model=network, updater=Updater(network, config.train))
     events = fit(kind, {"train": split}, state, config.train, runtime)
     return (event for event in events if isinstance(event, Stepped))
 

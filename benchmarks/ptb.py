@@ -21,7 +21,7 @@ from seqcli.data.corpus import load_corpus
 from seqcli.interrupts import interrupts
 from seqcli.kinds.language_model.kind import LanguageModel, Text
 from seqcli.machine.device import Runtime, keep_freed_memory, set_threads, training_runtime
-from seqcli.readers.plain_text import text_source
+from seqcli.readers import discover
 from seqcli.settings.sections import Config
 from seqcli.tasks.taskfile import resolve, sample_path
 from seqcli.text.vocab import Vocab
@@ -73,7 +73,7 @@ def seqcli_steps(config: Config, vocabulary: int, text: Text, runtime: Runtime) 
     """The events of `fit`, one update at each `next`."""
     kind = LanguageModel(config, Vocab([f"w{i}" for i in range(vocabulary)]))
     model = kind.build(torch.Generator().manual_seed(1))
-    state = TrainState(model, Updater(model, config.train))
+    state = TrainState(model=model, updater=Updater(model, config.train))
     return fit(kind, {"train": text}, state, config.train, runtime, poll=interrupts.poll)
 
 
@@ -109,7 +109,7 @@ def stream() -> np.ndarray:
     """The training text's ids."""
     data = resolve("ptb").config.data
     path = Path(REAL) / "ptb" if REAL else sample_path("words")
-    return load_corpus(text_source(path, data), data, None, lambda: None).streams["train"]
+    return load_corpus(discover(path, data, ("text",)), data, None, lambda: None).streams["train"]
 
 
 def zipf(vocabulary: int) -> np.ndarray:

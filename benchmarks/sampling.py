@@ -17,7 +17,7 @@ import torch
 from rows import OURS, Row, afresh, answer, rates, tell, worker
 from torch import nn
 
-from seqcli.answers.drawing import Options
+from seqcli.answers.options import Options
 from seqcli.answers.sampling import Specials, generate
 from seqcli.kinds import networks
 from seqcli.machine.device import choose_precision, keep_freed_memory, set_threads

@@ -40,9 +40,10 @@ TAIL = """\
 | `count`, `loss` | examples; mean negative log-likelihood of the true label, nats |
 | `accuracy`, `macro_f1`, `mcc`, `majority` | `majority`: the accuracy of always \
 giving the most frequent label |
-| `accuracy_interval`, `macro_f1_interval` | `[low, high]`: the middle 95 % of 1,000 bootstrap \
-samples, drawn with a fixed seed; of macro-F1 null where more than 500 cells of the \
-confusion matrix are filled |
+| `accuracy_interval` | `[low, high]`: Wilson's 95 % interval |
+| `macro_f1_interval` | `[low, high]`: the middle 95 % of 1,000 bootstrap samples, drawn with a \
+fixed seed; null where more than 500 cells of the confusion matrix are filled; of few examples \
+too narrow |
 | `labels`, `per_label` | by label `precision`, `recall`, `f1`, `support` |
 | `confusion` | rows true, columns predicted, in the order of `labels`; null \
 above 1,000 labels |

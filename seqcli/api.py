@@ -1,58 +1,129 @@
-"""A saved classifier from Python: `seqcli.load("spam.pt").classify(texts)`."""
+"""A saved model in a program: `seqcli.load("spam.pt").classify(texts)`; docs/python.md has more.
+
+Nothing of the process is changed by it but torch's number of threads, if `threads` asks for that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seqcli.answers.loading import Loaded, load_model
+from seqcli.answers.options import Options
 from seqcli.answers.prediction import Predictor
+from seqcli.answers.writing import Writer
+from seqcli.runs import about
 
 if TYPE_CHECKING:
     import pandas
 
 
-@dataclass(frozen=True)
 class Model:
-    """A model file opened for use."""
+    """A model file opened for use; what serves its kind, `info["commands"]` and `repr` say."""
 
-    loaded: Loaded
+    def __init__(self, loaded: Loaded) -> None:
+        self._loaded = loaded
+
+    def __repr__(self) -> str:
+        """One line: file, kind, sizes, the figure that it is judged by."""
+        found, spec = self.info, self._loaded.kind.spec
+        said = [f"{found['parameters']:,} parameters"]
+        if "labels" in found:
+            said.insert(0, f"{len(found['labels'])} labels")
+        for split in ("test", "valid"):
+            figure = (found["scores"].get(split) or {}).get(spec.metric)
+            if isinstance(figure, float):
+                said.append(f"{split} {spec.metric} {figure:.4g}")
+                break
+        return f"<seqcli {spec.name} {found['path']}: {', '.join(said)}>"
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What the file is, as `seqcli info --json` says it: task, kind, labels, figures, data."""
+        return about.model(self._loaded.path, self._loaded.description)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """A classifier's labels, in the order of its probabilities; empty for other kinds."""
-        return tuple(self.loaded.description["learned"].get("labels", ()))
+        """Labels, in the order of their probabilities; empty for a kind that has none."""
+        return tuple(self._loaded.description["learned"].get("labels", ()))
 
     def classify(self, texts: Iterable[str], *, probs: bool = False) -> pandas.DataFrame:
-        """One row a text, in order: text, label, prob, unknown_share.
+        """One row a text, in order: text, label, prob, unknown_share; a Series gives its index.
 
         With `probs` also a column "prob_LABEL" for every label. A missing value (None, NaN), as
         tables have them, is an empty text. Errors: SeqcliError for a model without labels,
-        TypeError for what is no text.
+        TypeError for what is no text, and for what is no list of texts.
         """
         import pandas
+
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"a list of texts expected, one {type(texts).__name__} found: [text]")
+        if isinstance(texts, (pandas.DataFrame, Mapping)):
+            what = type(texts).__name__
+            raise TypeError(f'texts expected, a {what} found: pass a column, as table["text"]')
 
         def text(value: object) -> str:
             if isinstance(value, str):
                 return value
             if value is None or value is pandas.NA or value != value:
                 return ""
-            raise TypeError(f"a text expected, {type(value).__name__} found: {value!r:.60}")
+            cure = "; decode it first" if isinstance(value, bytes) else ""
+            raise TypeError(f"a text expected, {type(value).__name__} found: {value!r:.60}{cure}")
 
-        predictor = Predictor.of(self.loaded)
-        answers = predictor.classify(map(text, texts))
+        answers = Predictor.of(self._loaded).classify(map(text, texts))
         columns = ["text", "label", "prob", "unknown_share"]
         table = pandas.DataFrame(
             [(row.text, row.label, row.prob, row.unknown_share) for row in answers],
             columns=columns,
+            index=texts.index if isinstance(texts, pandas.Series) else None,
         )
         if probs:
             for label in self.labels:
                 table[f"prob_{label}"] = [row.probs[label] for row in answers]
         return table
+
+    def sample(
+        self,
+        prompt: str = "",
+        *,
+        count: int = 1,
+        max_tokens: int = 200,
+        temperature: float = 1.0,
+        greedy: bool = False,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        repetition_penalty: float = 1.0,
+        lines: int = 1,
+        seed: int | None = None,
+    ) -> pandas.DataFrame:
+        """`count` texts that go on from `prompt`, a row each: text, tokens, logprob, stopped.
+
+        `text` is without the prompt; `logprob` in nats, at temperature 1; `stopped` is "end" or
+        "length". Without a `seed` every call draws others. Errors: SeqcliError for a kind that
+        writes nothing, ConfigError for values without a meaning.
+        """
+        import pandas
+
+        options = Options(
+            temperature=temperature,
+            greedy=greedy,
+            top_k=top_k,
+            top_p=top_p,
+            repetition_penalty=repetition_penalty,
+            max_tokens=max_tokens,
+            lines=lines,
+            count=count,
+            seed=seed,
+        )
+        writer = Writer.of(self._loaded)
+        context, _ = writer.kind.context(prompt)
+        drawn = writer.write(context, options)
+        rows = [
+            (writer.kind.text(one.ids), len(one.ids), one.logprob, one.stopped) for one in drawn
+        ]
+        return pandas.DataFrame(rows, columns=["text", "tokens", "logprob", "stopped"])
 
 
 def load(path: str | PathLike[str], *, device: str = "auto", threads: int | None = None) -> Model:

@@ -222,6 +222,10 @@ class Curve:
     def validation(self, model: nn.Module, split: Points, runtime: Runtime, poll: Poll) -> Figures:
         return self.figures(model, split, runtime, poll)
 
+    def portion(self, split: Points) -> tuple[Points, float]:
+        part = split[::8]
+        return part, len(split) / len(part)
+
     def _squares(self, model: nn.Module, points: Tensor) -> Tensor:
         x, y = points.float().unbind(1)
         found: Tensor = (model((x - self.center) / self.width) - y).square()

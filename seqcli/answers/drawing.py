@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from seqcli.answers.options import Options
 
 BLOCK = 64  # of the two-stage search for a drawn token
 WITHIN = np.arange(BLOCK)
@@ -17,25 +18,6 @@ LOWEST, HIGHEST = 1e-30, 1e30  # of temperature and penalty: float32 holds no mo
 
 Numbers = NDArray[np.float64]
 Ids = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to draw. `greedy` takes the likeliest token; 0 and 1.0 switch top_k and top_p off."""
-
-    temperature: float = 1.0
-    greedy: bool = False
-    top_k: int = 0
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
-    max_tokens: int = 100
-    lines: int = 1  # end marks after which a text ends
-
-    @property
-    def plain(self) -> bool:
-        """Whether to draw from the model's own distribution."""
-        limited = self.top_k or self.top_p < 1.0 or self.repetition_penalty != 1.0
-        return self.temperature == 1.0 and not self.greedy and not limited
 
 
 def choose(

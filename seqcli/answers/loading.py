@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,12 +11,13 @@ import torch
 from torch import nn
 
 from seqcli import kinds
+from seqcli.data.splits import cut_otherwise
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract, saved
 from seqcli.kinds.abilities import Approximates, Classifies, Mistake, Place
 from seqcli.kinds.contract import Figures, Kind, Poll
-from seqcli.machine.device import Runtime, choose_device, set_threads
+from seqcli.machine.device import Runtime, choose_device, float32_products, set_threads
 from seqcli.modelfile import filecheck, storage
 from seqcli.training.evaluation import Score, evaluate
 
@@ -49,10 +49,19 @@ class Loaded:
         score = figures or self.kind.figures
         return evaluate(score, self.model, chosen.data, self.runtime, interrupts.poll)
 
-    def approximate(self, chosen: Chosen, columns: int) -> Figures:
-        """Figures of `columns` read at once. Errors: ConfigError for too many."""
-        kind = cast(Approximates, self.kind)
-        return self.evaluate(chosen, partial(kind.approximate, columns=columns))
+    def approximate(self, chosen: Chosen, columns: int) -> tuple[Figures, str]:
+        """Figures of `columns` read at once, and why they are not exact.
+
+        Errors: ConfigError for too many.
+        """
+        kind, said = cast(Approximates, self.kind), list[str]()
+
+        def figures(model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:
+            found, words = kind.approximate(model, split, runtime, poll, columns=columns)
+            said.append(words)
+            return found
+
+        return self.evaluate(chosen, figures), said[0]
 
     def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake]]:
         """Figures, and the surest mistakes, at most so many."""
@@ -97,6 +106,15 @@ class Loaded:
             data = self._read(path, split)
         if data is None:
             raise DataError(path, 0, f"no {split} split there", "--split all scores whatever is")
+        parts = set(self.kind.parts(path))
+        official = split == "all" or (split in parts and split != "train")
+        repeats = self.description["config"]["data"].get("repeats")
+        if same and not official and cut_otherwise(recorded, repeats, parts):
+            raise SeqcliError(
+                f"{self.path}: its {split} split was cut by an earlier version, which could put "
+                "one text on both sides: it cannot be had again",
+                "train anew, or --split all scores all data, what it was trained on too",
+            )
         return Chosen(split, data, tuple(notes), path)
 
     def _read(self, path: Path, split: str) -> Any:
@@ -141,6 +159,7 @@ def load_model(
         raise filecheck.broken(path, f"its settings make no sense: {error}") from error
     storage.fits(skeleton, file.tensors, path)
     runtime = Runtime(choose_device(device), "fp32", set_threads(threads))
+    float32_products(runtime.device, exact=True)
     model = kind.build(None)
     model.load_state_dict(file.tensors)
     return Loaded(path, file.description, kind, model.to(runtime.device).eval(), runtime)

@@ -1,19 +1,22 @@
 """Drawing texts from a language model, token by token; the random numbers are an argument.
 
 The unknown word's probability is removed before every draw, which is the same as drawing again
-until it is not drawn. The end mark takes part in the draw and ends the text.
+until it is not drawn. The end mark takes part in the draw and ends the text; it is outside of the
+repetition penalty, and so is what the program itself put before a text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from seqcli.answers.drawing import Options, choose
+from seqcli.answers.drawing import choose
+from seqcli.answers.options import Options
 from seqcli.nn.cells import State
 from seqcli.nn.models import LanguageModel
 from seqcli.nn.stepping import Stepper
@@ -39,10 +42,16 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Specials:
-    """Ids that are not like others; None where the vocabulary has no such row."""
+    """Ids that are not like others; None where the vocabulary has no such row.
 
-    unknown: int | None
-    end: int | None
+    start: what an empty prompt is read as, the program's own: it is not said, and not in the text.
+    starts: where there is none, how often each id began a text that was trained on.
+    """
+
+    unknown: int | None = None
+    end: int | None = None
+    start: int | None = None
+    starts: Mapping[int, int] = field(default_factory=dict)
 
 
 def generate(
@@ -57,13 +66,13 @@ def generate(
     poll: Callable[[], None] = lambda: None,
     tell: Callable[[int], None] | None = None,
 ) -> Iterator[Drawn]:
-    """`count` texts that go on from `prompt` (at least one id), in order; the model in eval mode.
+    """`count` texts that go on from `prompt`, in order; the model in eval mode.
 
     Text i takes its random numbers from the stream (seed, i). `half`: products in bfloat16. `tell`
     hears every token of a single text as soon as it is drawn, but not the end mark that closes it.
     """
     with torch.inference_mode():
-        first, state = _read(model, prompt, poll)
+        begun = _Begun.of(model, prompt, specials, poll)
         stepper = Stepper(model, half=half, without=specials.unknown)
     for start in range(0, count, TOGETHER):
         texts = [
@@ -71,61 +80,132 @@ def generate(
             for row in range(start, min(start + TOGETHER, count))
         ]
         with torch.inference_mode():
-            spread = tuple(tuple(part.repeat(len(texts), 1) for part in layer) for layer in state)
-            outputs = first.repeat(len(texts), 1)
-            _together(stepper, outputs, spread, texts, prompt, options, poll)
+            batch = begun.spread(texts, penalty=options.repetition_penalty != 1.0)
+            _together(model, stepper, batch, options, poll)
         for text in texts:  # outside of inference mode, which would hold for the caller too
             yield text.drawn()
 
 
-def _read(
-    model: LanguageModel, prompt: list[int], poll: Callable[[], None]
-) -> tuple[Tensor, tuple[State, ...]]:
-    """The stack's outputs (1, H) after the prompt, and the state."""
-    ids = torch.tensor([prompt], device=model.output.weight.device)
-    outputs, state = model(ids[:, :READ], None)
-    for start in range(READ, len(prompt), READ):
-        poll()
-        outputs, state = model(ids[:, start : start + READ], state)
-    return outputs[:, -1], state
+@dataclass(frozen=True)
+class _Begun:
+    """What all texts have in common: of the next token logits (1, V), or outputs (1, H) and state.
+
+    said (1, V): which tokens the prompt holds; marks are not said.
+    """
+
+    said: Tensor
+    end: int | None
+    logits: Tensor | None = None
+    outputs: Tensor | None = None
+    state: tuple[State, ...] = ()
+
+    @classmethod
+    def of(
+        cls, model: LanguageModel, prompt: list[int], specials: Specials, poll: Callable[[], None]
+    ) -> _Begun:
+        """The prompt read, or the start in its place; or neither: texts begin as others did."""
+        bias = model.output.bias
+        said = torch.zeros_like(bias, dtype=torch.bool)
+        said[prompt] = True
+        if specials.end is not None:
+            said[specials.end] = False
+        read = [specials.start] if not prompt and specials.start is not None else prompt
+        if not read:
+            return cls(said[None], specials.end, logits=_starting(specials, bias)[None])
+        ids = torch.tensor([read], device=bias.device)
+        outputs, state = model(ids[:, :READ], None)
+        for start in range(READ, len(read), READ):
+            poll()
+            outputs, state = model(ids[:, start : start + READ], state)
+        return cls(said[None], specials.end, outputs=outputs[:, -1], state=state)
+
+    def spread(self, texts: list[_Text], *, penalty: bool) -> _Batch:
+        """A row for each text."""
+
+        def rows(value: Tensor | None) -> Tensor | None:
+            return None if value is None else value.repeat(len(texts), 1)
+
+        state = tuple(tuple(part.repeat(len(texts), 1) for part in layer) for layer in self.state)
+        said = rows(self.said) if penalty else None
+        return _Batch(texts, self.end, said, rows(self.logits), rows(self.outputs), state)
+
+
+def _starting(specials: Specials, bias: Tensor) -> Tensor:
+    """Logits (V,) of a text's first token; all alike where the model file does not say."""
+    logits = torch.full_like(bias, -torch.inf if specials.starts else 0.0)
+    for token, times in specials.starts.items():
+        logits[token] = math.log(times)
+    if specials.unknown is not None:
+        logits[specials.unknown] = -torch.inf
+    return logits
+
+
+@dataclass
+class _Batch:
+    """Texts under way side by side: a row each of all that is known of them."""
+
+    texts: list[_Text]
+    end: int | None
+    said: Tensor | None  # (B, V), what is penalized; None without a penalty
+    logits: Tensor | None  # (B, V) of the first token, where nothing was read before it
+    outputs: Tensor | None  # (B, H) of the stack
+    state: tuple[State, ...]
+
+    def say(self, ids: Tensor) -> None:
+        """Tokens (B,) are said from now on; an end mark is none."""
+        if self.said is not None:
+            self.said.scatter_(1, ids[:, None], True)
+            if self.end is not None:
+                self.said[:, self.end] = False
+
+    def only(self, rows: list[int]) -> _Batch:
+        """These rows, the whole of each; the others have ended."""
+
+        def kept(value: Tensor | None) -> Tensor | None:
+            return None if value is None else value[rows]
+
+        state = tuple(tuple(part[rows] for part in layer) for layer in self.state)
+        texts = [self.texts[row] for row in rows]
+        return _Batch(texts, self.end, kept(self.said), None, kept(self.outputs), state)
 
 
 def _together(
+    model: LanguageModel,
     stepper: Stepper,
-    outputs: Tensor,
-    state: tuple[State, ...],
-    texts: list[_Text],
-    prompt: list[int],
+    batch: _Batch,
     options: Options,
     poll: Callable[[], None],
 ) -> None:
     """Draw the texts side by side; those that end leave the batch."""
-    seen = None
-    for step in range(options.max_tokens):
+    for left in range(options.max_tokens - 1, -1, -1):
         poll()
-        if step % AHEAD == 0:
-            numbers = np.stack([text.stream.random(AHEAD) for text in texts])
-        logits = stepper.logits(outputs)
-        if seen is None and options.repetition_penalty != 1.0:
-            seen = _seen(logits, prompt)
-        ids, chosen, scale = choose(logits, seen, options, numbers[:, step % AHEAD])
-        read = torch.from_numpy(ids).to(logits.device)
-        if stepper.half:
-            chosen = stepper.logit(outputs, read).cpu().numpy()
-        logprobs = chosen - scale
-        for text, token, logprob in zip(texts, ids.tolist(), logprobs.tolist(), strict=True):
+        outputs = batch.outputs
+        logits = batch.logits if outputs is None else stepper.logits(outputs)
+        assert logits is not None
+        numbers = np.array([next(text.numbers) for text in batch.texts])
+        found, chosen, scale = choose(logits, batch.said, options, numbers)
+        ids = torch.from_numpy(found).to(logits.device)
+        if stepper.half and outputs is not None:
+            chosen = stepper.logit(outputs, ids).cpu().numpy()
+        logprobs = (chosen - scale).tolist()
+        for text, token, logprob in zip(batch.texts, found.tolist(), logprobs, strict=True):
             text.add(token, logprob)
-        going = [place for place, text in enumerate(texts) if not text.ended]
-        if not going or step + 1 == options.max_tokens:
-            break
-        if seen is not None:
-            seen.scatter_(1, read[:, None], True)
-        if len(going) < len(texts):
-            keep = torch.tensor(going, device=logits.device)
-            texts, numbers, read = [texts[place] for place in going], numbers[going], read[keep]
-            state = tuple(tuple(part[keep] for part in layer) for layer in state)
-            seen = None if seen is None else seen[keep]
-        outputs, state = stepper.advance(read, state)
+        going = [row for row, text in enumerate(batch.texts) if not text.ended]
+        if not going or not left:
+            return
+        batch.say(ids)
+        if len(going) < len(batch.texts):
+            batch, ids = batch.only(going), ids[going]
+        if outputs is None:  # the first token is the first that is read
+            every, batch.state = model(ids[:, None], None)
+            batch.outputs = every[:, -1]
+        else:
+            batch.outputs, batch.state = stepper.advance(ids, batch.state)
+
+
+def _uniform(stream: np.random.Generator) -> Iterator[float]:
+    while True:
+        yield from stream.random(AHEAD).tolist()
 
 
 class _Text:
@@ -138,7 +218,7 @@ class _Text:
         lines: int,
         tell: Callable[[int], None] | None,
     ) -> None:
-        self.stream, self.end, self.lines, self.tell = stream, end, lines, tell
+        self.numbers, self.end, self.lines, self.tell = _uniform(stream), end, lines, tell
         self.ids: list[int] = []
         self.logprob = 0.0
         self.ended = False
@@ -155,9 +235,3 @@ class _Text:
 
     def drawn(self) -> Drawn:
         return Drawn(tuple(self.ids), self.logprob, ENDED if self.ended else LENGTH)
-
-
-def _seen(logits: Tensor, prompt: list[int]) -> Tensor:
-    seen = torch.zeros(logits.shape, dtype=torch.bool, device=logits.device)
-    seen[:, prompt] = True
-    return seen

@@ -6,30 +6,30 @@ import csv
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Protocol
+from typing import IO, Any, Protocol
 
 from seqcli.answers.formulas import guarded
+from seqcli.answers.parquet import ParquetWriter, Rows
 from seqcli.errors import ConfigError, SeqcliError
 from seqcli.files import atomic_write
 from seqcli.readers.lines import COMPRESSED
 from seqcli.readers.tables import table_format
 
-Rows = Sequence[Sequence[Any]]
 ENDINGS = "csv, tsv, jsonl or parquet; the first three also with .gz, .bz2 or .xz behind"
-ROW_GROUP = 1 << 14  # rows that parquet packs together
 TSV_BREAKS = str.maketrans("\t\n\r", "   ")
 
 
 class TableWriter(Protocol):
     """A table that grows.
 
-    softened: cells that the format could not hold as they were; guarded: cells that would have
-    been formulas.
+    softened: cells that the format could not hold as they were, and softness what became of them;
+    guarded: cells that would have been formulas.
     """
 
     softened: int
+    softness: str
     guarded: int
 
     def write(self, rows: Rows) -> None:
@@ -89,22 +89,21 @@ def table_writer(
 
     source: the parquet file that `kept` comes from, whose types they keep; safe: csv and tsv cells
     that a spreadsheet would take for formulas are guarded.
-    Errors: SeqcliError if it cannot be written, or a value is of another type than its column.
+    Errors: SeqcliError if it cannot be written, or parquet would not give a value back.
     """
     kind = table_format(path)
     columns = [*kept, *added]
     with atomic_write(path) as file, ExitStack() as stack:
         if kind == "parquet":
-            schema = _schema(kept, source)
-            parquet = _Parquet(path, file, kept, added, schema)
+            parquet = ParquetWriter(path, file, kept, added, source)
             stack.callback(parquet.close)  # also after an error: pyarrow would close it too late
             yield parquet
             parquet.finish()
             return
         packer: Any = COMPRESSED.get(path.suffix.lower())
         out = file if packer is None else stack.enter_context(packer(file, "wb"))
-        form, header = FORMS[kind or "csv"]
-        writer = _Text(out, columns, form, safe)
+        form, header, softness = FORMS[kind or "csv"]
+        writer = _Text(out, columns, form, softness, safe)
         if header:
             writer.write([columns])
         yield writer
@@ -113,8 +112,10 @@ def table_writer(
 class _Text:
     """Lines of text, UTF-8, whatever the locale."""
 
-    def __init__(self, file: IO[bytes], columns: Sequence[str], form: Form, safe: bool) -> None:
-        self.softened = self.guarded = 0
+    def __init__(
+        self, file: IO[bytes], columns: Sequence[str], form: Form, softness: str, safe: bool
+    ) -> None:
+        self.softened, self.softness, self.guarded = 0, softness, 0
         self._file, self._columns, self._form, self._safe = file, columns, form, safe
 
     def write(self, rows: Rows) -> None:
@@ -158,14 +159,24 @@ def _tsv(columns: Sequence[str], rows: Rows) -> tuple[list[str], int]:
 
 
 def _json_lines(columns: Sequence[str], rows: Rows) -> tuple[list[str], int]:
-    return [f"{_json(dict(zip(columns, row, strict=True)))}\n" for row in rows], 0
+    lines, softened = [], 0
+    for row in rows:
+        try:
+            line = _dumped(dict(zip(columns, row, strict=True)))
+        except ValueError:
+            finite = [_finite(cell) for cell in row]
+            softened += sum(old != new for old, new in zip(row, finite, strict=True))
+            line = _dumped(dict(zip(columns, finite, strict=True)))
+        lines.append(f"{line}\n")
+    return lines, softened
 
 
-# Format: how its rows are spelled, and whether the names of the columns are its first one.
-FORMS: dict[str, tuple[Form, bool]] = {
-    "csv": (_csv, True),
-    "tsv": (_tsv, True),
-    "jsonl": (_json_lines, False),
+# Format: how its rows are spelled, whether the names of the columns are its first one, and what
+# becomes of cells that it cannot hold.
+FORMS: dict[str, tuple[Form, bool, str]] = {
+    "csv": (_csv, True, ""),
+    "tsv": (_tsv, True, "tabs and line ends are spaces in tsv; csv keeps them"),
+    "jsonl": (_json_lines, False, "NaN and infinity are null in JSON lines; csv keeps infinity"),
 }
 
 
@@ -175,16 +186,15 @@ def _plain(value: Any) -> str:
         return value
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
+    if isinstance(value, float) and math.isinf(value):
+        return str(value)
     if isinstance(value, (bool, int, float, list, dict)):
-        return _json(value)
+        return json.dumps(value, ensure_ascii=False, default=_other)  # NaN inside as Python's
     return _other(value)
 
 
-def _json(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_other)
-    except ValueError:
-        return json.dumps(_finite(value), ensure_ascii=False, default=_other)
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_other)
 
 
 def _other(value: Any) -> str:
@@ -199,97 +209,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     return [_finite(item) for item in value] if isinstance(value, list) else value
-
-
-class _Parquet:
-    """Row groups of ROW_GROUP rows; types from the source, or else from the first rows."""
-
-    def __init__(
-        self, path: Path, file: BinaryIO, kept: Sequence[str], added: dict[str, type], schema: Any
-    ) -> None:
-        self.softened = self.guarded = 0
-        self._path, self._file, self._kept, self._added = path, file, kept, added
-        self._schema = schema
-        self._writer: Any = None
-        self._batches: list[Any] = []
-        self._waiting = 0
-
-    def write(self, rows: Rows) -> None:
-        import pyarrow
-
-        if not rows:
-            return
-        columns = list(zip(*rows, strict=True))
-        if self._writer is None:
-            self._start(columns)
-        arrays = []
-        for field, values in zip(self._schema, columns, strict=True):
-            try:
-                arrays.append(pyarrow.array(values, field.type))
-            except (pyarrow.ArrowException, TypeError, OverflowError) as error:
-                problem = f"column {field.name!r} begins with {field.type}, then: {error}"
-                hint = "--output FILE.jsonl keeps every value as it is"
-                raise SeqcliError(f"{self._path}: {problem}", hint) from None
-        self._batches.append(pyarrow.record_batch(arrays, schema=self._schema))
-        self._waiting += len(rows)
-        if self._waiting >= ROW_GROUP:
-            self._flush()
-
-    def finish(self) -> None:
-        """Write what waits."""
-        if self._writer is None:
-            self._start([])
-        self._flush()
-
-    def close(self) -> None:
-        """Write the end of the file."""
-        if self._writer is not None:
-            self._writer.close()
-
-    def _start(self, columns: Sequence[Sequence[Any]]) -> None:
-        import pyarrow
-        from pyarrow import parquet
-
-        schema = self._schema
-        if schema is None:
-            types = [_type_of(values) for values in columns[: len(self._kept)]]
-            types = types or [pyarrow.string()] * len(self._kept)
-            schema = pyarrow.schema(list(zip(self._kept, types, strict=True)))
-        for name, kind in self._added.items():
-            arrow = pyarrow.float64() if kind is float else pyarrow.string()
-            schema = schema.append(pyarrow.field(name, arrow))
-        self._schema = schema
-        self._writer = parquet.ParquetWriter(self._file, schema)
-
-    def _flush(self) -> None:
-        import pyarrow
-
-        if self._batches:
-            self._writer.write_table(pyarrow.Table.from_batches(self._batches))
-            self._batches, self._waiting = [], 0
-
-
-def _schema(kept: Sequence[str], source: Path | None) -> Any:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ModuleNotFoundError:
-        hint = "pip install 'seqcli[parquet]', or --output FILE.csv"
-        raise SeqcliError("pyarrow is needed to write parquet, and is not there", hint) from None
-    if source is None:
-        return None
-    with suppress(pyarrow.ArrowException, OSError):  # changed since it was opened: types as found
-        schema = parquet.read_schema(source)
-        # without what pandas notes there of its index, which would be wrong now
-        return schema.remove_metadata() if schema.names == list(kept) else None
-    return None
-
-
-def _type_of(values: Sequence[Any]) -> Any:
-    import pyarrow
-
-    try:
-        found = pyarrow.array(values).type
-    except (pyarrow.ArrowException, TypeError, OverflowError):
-        return pyarrow.string()  # a mixture: refused with its column's name when it is written
-    return pyarrow.string() if pyarrow.types.is_null(found) else found

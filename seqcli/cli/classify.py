@@ -173,7 +173,7 @@ class _Source:
     def open(self) -> None:
         """Look at what is to be read before the model is. Errors: DataError, ConfigError."""
         from seqcli.readers import open_table
-        from seqcli.readers.live import check_encoding
+        from seqcli.readers.lines import check_encoding
         from seqcli.settings.sections import LabeledText
 
         check_encoding(self._encoding)
@@ -189,12 +189,14 @@ class _Source:
         return recut(sharded(self._all(), place - 1, count), (1,) if one_by_one else FIRST)
 
     def _all(self) -> Iterator[Group]:
-        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped, whole
+        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped
         from seqcli.readers.live import arriving
+        from seqcli.text.normal import whole
 
         table = self._table
         if table is not None:
-            return grouped((table.text_of(row), row.cells) for row in table.rows)
+            text = table.getter("text")
+            return grouped((text(row), row.cells) for row in table.rows)
         if self._texts:
             return grouped((text, (text,)) for text in map(whole, self._texts))
         stream = None if sys.stdin is None else sys.stdin.buffer
@@ -279,7 +281,7 @@ def _write(
         if old != new:
             say(f"the input has a column {old!r}: the answers are in {new!r}")
     if table.softened:
-        say(f"{table.softened:,} cells: tabs and line ends are spaces in tsv; csv keeps them")
+        say(f"{table.softened:,} cells: {table.softness}")
     if safe:
         say(f"{table.guarded:,} cells begin like a formula: an ' stands in front of them")
     say(f"{path}: {count:,} rows")

@@ -81,12 +81,15 @@ def evaluate(
     if mistakes is not None:
         figures, found = loaded.mistakes(chosen, mistakes)
     elif batch_size is not None and batch_size > 1:
-        figures = loaded.approximate(chosen, batch_size)
+        figures, words = loaded.approximate(chosen, batch_size)
+        if not quiet:
+            say(f"approximate: {words}")
     else:
         figures = loaded.evaluate(chosen)
     figures = {"split": chosen.split, **figures}
-    if not quiet and batch_size is not None and batch_size > 1:
-        say(f"approximate: {batch_size} columns, each from the zero state")
+    unlabeled = getattr(chosen.data, "unlabeled", None)
+    if not quiet and unlabeled:
+        say(f"texts without a label: {unlabeled:,} left out")
     if picture is not None:
         _draw(figures, picture, quiet)
     if as_json:

@@ -147,7 +147,9 @@ class Display:
         self.tenth = 0
         text = figures_text if self.bar is None else short_text
         spec = self.kind.spec
-        parts = [f"epoch {self.state.epoch}/{self.epochs}", f"train {text(spec, event.train)}"]
+        part = "" if event.share == 1.0 else f" ({event.share:.0%} of it)"
+        head = f"epoch {self.state.begun}/{self.epochs}{part}"
+        parts = [head, f"train {text(spec, event.train)}"]
         if event.valid is not None:
             parts.append(f"valid {text(spec, event.valid)}")
         if self.bar is None:

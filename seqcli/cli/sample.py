@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from typing import TYPE_CHECKING, Annotated, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seqcli import kinds
+from seqcli.answers.options import Options
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, safe, say
 from seqcli.errors import ConfigError
@@ -17,12 +18,9 @@ from seqcli.interrupts import interrupts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from seqcli.answers.drawing import Options
-    from seqcli.answers.loading import Loaded
     from seqcli.answers.sampling import Drawn
+    from seqcli.answers.writing import Writer
     from seqcli.kinds.abilities import Writes
-
-MOST = 1 << 24  # texts, and tokens of one
 
 Prompt = Annotated[
     str, typer.Option(metavar="TEXT|-", help="Text to go on with, - = stdin.  [default: none]")
@@ -79,7 +77,17 @@ def sample(
       seqcli sample --model char.pt --prompt "The old" --temperature 0.7 --count 3
     """
     path = options.model_path(model)
-    _check(temperature, top_k, top_p, count, max_tokens, lines, repetition_penalty, seed)
+    wanted = _options(
+        temperature=temperature,
+        greedy=greedy,
+        top_k=top_k,
+        top_p=top_p,
+        repetition_penalty=repetition_penalty,
+        max_tokens=max_tokens,
+        lines=lines,
+        count=count,
+        seed=seed,
+    )
     if precision not in ("auto", "fp32", "bf16"):
         raise ConfigError(f"unknown precision {precision!r}", "one of: auto, fp32, bf16")
     if stream and (count > 1 or as_json):
@@ -90,97 +98,56 @@ def sample(
     _, spec = options.described(path)
     kinds.refuse(spec, "sample", path)  # before torch is imported
     with interrupts.at_once():
-        from seqcli.answers.drawing import Options
         from seqcli.answers.loading import load_model
+        from seqcli.answers.writing import Writer
 
-    loaded = load_model(path, device=device, threads=threads)
-    kind = cast("Writes", loaded.kind)
-    wanted = Options(
-        temperature=temperature or 1.0,
-        greedy=greedy or temperature == 0,
-        top_k=top_k,
-        top_p=top_p,
-        repetition_penalty=repetition_penalty,
-        max_tokens=max_tokens,
-        lines=lines,
-    )
-    _sample(loaded, kind, _prompt(prompt), wanted, seed, count, precision, stream, quiet, as_json)
+    writer = Writer.of(load_model(path, device=device, threads=threads))
+    _sample(writer, _prompt(prompt), wanted, precision, stream, quiet, as_json)
 
 
-def _check(
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    count: int,
-    max_tokens: int,
-    lines: int,
-    penalty: float,
-    seed: int | None,
-) -> None:
-    """Refuse values without a meaning; NaN fails every comparison."""
-    rules = {
-        "--temperature: 0 or more expected": temperature >= 0 and math.isfinite(temperature),
-        "--top-k: 0 or more expected": top_k >= 0,
-        "--top-p: more than 0, at most 1 expected": 0 < top_p <= 1,
-        f"--count: 1 to {MOST} expected": 1 <= count <= MOST,
-        f"--max-tokens: 1 to {MOST} expected": 1 <= max_tokens <= MOST,
-        f"--lines: 1 to {MOST} expected": 1 <= lines <= MOST,
-        "--repetition-penalty: more than 0 expected": penalty > 0 and math.isfinite(penalty),
-        "--seed: 0 or more expected": seed is None or 0 <= seed < 2**63,
-    }
-    for rule, kept in rules.items():
-        if not kept:
-            raise ConfigError(rule, "seqcli sample --help lists the options")
+def _options(**given: Any) -> Options:
+    """How to draw. Errors: ConfigError that names the option."""
+    try:
+        return Options(**given)
+    except ConfigError as error:
+        name, colon, rule = error.message.partition(":")
+        raise ConfigError(f"--{name.replace('_', '-')}{colon}{rule}", error.hint) from None
 
 
 def _prompt(text: str) -> str:
     if text != "-":
         return text
-    return sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n")
+    from seqcli.readers.lines import lines
+
+    return "\n".join(lines("-"))
 
 
 def _sample(
-    loaded: Loaded,
-    kind: Writes,
+    writer: Writer,
     prompt: str,
     wanted: Options,
-    seed: int | None,
-    count: int,
     precision: str,
     stream: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    from seqcli.answers.sampling import TOGETHER, Specials, generate
-    from seqcli.machine.device import choose_precision, keep_freed_memory
-    from seqcli.nn.models import LanguageModel as Network
-    from seqcli.nn.stepping import bfloat16_pays
+    from seqcli.machine.device import keep_freed_memory
 
+    kind = writer.kind
     context, unknown = kind.context(prompt)
     if unknown:
         shown = ", ".join(repr(word) for word in dict.fromkeys(unknown))
         say(f"unknown in the prompt: {shown}")
-    if seed is None:
-        seed = _drawn_seed(quiet or wanted.greedy)
+    if wanted.seed is None:
+        wanted = replace(wanted, seed=_drawn_seed(quiet or wanted.greedy))
     keep_freed_memory()
-    network, device = cast(Network, loaded.model), loaded.runtime.device
-    pays = device.type == "cpu" and bfloat16_pays(network, min(count, TOGETHER))
-    texts = generate(
-        network,
-        context,
-        Specials(kind.vocab.unknown, kind.vocab.end),
-        wanted,
-        seed=seed,
-        count=count,
-        half=choose_precision(precision, device, pays) == "bf16",
-        poll=interrupts.poll,
-        tell=_teller(kind, prompt) if stream else None,
-    )
+    tell = _teller(kind, prompt) if stream else None
+    texts = writer.write(context, wanted, precision=precision, tell=tell)
     for number, drawn in enumerate(texts):
         if stream:
             answer("")
         elif as_json:
-            answer_json(_record(kind, drawn))
+            answer_json(_record(kind, prompt, drawn))
         else:
             parted = number and kind.unit == "characters"
             answer(("\n" if parted else "") + printable(_whole(kind, prompt, drawn)))
@@ -196,8 +163,9 @@ def _drawn_seed(quiet: bool) -> int:
     return seed
 
 
-def _record(kind: Writes, drawn: Drawn) -> dict[str, object]:
+def _record(kind: Writes, prompt: str, drawn: Drawn) -> dict[str, object]:
     return {
+        "prompt": prompt,
         "text": kind.text(drawn.ids),
         "tokens": len(drawn.ids),
         "logprob": drawn.logprob,

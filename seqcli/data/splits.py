@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 TRAIN, VALID, TEST, NOT_SAID = 0, 1, 2, -1
 DROPPED = -1
+CUT = 2  # number of the rule below, for model files: under 1 a text could stand on both sides
 PARTS = ("train", "valid", "test")
 
 Numbers = NDArray[np.int64]
@@ -19,10 +22,15 @@ Parts = NDArray[np.int8]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """part (R,) int8: TRAIN, VALID, TEST or DROPPED for each row; how many were dropped."""
+    """part (R,) int8: TRAIN, VALID, TEST or DROPPED for each row.
+
+    repeated: rows dropped because an earlier one has their text and label; shared: training rows
+    whose text is held out too, which are dropped unless everything is kept.
+    """
 
     part: Parts
-    dropped: int
+    repeated: int
+    shared: int
 
 
 def text_key(text: str, *, casefold: bool = False) -> int:
@@ -51,14 +59,20 @@ def assign(
     said: `test` of them, then `valid` of what is left, label by label; every label keeps at
     least one row that trains. Official VALID and TEST rows are never moved or dropped.
 
-    repeats: "keep" looks at no text; "group" puts rows of one key on one side; "drop" leaves
-    out a row whose key and label an earlier row, or an official VALID or TEST row, has already.
+    repeats: "keep" looks at no text. Otherwise rows of one key stay on one side of the cut, and
+    rows whose key an official VALID or TEST row has do not train; "drop" also leaves out a row
+    whose key and label an earlier row has already.
     """
     part = np.where(official == NOT_SAID, TRAIN, official).astype(np.int8)
+    shared = repeated = 0
+    if repeats != "keep":
+        part[_shared(keys, part)] = DROPPED
+        shared = int(np.count_nonzero(part == DROPPED))
     if repeats == "drop":
-        part[_again(labels, keys, held_out=part != TRAIN)] = DROPPED
+        again = _again(labels, keys, np.flatnonzero(part == TRAIN))
+        part[again], repeated = DROPPED, len(again)
     pool = np.flatnonzero(part == TRAIN)
-    units = _units(keys[pool], grouped=repeats == "group")
+    units = _units(keys[pool], repeats)
     # Raw 64-bit draws: the one stream that NumPy promises never to change. A model file keeps
     # the seed alone, so tomorrow's NumPy has to find the same split.
     draws = np.random.PCG64(seed)
@@ -70,24 +84,43 @@ def assign(
             moved[rest[chosen]] = target
     _keep_every_label(moved, labels[pool], units)
     part[pool] = moved
-    return Split(part, int(np.count_nonzero(part == DROPPED)))
+    return Split(part, repeated, shared if repeats != "keep" else len(_shared(keys, part)))
 
 
-def _again(labels: Numbers, keys: Keys, held_out: NDArray[np.bool_]) -> Numbers:
-    """Rows to drop: those not held out whose (key, label) was there before."""
-    # held-out rows sort before all others of their key and label, then file order decides
-    order = np.lexsort((np.arange(len(keys)), ~held_out, labels, keys))
+def cut_otherwise(data: Mapping[str, Any], repeats: str | None, parts: Collection[str]) -> bool:
+    """Whether a model file's `data` is cut by another rule than this one, with other splits.
+
+    Where single rows or whole texts of one file are put on a side, both rules do the same.
+    """
+    changed = repeats == "drop" or (repeats == "group" and "all" not in parts)
+    return changed and data.get("cut") != CUT
+
+
+def _shared(keys: Keys, part: Parts) -> Numbers:
+    """Rows that train on a text which is held out."""
+    held_out = keys[(part == VALID) | (part == TEST)]
+    rows: Numbers = np.flatnonzero((part == TRAIN) & np.isin(keys, held_out))
+    return rows
+
+
+def _again(labels: Numbers, keys: Keys, rows: Numbers) -> Numbers:
+    """Those of `rows` whose (key, label) an earlier one has."""
+    order = rows[np.lexsort((rows, labels[rows], keys[rows]))]
     same = (keys[order][1:] == keys[order][:-1]) & (labels[order][1:] == labels[order][:-1])
     again: Numbers = order[1:][same]
-    again = again[~held_out[again]]
     return again
 
 
-def _units(keys: Keys, *, grouped: bool) -> Numbers:
-    """What has to stay together, as a number for each row, counted from 0."""
-    if not grouped:
+def _units(keys: Keys, repeats: str) -> Numbers:
+    """What has to stay together, as a number for each row, counted from 0.
+
+    The order decides which draw a unit gets: another one would cut otherwise than before.
+    """
+    if repeats == "keep":
         return np.arange(len(keys), dtype=np.int64)
-    _, units = np.unique(keys, return_inverse=True)
+    _, first, units = np.unique(keys, return_index=True, return_inverse=True)
+    if repeats == "drop":  # counted in the order of the rows
+        units = np.argsort(np.argsort(first))[units]
     return np.asarray(units, np.int64)
 
 

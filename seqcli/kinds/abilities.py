@@ -6,7 +6,7 @@ command line, `seqcli.load` and the writers of tables know abilities, never kind
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -87,8 +87,11 @@ class Approximates(Protocol):
 
     def approximate(
         self, model: nn.Module, split: Any, runtime: Runtime, poll: Poll, *, columns: int
-    ) -> Figures:
-        """Figures of `columns` read side by side. Errors: ConfigError for too many."""
+    ) -> tuple[Figures, str]:
+        """Figures of `columns` read side by side, and what makes them approximate, in words.
+
+        Errors: ConfigError for too many columns.
+        """
 
 
 class Writes(Protocol):
@@ -105,6 +108,14 @@ class Writes(Protocol):
     @property
     def between(self) -> str:
         """What stands in a text where one document ends and the next begins."""
+
+    @property
+    def start(self) -> int | None:
+        """What an empty prompt is read as; None where there is no such token."""
+
+    @property
+    def starts(self) -> Mapping[int, int]:
+        """Where there is none: how often each id began a text that was trained on."""
 
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown."""

@@ -139,6 +139,9 @@ class Kind(Protocol):
     def validation(self, model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:
         """The same while training goes on, where speed counts more than the last digit."""
 
+    def portion(self, split: Any) -> tuple[Any, float]:
+        """A part of a split, about an eighth, and how many times longer the whole takes to read."""
+
 
 def load(name: str) -> type[Kind]:
     """The class of a kind. Errors: ConfigError for a name that is none."""

@@ -144,12 +144,21 @@ def training_runtime(
     chosen = choose_precision(precision, place, bfloat16_helps or place.type == "cuda")
     if place.type == "cuda":
         torch.cuda.set_device(place)
-        # "fp32" is float32 throughout; beside bfloat16 products, TF32 loses nothing
-        rest = "tf32" if chosen == "bf16" else "ieee"
-        torch.backends.cuda.matmul.fp32_precision = rest
-        torch.backends.cudnn.rnn.fp32_precision = rest  # type: ignore[attr-defined]
+    # "fp32" is float32 throughout; beside bfloat16 products, TF32 loses nothing
+    float32_products(place, exact=chosen != "bf16")
     count = set_threads(threads or worth_threads(multiply_adds), ranks)
     return Runtime(place, chosen, count, ranks)
+
+
+def float32_products(device: torch.device, *, exact: bool) -> None:
+    """How a GPU multiplies float32 numbers from now on: in full, or in TF32.
+
+    Not said, cuDNN takes TF32 for recurrent layers: figures must say it, in `train` and in `eval`.
+    """
+    if device.type == "cuda":
+        precision = "ieee" if exact else "tf32"
+        torch.backends.cuda.matmul.fp32_precision = precision
+        torch.backends.cudnn.rnn.fp32_precision = precision  # type: ignore[attr-defined]
 
 
 def choose_precision(asked: str, device: torch.device, helps: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 import seqcli
+from seqcli.data.splits import CUT
 from seqcli.files import write_bytes
 from seqcli.kinds.contract import Figures, Prepared
 from seqcli.machine.distributed import Ranks
@@ -44,7 +45,7 @@ class Recorder:
             return
         self.folder.log(
             {
-                "epoch": state.epoch,
+                "epoch": state.begun,
                 "step": state.step,
                 "rate": state.rate,
                 "train": event.train,
@@ -99,7 +100,7 @@ class Recorder:
             "model": str(self.folder.model),
             "run": str(self.folder.path),
             "parameters": parameters(state.model),
-            "epochs": state.epoch,
+            "epochs": state.begun,
             "steps": state.step,
             "seconds": state.seconds,
             "tokens_per_second": state.tokens / max(state.seconds, 1e-9),
@@ -119,6 +120,7 @@ class Recorder:
             "sha256": self.prepared.fingerprint,
             "sample": self.job.sample,
             "sizes": self.prepared.sizes,
+            "cut": CUT,
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seqcli.data.splits import cut_otherwise
 from seqcli.errors import SeqcliError, TrainingError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import KINDS, contract
@@ -31,24 +32,26 @@ def take_up(
     try:
         unpack(saved.description["state"], saved.tensors, state, ranks)
         _check_figures(state, config)
-        # an epoch under way is first brought to its end, whatever the limits are now
-        state.finished = "" if state.batch else settle(vars(state), config.train)
+        # an epoch under way is first validated, whatever the limits are now; where an end had cut
+        # it short it was, and goes on only if more is asked for
+        under_way = state.batch and not state.finished
+        state.finished = "" if under_way else settle(state, config.train)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         why = f"{folder.last}: does not fit these settings"
         raise TrainingError(why, "start anew with --force") from error
     if ranks.first:
-        folder.cut_log(state.epoch)
+        folder.cut_log(state.begun if state.finished else state.epoch)
     return f"resumed at epoch {state.epoch + 1}, step {state.step:,}"
 
 
 def _check_figures(state: TrainState, config: AnyConfig) -> None:
     """What later epochs are compared with must be numbers. Errors: KeyError, TypeError."""
-    if state.best is None:
-        return
-    figures = state.best.figures
-    for name in {"loss", KINDS[config.kind].metric} | (figures.keys() & {config.train.select}):
-        if type(figures[name]) not in (int, float):
-            raise TypeError(name)
+    metrics = {"loss", KINDS[config.kind].metric}
+    for figures in (state.best.figures if state.best else None, state.gained):
+        if figures is not None:
+            for name in metrics | (figures.keys() & {config.train.select}):
+                if type(figures[name]) not in (int, float):
+                    raise TypeError(name)
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,14 @@ def check_same_data(saved: ModelFile, data: Path, config: AnyConfig, *, allowed:
     now = contract.load(config.kind).restore(config, then["learned"]).fingerprint(data)
     if now != then["data"]["sha256"]:
         raise _other_data(then["data"]["sha256"], now, data)
+
+
+def check_same_cut(saved: ModelFile, parts: tuple[str, ...], folder: RunFolder) -> None:
+    """Errors: TrainingError where the run's splits were cut by another rule than today's."""
+    repeats = saved.description["config"]["data"].get("repeats")
+    if cut_otherwise(saved.description["data"], repeats, parts):
+        why = "its splits were cut by an earlier version, which could put one text on both sides"
+        raise TrainingError(f"{folder.last}: {why}", "start anew with --force")
 
 
 def _other_data(then: str, now: str, data: Path) -> SeqcliError:

@@ -8,40 +8,29 @@ an epoch's end: log row, OUT.pt, last.pt; a run killed in between repeats to the
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-
-import seqcli
-from seqcli.errors import TrainingError
 from seqcli.files import lock
-from seqcli.interrupts import Interrupted, interrupts
+from seqcli.interrupts import interrupts
 from seqcli.kinds import contract
-from seqcli.kinds.contract import Figures, Prepared
+from seqcli.kinds.contract import Prepared
 from seqcli.kinds.spec import next_command
-from seqcli.machine.device import Runtime, training_runtime
-from seqcli.machine.distributed import ALONE, Ranks, joined, launched
-from seqcli.modelfile import storage
+from seqcli.machine.device import Runtime
+from seqcli.machine.distributed import Ranks, joined, launched
+from seqcli.modelfile.storage import ModelFile
 from seqcli.runs.folder import RunFolder
 from seqcli.runs.job import Job
-from seqcli.runs.record import Recorder, launch
-from seqcli.runs.resume import RolledBack, changed, check_same_data, last_good, roll_back, take_up
-from seqcli.runs.transfer import transfer
-from seqcli.settings import sections
+from seqcli.runs.record import launch
+from seqcli.runs.resume import RolledBack, changed, check_same_cut, check_same_data
+from seqcli.runs.session import Session
 from seqcli.settings.table import Table
 from seqcli.tasks.taskfile import trainable
-from seqcli.training.checkpoint import Packed, pack
-from seqcli.training.evaluation import SCORED, Scoring, evaluate
-from seqcli.training.loop import Diverged, Evaluated, Event, fit, sound
-from seqcli.training.optim import Updater
+from seqcli.training.checkpoint import pack
+from seqcli.training.evaluation import SCORED, Scoring
+from seqcli.training.loop import Event
 from seqcli.training.state import TrainState
-
-SAVE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -80,16 +69,43 @@ def run(job: Job) -> Iterator[RunEvent]:
     if ranks.world > 1:
         interrupts.under_launcher()
     with joined(ranks), contextlib.ExitStack() as held:
-        saved = None
-        with ranks.checked():
+        job, saved = _claimed(job, folder, ranks, held)
+        if saved is not None and _nothing_left(job, saved, folder, ranks):
             if ranks.first:
-                job = _restarted(job, ranks, folder)
-                folder.claim(force=job.force, resume=job.resume)
-                held.enter_context(lock(folder.lock))
-                folder.sweep()
-                saved = folder.load_last(job.task.config) if job.resume else None
-        resume, saved = ranks.told((job.resume, saved))
-        yield from _run(replace(job, resume=resume), folder, saved, ranks)
+                yield Finished(saved.description["result"], folder, "complete", already=True)
+            return
+        with ranks.checked():
+            session = Session(job, folder, _prepared(job, folder, saved, ranks), ranks)
+        ranks.agree(session.in_common())
+        notes = session.begin(saved)
+        yield Started(session.prepared, session.table(), session.runtime, session.state, notes)
+        with interrupts.deferred():
+            yield from session.train()
+        packed = pack(session.state, ranks)
+        if ranks.first:  # the others are done
+            yield Scoring(tuple(name for name in SCORED if name in session.prepared.splits))
+            result = session.finish(packed)
+            command = next_command(session.kind.spec, folder.model)
+            yield Finished(result, folder, session.state.finished, command)
+
+
+def _claimed(
+    job: Job, folder: RunFolder, ranks: Ranks, held: contextlib.ExitStack
+) -> tuple[Job, ModelFile | None]:
+    """The folder, for this run alone while `held` is; the state to go on from, where there is one.
+
+    A run that the launcher started anew goes on, whatever it was told.
+    """
+    saved = None
+    with ranks.checked():
+        if ranks.first:
+            job = _restarted(job, ranks, folder)
+            folder.claim(force=job.force, resume=job.resume)
+            held.enter_context(lock(folder.lock))
+            folder.sweep()
+            saved = folder.load_last(job.task.config) if job.resume else None
+    resume, saved = ranks.told((job.resume, saved))
+    return replace(job, resume=resume), saved
 
 
 def _restarted(job: Job, ranks: Ranks, folder: RunFolder) -> Job:
@@ -100,31 +116,16 @@ def _restarted(job: Job, ranks: Ranks, folder: RunFolder) -> Job:
     return replace(job, resume=True, force=False) if own else job
 
 
-def _run(
-    job: Job, folder: RunFolder, saved: storage.ModelFile | None, ranks: Ranks
-) -> Iterator[RunEvent]:
+def _nothing_left(job: Job, saved: ModelFile, folder: RunFolder, ranks: Ranks) -> bool:
+    """Whether the saved run is complete. Errors: SeqcliError where it is, but of other data."""
     config = job.task.config
-    done = saved is not None and ranks.first and folder.complete(saved.description, config.train)
-    if saved is not None and ranks.told(done):
-        if ranks.first:
-            check_same_data(saved, job.data, config, allowed=job.allow_changed_data)
-            yield Finished(saved.description["result"], folder, "complete", already=True)
-        return
-    with ranks.checked():
-        run = _Run(job, folder, _prepared(job, folder, saved, ranks), ranks)
-    ranks.agree(run.in_common())
-    yield Started(run.prepared, run.table(), run.runtime, run.state, tuple(run.start(saved)))
-    with interrupts.deferred():
-        yield from run.train()
-    packed = pack(run.state, ranks)
-    if ranks.first:  # the others are done
-        yield Scoring(tuple(name for name in SCORED if name in run.prepared.splits))
-        yield run.finish(packed)
+    done: bool = ranks.told(ranks.first and folder.complete(saved.description, config.train))
+    if done and ranks.first:
+        check_same_data(saved, job.data, config, allowed=job.allow_changed_data)
+    return done
 
 
-def _prepared(
-    job: Job, folder: RunFolder, saved: storage.ModelFile | None, ranks: Ranks
-) -> Prepared:
+def _prepared(job: Job, folder: RunFolder, saved: ModelFile | None, ranks: Ranks) -> Prepared:
     """The data, read by every rank for itself."""
     config = job.task.config
     folder.path.mkdir(exist_ok=True, parents=True)  # of a rank on a host of its own
@@ -132,152 +133,10 @@ def _prepared(
     if saved is not None and prepared.fingerprint != saved.description["data"]["sha256"]:
         allowed = job.allow_changed_data
         prepared = changed(prepared, saved, job.data, config, allowed=allowed)
+    if saved is not None:
+        check_same_cut(saved, prepared.kind.parts(job.data), folder)
     if not ranks.first:
         with contextlib.suppress(OSError):
             folder.path.rmdir()  # if that host has nothing else in it
     len(prepared.kind.batches(prepared.splits["train"], 1, ranks))  # can they be shared?
     return prepared
-
-
-class _Run:
-    """The parts of a run under way, so that its steps need not hand them round."""
-
-    def __init__(self, job: Job, folder: RunFolder, prepared: Prepared, ranks: Ranks) -> None:
-        self.job, self.folder, self.prepared, self.ranks = job, folder, prepared, ranks
-        self.config, self.kind = job.task.config, prepared.kind
-        self.record = Recorder(job, folder, prepared, ranks)
-        train = self.config.train
-        self.runtime = training_runtime(
-            job.device,
-            job.threads,
-            train.precision,
-            bfloat16_helps=self.kind.bfloat16_helps,
-            multiply_adds=self.table().multiply_adds_per_step * train.batch_size // ranks.world,
-            ranks=ranks,
-            deterministic=train.deterministic,
-        )
-        device = self.runtime.device
-        torch.manual_seed(ranks.seed(train.seed))
-        model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
-        exploded = self.kind.spec.exploded
-        self.state = TrainState(model, Updater(model, train), exploded=exploded)
-        exact = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
-        self.state.sums = self.state.sums.to(device, exact)
-        self.saved_at = 0.0
-
-    def table(self) -> Table:
-        spec = self.kind.spec
-        return spec.count(self.config.model, spec.sizes(self.kind.learned()))
-
-    def in_common(self) -> dict[str, str]:
-        """What all ranks must have alike."""
-        settings = sections.to_dict(self.config)
-        del settings["data"]["path"]  # its fingerprint counts
-        return {
-            "data": self.prepared.fingerprint,
-            "settings": hashlib.sha256(json.dumps(settings).encode()).hexdigest(),
-            "seqcli": seqcli.__version__,
-            "torch": torch.__version__,
-            "precision": self.runtime.precision,
-        }
-
-    def start(self, saved: storage.ModelFile | None) -> Iterator[str]:
-        """First weights, or the saved state; yields notes for the person."""
-        if saved is not None:
-            with self.ranks.checked():
-                note = take_up(saved, self.state, self.config, self.folder, self.ranks)
-            self.saved_at = self.state.seconds
-            yield note
-            return
-        if self.job.resume:
-            yield "nothing to resume yet: starting anew"
-        with self.ranks.checked():
-            if self.job.init_from is not None and self.ranks.first:
-                yield transfer(self.job.init_from, self.kind, self.state.model)
-            self.record.begin()  # not before: until here an error may still end this run
-        self.ranks.share_weights(self.state.model)
-        self._save()  # a run killed after its first model can then be resumed
-
-    def train(self) -> Iterator[RunEvent]:
-        """The loop's events, each saved before it is handed on.
-
-        Errors: Diverged, unless the settings ask for another try at half the rate.
-        """
-        while True:
-            try:
-                yield from self._train()
-                return
-            except Diverged as error:
-                state, saved = self.state, None
-                with self.ranks.checked():
-                    if self.ranks.first:
-                        saved = last_good(error, state, self.config, self.folder)
-                roll_back(self.ranks.told(saved), state, self.config, self.folder, self.ranks)
-                self._save()
-                yield RolledBack(error.message, state.step, state.rollbacks)
-
-    def _train(self) -> Iterator[Event]:
-        alone = self.ranks.world == 1
-        events = fit(
-            self.kind,
-            self.prepared.splits,
-            self.state,
-            self.config.train,
-            self.runtime,
-            poll=interrupts.poll if alone else _wait,
-            stopping=lambda: bool(interrupts.requested),
-        )
-        try:
-            for event in events:
-                if isinstance(event, Evaluated):
-                    self.record.epoch(self.state, event)
-                    self._save()
-                elif event.stop or self.state.seconds - self.saved_at > SAVE_SECONDS:
-                    self._save_sound()
-                yield event
-                if event.stop:
-                    raise Interrupted(interrupts.requested or signal.SIGTERM)
-                if alone:
-                    interrupts.poll()
-        except Interrupted:
-            if sound(self.state):  # else what was saved before is better
-                self._save()
-            raise
-
-    def _save_sound(self) -> None:
-        if not sound(self.state):  # on a GPU the loss is looked at now and then
-            raise Diverged(self.state)
-        self._save()
-
-    def _save(self) -> None:
-        self.record.state(pack(self.state, self.ranks))
-        self.saved_at = self.state.seconds
-
-    def finish(self, packed: Packed) -> Finished:
-        """Score the best model, write it with its scores, draw the pictures: rank 0 by itself."""
-        best = self.state.best
-        if best is None:
-            raise TrainingError("the run ended before its first update", "give it more time")
-        model = self.state.model
-        last = {name: value.clone() for name, value in model.state_dict().items()}
-        model.load_state_dict(best.weights)
-        splits = self.prepared.splits
-        fp32 = replace(self.runtime, precision="fp32", ranks=ALONE)
-        scores: dict[str, Figures | None] = dict.fromkeys(SCORED)
-        for name in SCORED:
-            if name in splits:
-                score = self.kind.figures
-                scores[name] = evaluate(score, model, splits[name], fp32, interrupts.poll)
-        model.load_state_dict(last)  # a run that more epochs are asked of goes on from here
-        self.record.model(best, scores)
-        result = self.record.result(self.state, best, scores)
-        marked = None if self.config.train.select == "last" else best.epoch
-        spec = self.kind.spec
-        self.folder.draw(marked, spec.figure(spec.metric), scores["test"] or scores["valid"])
-        self.record.state(packed, result)
-        command = next_command(spec, self.folder.model)
-        return Finished(result, self.folder, self.state.finished, command)
-
-
-def _wait() -> None:
-    """Ranks go through validation together; a signal is looked at after it."""

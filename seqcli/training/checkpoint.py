@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from typing import Any
 
 import torch
@@ -9,25 +10,9 @@ from torch import Tensor, nn
 
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.cells import Cell
-from seqcli.training.state import Best, TrainState
+from seqcli.training.state import Best, Counters, TrainState
 
-COUNTERS: dict[str, Any] = {
-    "epoch": int,
-    "batch": int,
-    "step": int,
-    "count": int,
-    "tokens": int,
-    "units": int,
-    "seconds": float,
-    "reading_seconds": float,
-    "stale": int,
-    "falls": int,
-    "rollbacks": int,
-    "rate": float,
-    "finished": str,
-}
-
-
+COUNTERS: dict[str, Any] = {field.name: type(field.default) for field in fields(Counters)}
 Packed = tuple[dict[str, Any], dict[str, Tensor]]
 
 
@@ -42,12 +27,13 @@ def pack(state: TrainState, ranks: Ranks = ALONE) -> Packed:
     tensors["sums"] = state.sums
     tensors |= _by_rank("random", ranks.gather(torch.get_rng_state()))
     device = state.sums.device
-    if device.type == "cuda":
-        tensors |= _by_rank("cuda_random", ranks.gather(torch.cuda.get_rng_state(device)))
+    if (own := _own_random(device)) is not None:
+        tensors |= _by_rank(f"{device.type}_random", ranks.gather(own))
     for layer, parts in enumerate(state.carried or ()):
         for place, part in enumerate(parts):
             columns = torch.stack(ranks.gather(part), 1).flatten(0, 1)  # in turn: see Ranks.own
             tensors[f"carried.{layer}.{place}"] = columns
+    values["gained"] = state.gained
     if state.best is not None:
         best = state.best
         values["best"] = {"epoch": best.epoch, "step": best.step, "figures": best.figures}
@@ -63,7 +49,7 @@ def unpack(
     Errors: AttributeError, KeyError, RuntimeError, TypeError, ValueError where it is of other
     settings, or made by hand; the state may then be changed in part.
     """
-    for name, value in counters(values).items():
+    for name, value in asdict(counters(values)).items():
         setattr(state, name, value)
     device = state.sums.device
     weights = state.model.state_dict()
@@ -79,6 +65,9 @@ def unpack(
         best = values["best"]
         own = {name: value.to(device) for name, value in found.items()}
         state.best = Best(int(best["epoch"]), int(best["step"]), dict(best["figures"]), own)
+    # an earlier version had none beside its best
+    gained = values.get("gained", state.best and state.best.figures)
+    state.gained = None if gained is None else dict(gained)
 
 
 def _by_rank(name: str, states: list[Tensor]) -> dict[str, Tensor]:
@@ -92,11 +81,21 @@ def _set_random(tensors: dict[str, Tensor], device: torch.device, rank: int, ste
         torch.manual_seed(torch.initial_seed() + step)
         return
     torch.set_rng_state(tensors[f"random{own}"])
-    if device.type == "cuda" and f"cuda_random{own}" in tensors:
-        torch.cuda.set_rng_state(tensors[f"cuda_random{own}"], device)
+    state = tensors.get(f"{device.type}_random{own}")  # None: it was saved on another device
+    if state is not None and device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    elif state is not None and device.type == "mps":
+        torch.mps.set_rng_state(state)
 
 
-def counters(values: dict[str, Any]) -> dict[str, Any]:
+def _own_random(device: torch.device) -> Tensor | None:
+    """The state of the generator that a GPU draws from by itself, for dropout."""
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else None
+
+
+def counters(values: dict[str, Any]) -> Counters:
     """The counters of a packed state, each checked; 0 for one that older states lack.
 
     Errors: TypeError, ValueError.
@@ -109,7 +108,7 @@ def counters(values: dict[str, Any]) -> dict[str, Any]:
         if kind is not str and not 0 <= value < 1 << 53:  # NaN, too
             raise ValueError(name)
         found[name] = value
-    return found
+    return Counters(**found)
 
 
 def _like(own: dict[str, Tensor], found: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -40,12 +40,16 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One epoch is done and its figures are known; `valid` is None without a validation split."""
+    """An epoch's figures are known; `valid` is None without a validation split.
+
+    share: below 1 where an end of the run cut the epoch short; more of it may be asked for later.
+    """
 
     train: Figures
     valid: Figures | None
     best: bool
     stop: bool
+    share: float = 1.0
 
 
 Event = Stepped | Evaluated
@@ -71,6 +75,8 @@ def fit(
     ranks = runtime.ranks
     while not state.finished:
         batches = kind.batches(splits["train"], state.epoch + 1, ranks).to(runtime.device)
+        if train.max_time is not None and "valid" in splits and not state.reading_seconds:
+            state.reading_seconds = _estimated(kind, splits["valid"], state, runtime, clock, poll)
         pace = Pace(train, len(batches), clock() - state.seconds, clock)
         yield from _epoch(kind, batches, state, train, runtime, pace, stopping)
         figures = running(kind, state)
@@ -84,9 +90,32 @@ def fit(
         state.reading_seconds, state.seconds, asked = ranks.totals(*times, stopping())
         if not sound(state):
             raise Diverged(state)
-        best = _judge(kind, state, train, valid if valid is not None else figures)
-        _close_epoch(state, train, pace)
-        yield Evaluated(figures, valid, best, bool(asked))
+        whole = state.batch >= len(batches)
+        best = _judge(kind, state, train, valid if valid is not None else figures, whole=whole)
+        share = 1.0 if whole else state.batch / len(batches)
+        if whole:
+            _close_epoch(state)
+        if train.max_time is not None and pace.over(state):
+            state.finished = "time"
+        state.finished = settle(state, train) or state.finished
+        yield Evaluated(figures, valid, best, bool(asked), share)
+
+
+def _estimated(
+    kind: Kind,
+    split: Any,
+    state: TrainState,
+    runtime: Runtime,
+    clock: Callable[[], float],
+    poll: Callable[[], None],
+) -> float:
+    """Seconds that a validation will take, by a part of it: rank 0's. Not counted in the run's."""
+    part, times = kind.portion(split)
+    evaluate(kind.validation, state.model, part, runtime, poll)  # the first one makes its kernels
+    before = clock()
+    evaluate(kind.validation, state.model, part, runtime, poll)
+    ranks = runtime.ranks
+    return ranks.totals((clock() - before) * times if ranks.first else 0.0)[0]
 
 
 def _epoch(
@@ -198,34 +227,41 @@ class Diverged(TrainingError):
         )
 
 
-def _judge(kind: Kind, state: TrainState, train: Training, figures: Figures) -> bool:
-    """Keep the weights if they are the best so far; count what brings no gain otherwise."""
-    metric = kind.spec.figure(chosen_by(kind, train, figures))
-    keeps = train.select != "last" and state.best is not None
-    if keeps and state.best is not None and not better(metric, figures, state.best.figures):
+def _judge(
+    kind: Kind, state: TrainState, train: Training, figures: Figures, *, whole: bool
+) -> bool:
+    """Keep the weights if they are the best so far, or the last; count epochs without a gain.
+
+    A part of an epoch may be kept, but does not count: a run that is gone on with from there counts
+    what one run counts.
+    """
+    metric = chosen_by(kind, train, figures)
+    figure = kind.spec.figure(metric)
+    if whole and (state.gained is None or better(figure, figures, state.gained)):
+        state.gained = {name: figures[name] for name in (metric, kind.spec.metric, "loss")}
+        state.stale = 0
+    elif whole:
         state.stale += 1
         if train.schedule == "plateau" and state.stale % train.plateau == 0:
             state.falls += 1
+    before = None if train.select == "last" else state.best
+    if before is not None and not better(figure, figures, before.figures):
         return False
     weights = {name: value.clone() for name, value in state.model.state_dict().items()}
-    state.best = Best(state.epoch + 1, state.step, figures, weights)
-    state.stale = 0
+    state.best = Best(state.begun, state.step, figures, weights)
     return True
 
 
 def chosen_by(kind: Kind, train: Training, figures: Figures) -> str:
-    """The figure that says which epoch is best."""
+    """The figure that says which epoch is best, and whether an epoch brings a gain."""
     metric = train.select if train.select not in ("", "last") else kind.spec.metric
     # without a validation split, running figures are all there is
     return metric if metric in figures else "loss"
 
 
-def _close_epoch(state: TrainState, train: Training, pace: Pace) -> None:
+def _close_epoch(state: TrainState) -> None:
     state.epoch += 1
     state.batch = 0
     state.sums.zero_()
     state.count = 0
     state.carried = None
-    if train.max_time is not None and pace.over(state):
-        state.finished = "time"
-    state.finished = settle(vars(state), train) or state.finished

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from seqcli.settings.sections import Training
-from seqcli.training.state import TrainState
+from seqcli.training.state import Counters
 
 
 class Pace:
@@ -17,39 +16,43 @@ class Pace:
     ) -> None:
         """`batches` an epoch; `start` in seconds of `clock`."""
         self.train, self.batches, self.start, self.clock = train, batches, start, clock
-        self.steps = train.epochs * batches
-        if train.max_steps is not None:
-            self.steps = min(self.steps, train.max_steps)
 
     def elapsed(self) -> float:
         """Seconds of training and validation so far."""
         return self.clock() - self.start
 
-    def progress(self, state: TrainState) -> float:
-        """The larger of the shares of updates and of time; the last validation's time is kept.
+    def progress(self, at: Counters) -> float:
+        """The largest of the shares of epochs, of updates and of time.
 
+        Of epochs, not of updates: these are counted otherwise where the data changed under a run.
         The time is the state's: the same at every rank.
         """
-        share = state.step / max(self.steps, 1)
+        done = at.epoch * self.batches + at.batch
+        share = done / max(self.train.epochs * self.batches, 1)
+        if self.train.max_steps is not None:
+            share = max(share, at.step / self.train.max_steps)
         if self.train.max_time is not None:
-            left = max(self.train.max_time - state.reading_seconds, 1e-9)
-            share = max(share, state.seconds / left)
+            share = max(share, at.seconds / _for_training(at, self.train.max_time))
         return min(share, 1.0)
 
-    def over(self, state: TrainState) -> bool:
+    def over(self, at: Counters) -> bool:
         """Whether an end is reached."""
-        return self.progress(state) >= 1.0 or state.step >= self.steps
+        return self.progress(at) >= 1.0
 
 
-def settle(counters: dict[str, Any], train: Training) -> str:
+def settle(at: Counters, train: Training) -> str:
     """Why a run with these counters has nothing left to do; "" where it has."""
-    if counters["epoch"] >= train.epochs:
+    if at.epoch >= train.epochs:
         return "epochs"
-    if train.max_steps is not None and counters["step"] >= train.max_steps:
+    if train.max_steps is not None and at.step >= train.max_steps:
         return "steps"
-    if train.patience and counters["stale"] >= train.patience:
+    if train.patience and at.stale >= train.patience:
         return "patience"
-    if train.max_time is not None and counters["finished"] == "time":
-        left = train.max_time - counters["reading_seconds"]
-        return "time" if counters["seconds"] >= left else ""
+    if train.max_time is not None and at.finished == "time":
+        return "time" if at.seconds >= _for_training(at, train.max_time) else ""
     return ""
+
+
+def _for_training(at: Counters, most: float) -> float:
+    """Seconds until the last validation must begin; half of all of them are for training."""
+    return most - min(at.reading_seconds, most / 2)

@@ -14,7 +14,7 @@ from seqcli.training.optim import Updater
 
 @dataclass
 class Best:
-    """The best epoch so far: its figures on the validation split, and its weights."""
+    """The best epoch so far, or part of one: its figures on the validation split, its weights."""
 
     epoch: int
     step: int
@@ -23,25 +23,37 @@ class Best:
 
 
 @dataclass
-class TrainState:
+class Counters:
+    """What a run counts: plain values, which `last.pt` holds by these names."""
+
+    epoch: int = 0  # epochs done
+    batch: int = 0  # batches done of the epoch under way
+    step: int = 0  # updates done
+    count: int = 0  # predictions behind the sums of the epoch under way
+    tokens: int = 0  # trained on, in all
+    units: int = 0  # predictions trained on, in all: examples, or a language model's tokens
+    seconds: float = 0.0  # training with its validation
+    reading_seconds: float = 0.0  # the last validation's share; before it, an estimate
+    stale: int = 0  # epochs without gain since the last one with it
+    falls: int = 0  # of the rate, on a plateau
+    rollbacks: int = 0  # each halved the rate
+    rate: float = 0.0  # of the last update
+    finished: str = ""  # why, once it is; where that cut an epoch short, more may be asked for
+
+    @property
+    def begun(self) -> int:
+        """Epochs, with the one under way."""
+        return self.epoch + (self.batch > 0)
+
+
+@dataclass(kw_only=True)
+class TrainState(Counters):
     """Everything a run knows; nothing else decides how it goes on."""
 
     model: nn.Module
     updater: Updater
-    epoch: int = 0  # epochs done
-    batch: int = 0  # batches done of the epoch under way
-    step: int = 0  # updates done
     sums: Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
-    count: int = 0  # predictions behind `sums` (loss, right ones) of the epoch under way
-    tokens: int = 0  # trained on, in all
-    units: int = 0  # predictions trained on, in all: examples, or a language model's tokens
     carried: Any = None  # the model's state at the last batch's end, for the next one
-    seconds: float = 0.0  # training with its validation
-    reading_seconds: float = 0.0  # the last validation's share
     best: Best | None = None
-    stale: int = 0  # validations without gain since the best
-    falls: int = 0  # of the rate, on a plateau
-    rollbacks: int = 0  # each halved the rate
-    rate: float = 0.0  # of the last update
-    finished: str = ""  # why, once it is
+    gained: Figures | None = None  # of the last whole epoch with a gain: what others must beat
     exploded: float = 1e6  # a loss a prediction that nothing comes back from: the kind's

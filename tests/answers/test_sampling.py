@@ -14,7 +14,8 @@ from tiny_language import tiny
 from torch import Tensor
 
 from seqcli.answers import sampling
-from seqcli.answers.drawing import Options, choose, draw, penalized, restricted, tempered
+from seqcli.answers.drawing import choose, draw, penalized, restricted, tempered
+from seqcli.answers.options import Options
 from seqcli.answers.sampling import Drawn, Specials, generate
 from seqcli.nn.models import LanguageModel
 
@@ -168,7 +169,8 @@ def naive(
         logits = network.output(outputs[0, -1]).double()
         if specials.unknown is not None:
             logits[specials.unknown] = -torch.inf
-        token = _naive_choice(logits, ids, options, stream.random())
+        said = [token for token in ids if token != specials.end]
+        token = _naive_choice(logits, said, options, stream.random())
         logprob += float(logits.log_softmax(0)[token])
         ids.append(token)
         if token == specials.end:
@@ -308,3 +310,61 @@ def test_polled_at_every_step() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         list(generate(network, [1], NEITHER, Options(), seed=1, count=3, poll=poll))
+
+
+@pytest.mark.parametrize("penalty", [1.5, 5.0, 0.2])
+def test_marks_are_outside_of_the_penalty(penalty: float) -> None:
+    """As many texts are empty, and as many end where their words alone would end them."""
+    _, network = tiny(size=0.6)
+    options = Options(max_tokens=1, lines=2)
+    plain = list(generate(network, [1], BOTH, options, seed=1, count=500))
+    options = Options(max_tokens=1, lines=2, repetition_penalty=penalty)
+    equal(list(generate(network, [1], BOTH, options, seed=1, count=500)), plain)
+    line = Specials(None, None, start=2)  # a character model's line end: the program's own here
+    plain = list(generate(network, [], line, Options(max_tokens=1), seed=1, count=500))
+    options = Options(max_tokens=1, repetition_penalty=penalty)
+    equal(list(generate(network, [], line, options, seed=1, count=500)), plain)
+    said = list(generate(network, [2], line, options, seed=1, count=500))  # the person's own
+    assert [text.ids for text in said] != [text.ids for text in plain]
+
+
+def test_a_start_is_read_in_place_of_an_empty_prompt() -> None:
+    _, network = tiny(size=0.6)
+    options = Options(max_tokens=9)
+    found = list(generate(network, [], Specials(0, 1, start=1), options, seed=3, count=3))
+    equal(found, list(generate(network, [1], BOTH, options, seed=3, count=3)))
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_without_a_start_texts_begin_as_those_that_were_trained_on(half: bool) -> None:
+    _, network = tiny(size=0.6)
+    specials = Specials(0, None, starts={3: 1, 5: 2, 0: 9})
+    options = Options(max_tokens=4)
+    texts = list(generate(network, [], specials, options, seed=1, count=6000, half=half))
+    counts = np.bincount([text.ids[0] for text in texts], minlength=12)
+    shares = np.zeros(12)
+    shares[[3, 5]] = 1 / 3, 2 / 3  # the unknown word begins no text
+    assert abs(chi_square(counts, shares)) < 4
+    if half:
+        return
+    for row, text in enumerate(texts[:20]):  # and go on from it alone
+        first = text.ids[:1]
+        stream = np.random.default_rng([1, row])
+        stream.random()
+        ids, logprob = list(first), math.log(shares[first[0]])
+        for _ in range(3):
+            with torch.no_grad():
+                logits = network.output(network(torch.tensor([ids]), None)[0][0, -1]).double()
+            logits[0] = -torch.inf
+            ids.append(_naive_choice(logits, [], Options(), stream.random()))
+            logprob += float(logits.log_softmax(0)[ids[-1]])
+        assert tuple(ids) == text.ids
+        assert text.logprob == pytest.approx(logprob, abs=1e-4)
+
+
+def test_an_older_model_file_knows_no_starts() -> None:
+    _, network = tiny(size=0.6)
+    options = Options(max_tokens=1)
+    texts = list(generate(network, [], Specials(0), options, seed=1, count=6000))
+    counts = np.bincount([text.ids[0] for text in texts], minlength=12)
+    assert abs(chi_square(counts, np.where(np.arange(12) == 0, 0, 1 / 11))) < 4

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqcli.answers.parquet import same
 from seqcli.answers.tables import check_output, fresh_names, table_writer
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.readers import open_table
@@ -74,6 +76,8 @@ def test_no_number_that_json_lacks(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     with table_writer(path, ("x",), {"prob": float}) as table:
         table.write([[{"y": [math.inf]}, math.nan]])
+        assert table.softened == 2  # said, not silent
+        assert "null" in table.softness
     assert json.loads(path.read_text(), parse_constant=pytest.fail) == {
         "x": {"y": [None]},
         "prob": None,
@@ -102,6 +106,19 @@ def test_parquet_keeps_the_types_of_its_source(tmp_path: Path) -> None:
     assert found["label"].to_pylist() == ["ham", "ham"]
 
 
+def test_a_time_that_python_would_round_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    source = tmp_path / "in.parquet"
+    parquet.write_table(pa.table({"at": pa.array([1], pa.time64("ns"))}), source)
+    with (
+        pytest.raises(SeqcliError, match="'at': of time64\\[ns\\]"),
+        table_writer(tmp_path / "a.parquet", ("at",), {}, source),
+    ):
+        pass
+
+
 def test_parquet_without_rows_and_with_many(tmp_path: Path) -> None:
     from pyarrow import parquet
 
@@ -115,6 +132,102 @@ def test_parquet_without_rows_and_with_many(tmp_path: Path) -> None:
     assert found.read()["id"].to_pylist() == [row[0] for row in rows]
 
 
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([2**53, 2**53 + 1, -(2**63), 2**63, 10**400])
+    | st.floats()
+    | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
+    max_leaves=5,
+)
+ROWS = st.lists(JSON, min_size=1, max_size=6) | st.lists(
+    st.integers(-5, 5) | st.floats() | st.none(), min_size=1, max_size=30
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ROWS, st.integers(1, 40), st.sampled_from(["csv", "jsonl", "parquet"]), st.integers(1, 9))
+def test_what_is_written_reads_back_or_is_refused_with_its_place(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Any], again: int, ending: str, at: int
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"mixed.{ending}"
+    values = rows[:1] * again + rows  # a type may change after any number of rows
+    try:
+        with table_writer(path, ("x", "text"), {"prob": float}) as table:
+            for start in range(0, len(values), at):
+                table.write([[value, "t", 0.5] for value in values[start : start + at]])
+    except SeqcliError as error:
+        refused = error.message
+    else:
+        refused = ""
+    if refused:
+        assert ending == "parquet"
+        assert re.search(r"column 'x', row [\d,]+: .", refused)
+        return
+    back = [row.cells[0] for row in open_table(path, LabeledText()).rows]
+    if ending == "csv":
+        assert [spelled(value) for value in values] == back
+    elif ending == "jsonl":
+        assert len(back) == len(values)
+        changed = sum(old != new for old, new in zip(values, back, strict=True))
+        assert changed == table.softened
+    else:
+        assert len(back) == len(values)
+        assert all(map(same, back, values))
+        assert {type(value) is bool for value in values if value is not None} == {
+            type(value) is bool for value in back if value is not None
+        }  # True is 1 to ==
+
+
+def spelled(value: Any) -> str:
+    """A cell as csv has it: text as it is, and what is no text as JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:
+        return ""
+    endless = isinstance(value, float) and math.isinf(value)
+    return str(value) if endless else json.dumps(value, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "row", "why"),
+    [
+        ([1, 2, "x"], 3, "text after numbers"),
+        ([True, None, 1], 3, "numbers after true or false"),
+        ([[1], [1, "x"]], 2, "text after numbers"),
+        ([{"a": {"b": 1}}, {"a": 1}], 2, "numbers after objects"),
+        ([2**53 + 1, 0.5], 2, "rounded"),
+        ([0.5, 2**53 + 1], 2, "rounded"),
+        ([2**63], 1, "64 bits"),
+        ([{}, None], 2, "without any key"),
+        ([date(2026, 1, 2)], 1, "a date"),
+        ([{str(n): n} for n in range(1001)], 1001, "1,000 different keys"),
+        ([json.loads("[" * 31 + "]" * 31)], 1, "within each other"),
+    ],
+)
+def test_what_parquet_cannot_hold(tmp_path: Path, values: list[Any], row: int, why: str) -> None:
+    with pytest.raises(SeqcliError, match=f"column 'id', row {row:,}: .*{why}") as caught:
+        fill(tmp_path / "a.parquet", values)
+    assert "jsonl" in caught.value.hint
+    assert not any(tmp_path.iterdir())
+
+
+def test_parquet_widens_where_nothing_is_lost(tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    late = [{"a": 1}] * 40_000 + [{"a": 0.5, "b": ["x"]}, {}]
+    fill(tmp_path / "a.parquet", late)
+    found = parquet.read_table(tmp_path / "a.parquet")["id"]
+    assert str(found.type) == "struct<a: double, b: list<element: string>>"
+    assert found.to_pylist()[-3:] == [
+        {"a": 1.0, "b": None},
+        {"a": 0.5, "b": ["x"]},
+        {"a": None, "b": None},
+    ]
+
+
 def fill(path: Path, values: Iterable[Any]) -> None:
     with table_writer(path, ("id",), {}) as table:
         for value in values:
@@ -124,15 +237,6 @@ def fill(path: Path, values: Iterable[Any]) -> None:
 def broken() -> Iterator[str]:
     yield "new"
     raise DataError("in.csv", 3, "broken")
-
-
-def test_a_parquet_column_of_two_types(tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
-    for values in ([1, "x"], ["x", 1], [2**70, 1]):
-        with pytest.raises(SeqcliError, match="column 'id'") as caught:
-            fill(path, values)
-        assert "jsonl" in caught.value.hint
-    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv.gz", "jsonl.xz", "parquet"])

@@ -13,6 +13,8 @@ import pytest
 from tiny_models import write_model
 from tiny_runs import answer, error, seqcli, write_data, write_task
 
+from seqcli.modelfile import storage
+
 KEYS = [
     "split", "kind", "count", "loss", "accuracy", "accuracy_interval", "macro_f1",
     "macro_f1_interval", "mcc", "majority", "labels", "per_label", "confusion",
@@ -216,3 +218,20 @@ def test_many_labels_are_not_shown_as_a_matrix(tmp_path: Path) -> None:
     assert shown.stderr == ""
     found = answer("eval", "--model", tmp_path / "m.pt", "--data", tmp_path / "some.tsv")
     assert len(found["confusion"]) == 25
+
+
+def test_a_split_of_an_earlier_version_is_not_scored_as_if_it_were_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_task(tmp_path / "tiny.toml")
+    write_data(tmp_path / "data.tsv")
+    task = ("--task", "tiny.toml", "--data", "data.tsv", "--epochs", "1")
+    answer("train", *task, "--out", "m.pt", "--set", "data.repeats=drop")
+    whole = storage.load(Path("m.pt"))
+    recorded = {key: value for key, value in whole.description["data"].items() if key != "cut"}
+    storage.save(Path("m.pt"), {**whole.description, "data": recorded}, whole.tensors)
+    assert "its test split was cut by an earlier version" in error(1, "eval", "--model", "m.pt")
+    assert answer("eval", "--model", "m.pt", "--split", "all")["count"] == 60
+    (tmp_path / "other.tsv").write_text("ham\tsee you\nspam\twin\n")
+    assert answer("eval", "--model", "m.pt", "--data", "other.tsv")["count"] == 2

@@ -13,7 +13,7 @@ from seqcli import kinds
 from seqcli.data import idcache
 from seqcli.data.corpus import Corpus, load_corpus
 from seqcli.data.idcache import FILES, kept_corpus
-from seqcli.readers.plain_text import text_source
+from seqcli.readers import discover
 from seqcli.settings.sections import RunningText
 from seqcli.text import growing
 
@@ -35,7 +35,7 @@ def read(book: Path, **values: object) -> Corpus:
     known = {"tokenizer": "characters", "test": 0.1, "valid": 0.1, **values}
     data = kinds.read({"kind": "language-model", "data": known}).data
     assert isinstance(data, RunningText)
-    source = text_source(book, data)
+    source = discover(book, data, ("text",))
     return kept_corpus(source, data, source.fingerprint(), book.parent / "run", lambda: None)
 
 
@@ -131,6 +131,6 @@ def test_more_tokens_than_two_bytes_can_count(tmp_path: Path) -> None:
     known = {"tokenizer": "spaces", "unknown": False, "test": 0.0, "valid": 0.0}
     data = kinds.read({"kind": "language-model", "data": known}).data
     assert isinstance(data, RunningText)
-    corpus = load_corpus(text_source(path, data), data, tmp_path, lambda: None)
+    corpus = load_corpus(discover(path, data, ("text",)), data, tmp_path, lambda: None)
     found = corpus.vocab.decode(corpus.streams["train"].tolist())
     assert " ".join(found) == path.read_text().strip()

@@ -126,7 +126,7 @@ def test_one_pass_equals_two(
         assert examples.labels.tolist() == labels
         assert len(examples) == len(rows)
     kept = sum(map(len, found.splits.values()))
-    assert found.dropped == len(records) - kept
+    assert found.repeated == len(records) - kept
 
 
 def test_shares_and_counts(tmp_path: Path) -> None:
@@ -155,10 +155,19 @@ def test_the_vocabulary_is_of_the_training_rows_alone(tmp_path: Path) -> None:
     assert found.unknown_share["valid"] == 1.0
 
 
+def test_parts_that_share_all_their_texts_leave_nothing_to_train_on(tmp_path: Path) -> None:
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.tsv").write_text("x\tone\ny\ttwo\n")
+    with pytest.raises(DataError, match="2 whose texts are held out") as caught:
+        loaded(tmp_path, LabeledText())
+    assert "data.repeats=keep" in caught.value.hint
+    assert loaded(tmp_path, LabeledText(repeats="keep")).shared == 2
+
+
 def test_case_alone_may_make_texts_equal(tmp_path: Path) -> None:
     path = written(tmp_path / "a.tsv", [("x", "Hi"), ("x", " hI "), ("y", "yo"), ("y", "Yo!")])
-    assert loaded(path, LabeledText(repeats="drop")).dropped == 0
-    assert loaded(path, LabeledText(repeats="drop", repeats_casefold=True)).dropped == 1
+    assert loaded(path, LabeledText(repeats="drop")).repeated == 0
+    assert loaded(path, LabeledText(repeats="drop", repeats_casefold=True)).repeated == 1
 
 
 @pytest.mark.parametrize("waiting", [1, 4, 1000])
@@ -223,7 +232,7 @@ def test_a_file_scored_whole(tmp_path: Path) -> None:
     assert list(found.splits) == ["all"]
     assert as_lists(whole.tokens) == [[1], [1], [0, 2]]
     assert (whole.labels.tolist(), whole.rows.tolist()) == ([0, 0, 0], [0, 1, 2])
-    assert (found.dropped, found.truncated) == (0, {"all": 1})
+    assert (found.repeated, found.truncated) == (0, {"all": 1})
 
 
 def refused(path: Path, **options: Any) -> DataError:

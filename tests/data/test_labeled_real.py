@@ -27,8 +27,8 @@ def test_the_real_sms_collection_drops_repeats(real_data: Path) -> None:
     )
     found = loaded(real_data / "sms-spam", data)
     assert found.labels == ("ham", "spam")
-    assert found.dropped + sum(map(len, found.splits.values())) == 5574
-    assert found.dropped == 415
+    assert found.repeated + sum(map(len, found.splits.values())) == 5574
+    assert found.repeated == 415
     assert max(found.splits["train"].tokens.lengths) == 25
 
 
@@ -41,7 +41,7 @@ def test_the_real_surnames_have_a_fixed_alphabet(real_data: Path) -> None:
     found = loaded(real_data / "names", data)
     assert found.vocab.to_list() == list(letters)
     assert len(found.labels) == 18
-    assert found.dropped == 20_074 - 18_015
+    assert found.repeated == 20_074 - 18_015
     assert set(found.splits["train"].labels.tolist()) == set(range(18))
 
 

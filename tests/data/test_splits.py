@@ -35,23 +35,30 @@ def test_what_holds_for_every_split(
     part = split.part
     assert part.shape == labels.shape
     assert set(part.tolist()) <= {TRAIN, VALID, TEST, DROPPED}
-    assert split.dropped == np.sum(part == DROPPED)
     assert np.array_equal(part, cut(labels, keys, official, **options).part)
     for held_out in (VALID, TEST):
         assert np.all(part[official == held_out] == held_out)
         if np.any(official == held_out):
             assert np.sum(part == held_out) == np.sum(official == held_out)
     pool = (official != VALID) & (official != TEST)
-    if repeats == "drop":
-        kept = part != DROPPED
-        pairs = list(zip(labels[pool & kept], keys[pool & kept], strict=True))
-        assert len(set(pairs)) == len(pairs)
-        assert not set(pairs) & set(zip(labels[~pool], keys[~pool], strict=True))
-    else:
-        assert split.dropped == 0
-    if repeats == "group":
+    trains, others = set(keys[part == TRAIN]), set(keys[(part == VALID) | (part == TEST)])
+    if repeats == "keep":
+        assert not np.any(part == DROPPED)
+        assert split.shared == np.sum((part == TRAIN) & np.isin(keys, list(others)))
+    else:  # one unit a text, whatever its labels
+        assert not trains & others
+        gone = pool & np.isin(keys, keys[~pool])
+        assert np.all(part[gone] == DROPPED)
+        assert split.shared == np.sum(gone)
+        assert split.shared + split.repeated == np.sum(part == DROPPED)
         for key in set(keys[pool].tolist()):
-            assert len(set(part[pool & (keys == key)].tolist())) == 1
+            assert len(set(part[pool & (keys == key)].tolist()) - {DROPPED}) <= 1
+    if repeats == "drop":
+        kept = pool & (part != DROPPED)
+        pairs = list(zip(labels[kept], keys[kept], strict=True))
+        assert len(set(pairs)) == len(pairs)
+    else:
+        assert split.repeated == 0
     for label in set(labels[pool & (part != DROPPED)].tolist()):
         assert np.any(part[labels == label] == TRAIN)
 
@@ -82,6 +89,12 @@ def test_a_known_split_does_not_change() -> None:
     assert "".join(map(str, part)) == "01021120000220001000"
 
 
+def test_without_one_text_under_two_labels_the_split_is_that_of_the_first_version() -> None:
+    # keys in the reverse order: a unit's draw must follow its row
+    part = cut([0, 1] * 10, range(20, 0, -1), valid=0.25, seed=7, repeats="drop").part
+    assert "".join(map(str, part)) == "01021120000220001000"
+
+
 def test_seeds_differ() -> None:
     labels, keys = [0, 1] * 50, range(100)
     first, second = (cut(labels, keys, seed=seed).part for seed in (1, 2))
@@ -91,12 +104,27 @@ def test_seeds_differ() -> None:
 def test_drop_keeps_the_first_and_equal_texts_with_another_label() -> None:
     split = cut([0, 0, 1, 0], [5, 5, 5, 6], repeats="drop", test=0, valid=0)
     assert split.part.tolist() == [TRAIN, DROPPED, TRAIN, TRAIN]
-    assert split.dropped == 1
+    assert (split.repeated, split.shared) == (1, 0)
 
 
-def test_drop_takes_out_what_an_official_test_row_has() -> None:
-    split = cut([0, 1, 0, 0], [5, 6, 5, 5], [0, 0, 2, 2], repeats="drop", valid=0)
-    assert split.part.tolist() == [DROPPED, TRAIN, TEST, TEST]
+def test_one_text_under_two_labels_stands_on_one_side() -> None:
+    labels, keys = np.tile([0, 1], 200), np.repeat(np.arange(200), 2)
+    part = cut(labels, keys, repeats="drop").part
+    assert np.all(part[::2] == part[1::2])
+    assert np.mean(part == TEST) == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize("repeats", ["group", "drop"])
+def test_what_an_official_test_row_has_does_not_train_whatever_its_label(repeats: str) -> None:
+    split = cut([0, 1, 1, 0, 0], [5, 6, 5, 5, 5], [0, 0, 0, 2, 2], repeats=repeats, valid=0)
+    assert split.part.tolist() == [DROPPED, TRAIN, DROPPED, TEST, TEST]
+    assert (split.repeated, split.shared) == (0, 2)
+
+
+def test_kept_texts_that_are_held_out_too_are_counted() -> None:
+    split = cut([0, 1, 0], [5, 6, 5], [0, 0, 2], repeats="keep", valid=0)
+    assert split.part.tolist() == [TRAIN, TRAIN, TEST]
+    assert split.shared == 1
 
 
 def test_each_missing_part_is_cut_from_the_training_rows() -> None:

@@ -190,7 +190,7 @@ def test_a_rate_of_nothing_makes_the_running_figures_those_of_the_split(draw: st
     """37 rows in batches of 8: the mean over examples is not the mean over batches."""
     kind = classifier(lr=1e-30, batch_size=8, epochs=1, draw=draw)
     data = examples(37)
-    state = TrainState(network(kind), Updater(network(kind), kind.config.train))
+    state = TrainState(model=network(kind), updater=Updater(network(kind), kind.config.train))
     *steps, last = fit(kind, {"train": data, "valid": data}, state, kind.config.train, CPU)
     assert isinstance(last, Evaluated)
     assert last.valid is not None
@@ -204,7 +204,7 @@ def test_a_rate_of_nothing_makes_the_running_figures_those_of_the_split(draw: st
 
 def test_draws_are_the_length_of_an_epoch() -> None:
     kind = classifier(batch_size=8, epochs=2, draw="label", draws=20)
-    state = TrainState(network(kind), Updater(network(kind), kind.config.train))
+    state = TrainState(model=network(kind), updater=Updater(network(kind), kind.config.train))
     events = list(fit(kind, {"train": examples(37)}, state, kind.config.train, CPU))
     assert [isinstance(event, Evaluated) for event in events] == [False, False, False, True] * 2
     assert state.units == 40

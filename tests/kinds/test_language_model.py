@@ -122,10 +122,11 @@ def test_columns_from_the_zero_state() -> None:
     ids = stream(151)
     columns = ids[:150].reshape(3, 50)
     wanted = sum(whole_loss(network, column) for column in columns) / 3
-    figures = kind.approximate(network, Text(ids, 0.0), CPU, nothing, columns=3)
+    figures, said = kind.approximate(network, Text(ids, 0.0), CPU, nothing, columns=3)
+    assert said.startswith("3 columns, each from the zero state; the last 1 of 151")
     assert figures["tokens"] == 3 * 49
     assert figures["loss"] == pytest.approx(wanted, rel=1e-5)
-    one = kind.approximate(network, Text(ids, 0.0), CPU, nothing, columns=1)
+    one, _ = kind.approximate(network, Text(ids, 0.0), CPU, nothing, columns=1)
     assert one == kind.figures(network, Text(ids, 0.0), CPU, nothing)
 
 
@@ -186,6 +187,26 @@ def test_prepared_text(tmp_path: Path) -> None:
     assert next_command(kind.spec, Path("my model.pt")) == "sample --model 'my model.pt'"
 
 
+def test_how_texts_begin_is_kept_where_no_mark_says_it(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("one two\ntwo one\none one\n" * 40)
+    words = {"tokenizer": "words", "document": "line", "end_mark": False, "valid": 0, "test": 0}
+    settings: dict[str, Any] = {"data": words, "train": {"batch_size": 4}}
+    kind = prepare(path, "ptb", **settings).kind
+    one, two = kind.vocab.places(["one", "two"]).tolist()
+    assert kind.starts == {one: 80, two: 40}
+    assert LanguageModel.restore(kind.config, kind.learned()).starts == kind.starts
+    settings["data"] = {**words, "document": "file"}
+    assert prepare(path, "ptb", **settings).kind.starts == {one: 1}
+    settings["data"] = {**words, "end_mark": True}
+    assert not prepare(path, "ptb", **settings).kind.starts
+    for wrong in ([[0]], [[-1, 1]], [[99, 1]], [[0, 0]], 3, [["x", 1]]):
+        learned = {**kind.learned(), "starts": wrong}
+        assert kind.spec.check_learned(kind.config, learned) == (
+            "its starts of texts are not counts of tokens"
+        )
+
+
 @pytest.mark.parametrize("columns", [1, 3, 40, 70, 1000])
 @pytest.mark.parametrize("size", [1, 2, 10, 39, 61, 300])
 def test_the_hint_for_too_short_a_text_works(tmp_path: Path, size: int, columns: int) -> None:
@@ -212,7 +233,9 @@ def test_nothing_to_learn(tmp_path: Path) -> None:
     for part in ("train", "valid"):
         (tmp_path / f"x.{part}.txt").write_text("a")
     path.unlink()
-    with pytest.raises(DataError, match="1 tokens are too few"):
+    with pytest.raises(
+        DataError, match="at least two tokens expected in the train part, 1 token found"
+    ):
         prepare(tmp_path, train={"batch_size": 1})
 
 
@@ -226,19 +249,20 @@ def test_too_little_to_score(tmp_path: Path) -> None:
 
 def test_context_of_words() -> None:
     kind, _ = tiny()
-    assert kind.context("") == ([1], [])
+    assert (kind.context(""), kind.start) == (([1], []), 1)
     assert kind.context("the cat") == ([1, 2, 3], [])
     assert kind.context(" a  dog sat <unk>") == ([1, 6, 0, 4, 0], ["dog", "<unk>"])
     assert kind.context("the cat\na mat") == ([1, 2, 3, 1, 6, 7], [])
-    assert kind.context("<eos>") == ([1, 0], ["<eos>"])
+    assert kind.context("<eos>") == ([1, 1], [])  # as in the data: the end of a document
+    assert kind.context("the <eos>\ncat <eos> x") == ([1, 2, 1, 3, 0, 0], ["<eos>", "x"])
 
 
 def test_context_of_characters() -> None:
     kind, _ = tiny([*"ab\n"], data=letters())
-    assert kind.context("") == ([2], [])
-    assert kind.context("ab\nzb") == ([2, 0, 1, 2, 1], ["z"])  # no row for unknown ones
+    assert (kind.context(""), kind.start) == (([], []), 2)
+    assert kind.context("ab\nzb") == ([0, 1, 2, 1], ["z"])  # no row for unknown ones
     no_line, _ = tiny([*"ab"], data=letters())
-    assert no_line.context("b") == ([0, 1], [])
+    assert (no_line.context("b"), no_line.start) == (([1], []), None)
     names, _ = tiny(["<eos>", *"ab"], data={**letters(), "document": "line"})
     assert names.context("a\nb") == ([0, 1, 0, 2], [])
 
@@ -251,3 +275,31 @@ def test_text_of_ids() -> None:
     letter, _ = tiny(["<eos>", *"ab é\n"], data={**letters(), "document": "blank"})
     assert letter.text([1, 3, 4, 5, 2, 0, 1]) == "a é\nb\n\na"
     assert letter.context(letter.text([1, 3, 0, 1]))[0] == [0, 1, 3, 0, 1]
+
+
+@pytest.mark.parametrize("short", ["train", "valid", "test"])
+def test_a_split_with_nothing_to_predict_is_said(tmp_path: Path, short: str) -> None:
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"x.{part}.txt").write_text("a" if part == short else "abcabc" * 20)
+    with pytest.raises(DataError, match=f"in the {short} part, 1 token found") as caught:
+        prepare(tmp_path, "char", train={"batch_size": 1})
+    assert "nothing to predict" in caught.value.hint
+
+
+def test_splits_that_could_not_be_cut_and_marks_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("abcd")
+    notes = prepare(path, "char", train={"batch_size": 1}).notes
+    assert "no valid split: the text is too short to give one away" in notes
+    path.write_text("a b <eos> c\n" * 20 + "a <eos>\n")
+    notes = prepare(path, "ptb", train={"batch_size": 1}).notes
+    assert "<eos> at the end of 1 documents: taken for the end mark" in notes
+    assert "<eos> stands 20 times inside the text: an unknown word" in notes
+
+
+@pytest.mark.parametrize(("size", "columns"), [(29, 10), (1000, 7), (20, 10), (23, 11), (100, 1)])
+def test_columns_leave_out_less_than_one_of_them(size: int, columns: int) -> None:
+    kind, _ = tiny()
+    read = kind.side_by_side(Text(np.zeros(size, np.uint8), 0.0), columns)
+    assert read.columns >= columns
+    assert size - read.columns * read.length < read.length

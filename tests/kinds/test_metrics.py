@@ -161,9 +161,25 @@ def test_intervals_lie_within_the_figures_range(cells: list[int]) -> None:
 
 
 def test_intervals_where_nothing_varies_or_nothing_is() -> None:
-    assert accuracy_interval(np.diag([5, 5])) == macro_f1_interval(np.diag([5, 5])) == (1.0, 1.0)
+    assert macro_f1_interval(np.diag([5, 5])) == (1.0, 1.0)
     empty = np.zeros((2, 2), np.int64)
     assert all(map(math.isnan, accuracy_interval(empty) + macro_f1_interval(empty)))
+
+
+@pytest.mark.parametrize(
+    ("right", "count", "interval"),
+    [
+        (2, 2, (0.3424, 1.0)),
+        (0, 2, (0.0, 0.6576)),
+        (1, 1, (0.2065, 1.0)),
+        (9, 10, (0.5958, 0.9821)),
+    ],
+)
+def test_few_examples_do_not_make_certain(
+    right: int, count: int, interval: tuple[float, float]
+) -> None:
+    matrix = np.array([[right, count - right], [0, 0]])
+    assert accuracy_interval(matrix) == pytest.approx(interval, abs=1e-4)
 
 
 def test_a_huge_matrix_has_no_macro_f1_interval() -> None:

@@ -106,7 +106,7 @@ def test_each_step_is_the_published_one(tmp_path: Path) -> None:
     twin = textbook(model)
     train = kind.config.train
     batches = kind.batches(prepared.splits["train"], 1)
-    state = TrainState(model, Updater(model, train))
+    state = TrainState(model=model, updater=Updater(model, train))
     loss = 0.0
     for place, _ in zip(range(30), fit(kind, prepared.splits, state, train, CPU), strict=False):
         batch = batches[place]

@@ -4,12 +4,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from seqcli.errors import ConfigError, TrainingError
-from seqcli.machine.device import choose_device, choose_precision, set_threads, training_runtime
+from seqcli.machine.device import (
+    choose_device,
+    choose_precision,
+    float32_products,
+    set_threads,
+    training_runtime,
+)
 
 
 @pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:12345", "CPU"])
@@ -69,6 +76,21 @@ def test_avx2_alone_is_no_bfloat16() -> None:
     env = {**os.environ, **limits}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_float32_on_a_gpu_is_said_both_ways() -> None:
+    """No GPU is needed to say it."""
+    matmul: Any = torch.backends.cuda.matmul
+    rnn: Any = torch.backends.cudnn.rnn
+    before = matmul.fp32_precision, rnn.fp32_precision
+    try:
+        for exact, expected in ((False, "tf32"), (True, "ieee")):
+            float32_products(torch.device("cuda"), exact=exact)
+            assert (matmul.fp32_precision, rnn.fp32_precision) == (expected, expected)
+        float32_products(torch.device("cpu"), exact=False)
+        assert matmul.fp32_precision == "ieee"
+    finally:
+        matmul.fp32_precision, rnn.fp32_precision = before
 
 
 SMAPS, HUGE = Path("/proc/self/smaps"), Path("/sys/kernel/mm/transparent_hugepage")

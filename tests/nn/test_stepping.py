@@ -9,7 +9,7 @@ import torch
 from tiny_language import tiny
 from torch import Tensor
 
-from seqcli.answers.drawing import Options
+from seqcli.answers.options import Options
 from seqcli.answers.sampling import Specials, generate
 from seqcli.machine.device import choose_precision, cpu_has_bfloat16
 from seqcli.nn.models import LanguageModel

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from tiny_runs import Whole, begun, figures_of, finished, interrupted, job, log_rows
 
-from seqcli.errors import ConfigError, ModelFileError, SeqcliError
-from seqcli.modelfile import filecheck
+from seqcli.answers.loading import load_model
+from seqcli.errors import ConfigError, ModelFileError, SeqcliError, TrainingError
+from seqcli.modelfile import filecheck, storage
 from seqcli.runs.run import Finished, Started, run
 from seqcli.training.loop import Evaluated
 
@@ -146,3 +147,47 @@ def test_a_broken_state_or_a_model_in_its_place(tmp_path: Path) -> None:
         with pytest.raises(ModelFileError, match=r"last\.pt") as caught:
             finished(replace(asked, resume=True))
         assert caught.value.hint == "start anew with --force"
+
+
+def test_a_run_whose_splits_an_earlier_version_cut_is_not_gone_on_with(tmp_path: Path) -> None:
+    for repeats, refused in (("drop", True), ("group", False)):  # of one file: as ever
+        asked = job(tmp_path, repeats, {"data": {"repeats": repeats}})
+        interrupted(asked, 7)
+        last = asked.out.with_suffix(".run") / "last.pt"
+        saved = storage.load(last)
+        del saved.description["data"]["cut"]
+        storage.save(last, saved.description, saved.tensors)
+        again = replace(asked, resume=True)
+        if refused:
+            with pytest.raises(TrainingError, match="cut by an earlier version"):
+                finished(again)
+        else:
+            assert finished(again).result["steps"] == STEPS
+
+
+def test_final_scores_and_eval_multiply_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU trains in TF32 beside bfloat16; what both commands score with is said anew."""
+    said: list[tuple[str, bool]] = []
+    for module in ("runs.session", "answers.loading"):
+
+        def note(device: object, *, exact: bool, module: str = module) -> None:
+            said.append((module, exact))
+
+        monkeypatch.setattr(f"seqcli.{module}.float32_products", note)
+    finished(job(tmp_path))
+    load_model(tmp_path / "out.pt")
+    assert said == [("runs.session", True), ("answers.loading", True)]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"model": {"prior_power": 0.5}}, {"train": {"class_weight": "balanced"}}]
+)
+def test_rare_labels_are_corrected_for_once(
+    tmp_path: Path, settings: dict[str, dict[str, object]]
+) -> None:
+    finished(job(tmp_path, "alone", settings))
+    train = {**settings.get("train", {}), "draw": "label"}
+    with pytest.raises(ConfigError, match="has done so already"):
+        finished(job(tmp_path, "both", {**settings, "train": train}))

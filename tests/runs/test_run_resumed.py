@@ -82,7 +82,7 @@ def killed(asked: Job, point: Point, monkeypatch: pytest.MonkeyPatch) -> bool:
 
     with monkeypatch.context() as patch:
         patch.setattr(storage, "save", saving)
-        patch.setattr("seqcli.runs.run.SAVE_SECONDS", -1.0 if point.often else 60.0)
+        patch.setattr("seqcli.runs.session.SAVE_SECONDS", -1.0 if point.often else 60.0)
         try:
             finished(asked)
         except Killed:
@@ -110,7 +110,7 @@ def test_a_run_killed_before_its_scores_gets_them_and_its_pictures(
 ) -> None:
     asked = job(folder, "unscored", force=True)
     with monkeypatch.context() as patch:
-        patch.setattr("seqcli.runs.run._Run.finish", lambda self, packed: 1 / 0)
+        patch.setattr("seqcli.runs.session.Session.finish", lambda self, packed: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             finished(asked)
     assert "test" not in filecheck.describe(asked.out)["scores"]
@@ -139,7 +139,7 @@ def test_a_signal_while_scoring(
     folder: Path, whole: Whole, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = job(folder, "scoring", force=True)
-    where, left = ("training.loop", 2) if when == "validation" else ("runs.run", 1)
+    where, left = ("training.loop", 2) if when == "validation" else ("runs.session", 1)
     calls = [left]
 
     def signaled(*given: Any) -> Any:
@@ -185,7 +185,6 @@ FULL = {
         "clip": 0.5,
         "warmup": 0.2,
         "precision": "auto",
-        "class_weight": "balanced",
         "label_smoothing": 0.1,
         "draw": "label",
         "select": "last",
@@ -206,3 +205,54 @@ def test_a_network_with_everything_goes_on_bit_for_bit(
     assert figures_of(finished(asked).result) == expected
     assert asked.out.read_bytes() == whole.out.read_bytes()
     assert log_rows(asked.out) == log_rows(whole.out)
+
+
+@pytest.mark.parametrize("cuts", [(3,), (5, 7), (1, 2, 13)])
+def test_a_run_cut_by_max_steps_and_extended_is_the_run_that_was_not(
+    tmp_path: Path, cuts: tuple[int, ...]
+) -> None:
+    """In the middle of an epoch, at its end; the rate does not hang on how long the run is."""
+    settings = {"schedule": "plateau", "select": "last"}
+    whole = job(tmp_path, "whole", {"train": settings})
+    expected = figures_of(finished(whole).result)
+    for number, most in enumerate(cuts):
+        cut = job(tmp_path, "cut", {"train": {**settings, "max_steps": most}}, resume=number > 0)
+        result = finished(cut).result
+        assert (result["steps"], result["epochs"]) == (most, -(-most // 5))
+        assert [row["epoch"] for row in log_rows(cut.out)] == [*range(1, result["epochs"] + 1)]
+        assert finished(replace(cut, resume=True)).already
+    extended = job(tmp_path, "cut", {"train": settings}, resume=True)
+    assert figures_of(finished(extended).result) == expected
+    assert log_rows(cut.out) == log_rows(whole.out)
+    assert cut.out.read_bytes() == whole.out.read_bytes()
+
+
+def test_a_cut_run_that_was_killed_before_its_scores_is_scored_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = job(tmp_path, "whole", {"train": {"max_steps": 7}})
+    expected = finished(whole).result
+    asked = replace(whole, out=tmp_path / "cut.pt")
+    with monkeypatch.context() as patch:
+        patch.setattr("seqcli.runs.session.Session.finish", lambda self, packed: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            finished(asked)
+    *events, last = run(replace(asked, resume=True))
+    assert [type(event) for event in events] == [Started, Scoring]
+    assert isinstance(last, Finished)
+    assert figures_of(last.result) == figures_of(expected)
+    assert log_rows(asked.out) == log_rows(whole.out)
+
+
+def test_a_state_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    """It counted an epoch that --max-steps had cut as whole, and knew no epoch's gain by itself."""
+    asked = job(tmp_path, overrides={"train": {"max_steps": 7}})
+    finished(asked)
+    last = tmp_path / "out.run" / "last.pt"
+    saved = storage.load(last)
+    old = {**saved.description["state"], "epoch": 2, "batch": 0, "count": 0}
+    del old["gained"]
+    storage.save(last, {**saved.description, "state": old}, saved.tensors)
+    result = finished(job(tmp_path, resume=True)).result
+    assert (result["epochs"], result["steps"]) == (3, 7 + 5)
+    assert log_rows(asked.out)[-1]["rate"] < 0.05 / 10  # annealed all the same

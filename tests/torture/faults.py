@@ -29,7 +29,7 @@ PHASES = {  # what to call the time inside a function, for the record of where k
     "seqcli.text.vocab.Vocab.for_data": "vocabulary",
     "seqcli.training.loop._update": "training",
     "seqcli.training.loop.evaluate": "evaluation",
-    "seqcli.runs.run.evaluate": "scoring",
+    "seqcli.runs.session.evaluate": "scoring",
     "seqcli.modelfile.storage.save": "saving",
     "seqcli.runs.folder.RunFolder.log": "logging",
     "seqcli.runs.folder.RunFolder.draw": "plotting",
@@ -56,9 +56,9 @@ def install(faults: dict[str, Any], phase: Any) -> None:
     for name, mark in PHASES.items():
         _wrap(name, partial(marks.wrapped, mark))
     if "save_every" in faults:
-        import seqcli.runs.run
+        import seqcli.runs.session
 
-        seqcli.runs.run.SAVE_SECONDS = faults["save_every"]
+        seqcli.runs.session.SAVE_SECONDS = faults["save_every"]
     if "mapped" in faults:
         from seqcli.text import growing
 

@@ -17,6 +17,7 @@ from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.modelfile import storage
 from seqcli.nn.recurrent import Recurrent
+from seqcli.training import checkpoint
 from seqcli.training.checkpoint import pack, parameters, unpack
 from seqcli.training.loop import Evaluated, Event, fit
 from seqcli.training.optim import Updater
@@ -100,7 +101,7 @@ def data() -> dict[str, Any]:
 def fresh(train: Train, cell: str, seed: int = 1) -> TrainState:
     model = Network(seed, cell)
     torch.manual_seed(seed)
-    return TrainState(model, Updater(model, train))
+    return TrainState(model=model, updater=Updater(model, train))
 
 
 def go(state: TrainState, train: Train, kind: Any, events: int | None = None) -> list[Event]:
@@ -199,3 +200,23 @@ def test_parameters_counts_all_weights() -> None:
     model = nn.Linear(3, 4)
     model.weight.requires_grad_(False)
     assert parameters(model) == 16
+
+
+@pytest.mark.parametrize("name", ["cuda", "mps"])
+def test_a_gpu_s_own_generator_is_saved_and_restored(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropout draws from it; no GPU is needed to see that it is asked."""
+    device, held = torch.device(name), [torch.tensor([1, 2, 3], dtype=torch.uint8)]
+    module = getattr(torch, name)
+    monkeypatch.setattr(module, "get_rng_state", lambda *device: held[0])
+    monkeypatch.setattr(module, "set_rng_state", lambda state, *device: held.insert(0, state))
+    saved = checkpoint._own_random(device)
+    assert saved is not None
+    held[0] = saved + 1
+    tensors = {"random": torch.get_rng_state(), f"{name}_random": saved}
+    checkpoint._set_random(tensors, device, 0, 5)
+    assert held[0] is saved
+    checkpoint._set_random({"random": tensors["random"]}, device, 0, 5)  # saved on a CPU
+    assert len(held) == 2
+    assert checkpoint._own_random(torch.device("cpu")) is None

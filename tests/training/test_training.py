@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scripted_kind import Batch, Scripted
 from torch import nn
 
 from seqcli.errors import TrainingError
 from seqcli.kinds.classifier.spec import Train
-from seqcli.kinds.contract import Loss
+from seqcli.kinds.contract import Figures, Loss
 from seqcli.machine.device import Runtime
 from seqcli.training.loop import Evaluated, Event, Stepped, fit
 from seqcli.training.optim import Updater
-from seqcli.training.state import TrainState
+from seqcli.training.pace import settle
+from seqcli.training.schedule import rate_factor
+from seqcli.training.state import Counters, TrainState
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)
 SPLITS = {"train": [4, 4, 1], "valid": "any"}  # examples of each batch
@@ -27,7 +31,7 @@ SPLITS = {"train": [4, 4, 1], "valid": "any"}  # examples of each batch
 def fresh(train: Train) -> TrainState:
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 1.0)
-    return TrainState(model, Updater(model, train))
+    return TrainState(model=model, updater=Updater(model, train))
 
 
 def go(kind: Any, state: TrainState, train: Train, splits: Any = SPLITS) -> Iterator[Event]:
@@ -124,11 +128,13 @@ def test_max_steps_ends_in_the_middle_of_an_epoch() -> None:
     train = replace(SGD, epochs=9, max_steps=4, schedule="linear")
     state = fresh(train)
     events = list(go(Scripted(), state, train))
-    assert (state.step, state.epoch, state.finished) == (4, 2, "steps")
+    assert (state.step, state.epoch, state.batch, state.finished) == (4, 1, 1, "steps")
+    assert state.begun == 2
     rates = [event.rate for event in events if isinstance(event, Stepped)]
     assert rates == pytest.approx([0.1, 0.075, 0.05, 0.025])
     assert isinstance(events[-1], Evaluated)
     assert events[-1].train["loss"] == 1.0  # of the one batch there was
+    assert events[-1].share == pytest.approx(1 / 3)
 
 
 def test_schedules_reach_the_optimizer() -> None:
@@ -149,6 +155,109 @@ def _rate_in_epoch(epoch: int, train: Train) -> float:
     state = fresh(replace(train, epochs=epoch))
     list(go(Scripted(), state, replace(train, epochs=epoch)))
     return state.updater.rate
+
+
+@pytest.mark.parametrize("select", ["", "last", "loss"])
+def test_a_plateau_and_patience_are_judged_whichever_epoch_is_kept(select: str) -> None:
+    train = replace(SGD, epochs=9, schedule="plateau", patience=3, select=select)
+    kind, state = Scripted(*[{"accuracy": 0.5, "loss": 1.0}] * 9), fresh(train)
+    events = list(go(kind, state, train))
+    rates = [event.rate for event in events if isinstance(event, Stepped)][::3]
+    assert rates == pytest.approx([0.1, 0.1, 0.05, 0.025])
+    assert (state.epoch, state.finished) == (4, "patience")
+
+
+# --- cut short, and gone on with
+
+
+class Recorded(Scripted):
+    """Notes the batches; validation figures hang on the updates done, whenever it happens."""
+
+    def __init__(self, figures: list[int]) -> None:
+        super().__init__()
+        self.figures_by_step, self.batches_seen = figures, list[int]()
+        self.step_seconds = 1.0
+
+    def loss(self, model: nn.Module, batch: Batch, state: Any, runtime: Runtime) -> Loss:
+        self.batches_seen.append(batch.number)
+        return super().loss(model, batch, state, runtime)
+
+    def validation(self, model: nn.Module, split: Any, runtime: Runtime, poll: Any) -> Figures:
+        at = len(self.batches_seen) % len(self.figures_by_step)
+        return {"accuracy": self.figures_by_step[at] / 9, "loss": 1.0}
+
+
+CUTS = st.lists(st.tuples(st.sampled_from(["max_steps", "max_time"]), st.integers(1, 25)))
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.integers(1, 7),
+    st.integers(1, 3),
+    CUTS,
+    st.lists(st.integers(0, 9), min_size=5, max_size=5),
+    st.sampled_from(["constant", "step", "plateau"]),
+    st.sampled_from(["", "last"]),
+)
+def test_a_run_cut_and_extended_sees_what_one_run_sees(
+    count: int, epochs: int, cuts: list[Any], figures: list[int], schedule: str, select: str
+) -> None:
+    train = replace(SGD, lr=1 / 64, epochs=epochs, schedule=schedule, select=select)
+    splits = {"train": [3] * count, "valid": 0}
+
+    def trained(limits: list[dict[str, Any]]) -> tuple[TrainState, Recorded, list[Event]]:
+        state, kind, events = fresh(train), Recorded(figures), list[Event]()
+        for limit in limits:
+            part = replace(train, **limit)
+            state.finished = settle(state, part)
+            events += go(kind, state, part, splits)
+        return state, kind, events
+
+    one, kind, events = trained([{}])
+    # a step schedule cut by time passes through all its falls: see below
+    wanted = [{name: at} for name, at in cuts if schedule != "step" or name == "max_steps"]
+    other, again, parts = trained([*wanted, {}])
+    assert again.batches_seen == kind.batches_seen == list(range(count)) * epochs
+    assert other.finished == "epochs"
+    assert Counters(**counters(other)) == Counters(**counters(one))
+    assert (other.gained, other.model.weight) == (one.gained, one.model.weight)
+    wholes = [replace(event, best=True) for event in evaluated(parts) if event.share == 1.0]
+    assert wholes == [replace(event, best=True) for event in evaluated(events)]
+    assert rates(parts) == rates(events)
+
+
+def counters(state: TrainState) -> dict[str, Any]:
+    return {field.name: getattr(state, field.name) for field in fields(Counters)}
+
+
+def rates(events: list[Event]) -> list[float]:
+    return [event.rate for event in events if isinstance(event, Stepped)]
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize("cuts", [[3], [1, 2, 10], [27, 30]])
+def test_the_schedule_of_an_extended_run_ends_where_it_should(
+    schedule: str, cuts: list[int]
+) -> None:
+    train = replace(SGD, schedule=schedule, epochs=2)
+    state, splits = fresh(train), {"train": [1] * 27, "valid": 0}
+    for most in [*cuts, None]:
+        part = replace(train, max_steps=most)
+        state.finished = settle(state, part)
+        last = rates(list(go(Scripted(), state, part, splits)))[-1]
+        end = most or 54
+        assert last == pytest.approx(0.1 * rate_factor(train, (end - 1) / end, 1, 0))
+    assert (state.step, state.epoch, state.finished) == (54, 2, "epochs")
+
+
+def test_fewer_batches_than_before_end_the_run_in_order() -> None:
+    state = fresh(SGD)
+    for number, _ in enumerate(go(Scripted(), state, SGD, {"train": [1] * 20, "valid": 0})):
+        if number == 14:
+            break
+    list(go(Scripted(), state, SGD, {"train": [1] * 3, "valid": 0}))  # the data changed
+    assert (state.epoch, state.batch, state.finished) == (2, 0, "epochs")
+    assert state.step == 15 + 3
 
 
 # --- time
@@ -175,8 +284,27 @@ def test_max_time_cuts_an_epoch_short() -> None:
     state, kind = fresh(train), Scripted()
     kind.step_seconds = 1.0
     events = list(go(kind, state, train, {"train": [1] * 100, "valid": 0}))
-    assert (state.step, state.epoch, state.finished) == (5, 1, "time")
+    assert (state.step, state.begun, state.finished) == (5, 1, "time")
     assert isinstance(events[-1], Evaluated)
+
+
+@pytest.mark.parametrize(("validation", "end"), [(0.0, 40), (4.0, 40), (14.0, 40), (30.0, 50)])
+@pytest.mark.parametrize("batches", [13, 25, 1000])
+def test_the_first_validation_is_foreseen(validation: float, end: int, batches: int) -> None:
+    """A part of it is timed before; training has half of the time, however long validation is."""
+    train = replace(SGD, epochs=1000, max_time=40.0, schedule="linear")
+    state, kind = fresh(train), Scripted()
+    kind.step_seconds, kind.valid_seconds = 1.0, validation
+    events = list(go(kind, state, train, {"train": [1] * batches, "valid": 0}))
+    assert state.finished == "time"
+    assert state.seconds <= end
+    last = [event for event in events if isinstance(event, Stepped)][-1]
+    if batches == 1000:  # one epoch, cut by the end
+        assert state.step == min(40 - validation, 40) if validation < 20 else 20
+        assert last.progress == 1.0
+        assert last.rate <= 0.1 / state.step + 1e-12
+    elif validation <= 4:
+        assert last.progress > 0.85
 
 
 def test_a_step_schedule_cut_by_time_passes_through_all_its_falls() -> None:

@@ -15,7 +15,15 @@ from torch.nn import functional as F
 
 from seqcli.data import batching
 from seqcli.data.batching import TextBatch
-from seqcli.data.labeled import Examples, LabeledData, encode_with_unknown, load, load_whole
+from seqcli.data.findings import label_line
+from seqcli.data.labeled import (
+    Examples,
+    LabeledData,
+    encode_with_unknown,
+    load,
+    load_whole,
+    with_labels,
+)
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
 from seqcli.kinds import metrics
@@ -35,6 +43,7 @@ from seqcli.text.sequences import Chosen, Features, Sequences
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
+PORTION = 8  # of so many rows one is read to see how long all take
 MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
 
 
@@ -60,7 +69,7 @@ class Classifier:
     @classmethod
     def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError, ConfigError."""
-        source = discover(path, config.data)
+        source = _source(path, config)
         data = load(
             source,
             config.data,
@@ -75,7 +84,7 @@ class Classifier:
                 "--set model.head=softmax",
             )
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
-        notes = _notes(data)
+        notes = _notes(source, data, config.data.repeats)
         vectors = None
         if config.model.vectors:
             vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
@@ -113,20 +122,22 @@ class Classifier:
         if tensor.startswith("dense.output."):
             return Rows(self.labels, one_by_one=False)
         if tensor.startswith("wide."):
-            return Rows((repr(ngrams(model)), *self.labels), one_by_one=False)
+            hashed = (model.wide_words, model.wide_characters, model.wide_buckets)
+            form = self.config.data.normalize
+            return Rows((repr(hashed), form, *self.labels), one_by_one=False)
         return None
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
-        return discover(path, self.config.data).fingerprint()
+        return _source(path, self.config).fingerprint()
 
     def parts(self, path: Path) -> tuple[str, ...]:
         """See `Kind.parts`."""
-        return tuple(discover(path, self.config.data).parts)
+        return tuple(_source(path, self.config).parts)
 
     def source(self, path: Path, split: str) -> Source:
         """What `load_split` reads: its rows are numbers of records here."""
-        source = discover(path, self.config.data)
+        source = _source(path, self.config)
         # a part by itself: there may be no training part beside it
         return source.only(split) if split in source.parts and split != "train" else source
 
@@ -167,7 +178,7 @@ class Classifier:
                 split.tokens.lengths, train.batch_size, train.buckets, random
             )
         weights = None if train.class_weight == "none" else self._weights()
-        return batching.Epoch(split, order, ngrams(self.config.model), ranks, weights)
+        return batching.Epoch(split, order, ngrams(self.config), ranks, weights)
 
     def loss(self, model: nn.Module, batch: TextBatch, state: Any, runtime: Runtime) -> Loss:
         """Cross-entropy; the objective is the (weighted) mean, with label smoothing."""
@@ -210,6 +221,13 @@ class Classifier:
         """See `Kind.validation`."""
         return self.figures(model, split, runtime, poll)
 
+    def portion(self, split: Examples) -> tuple[Examples, float]:
+        """See `Kind.portion`."""
+        rows = np.arange(0, len(split), PORTION)
+        features = split.features and Chosen(split.features.table, split.features.rows[rows])
+        part = Examples(split.tokens.take(rows), split.labels[rows], features, split.rows[rows])
+        return part, len(split) / max(len(part), 1)
+
     def score(self, predicted: NDArray[np.float32], labels: NDArray[np.int64]) -> Figures:
         """Figures from log-probabilities (R, C) and true labels (R,)."""
         matrix = metrics.confusion(labels, predicted.argmax(1), len(self.labels))
@@ -237,7 +255,7 @@ class Classifier:
         self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
     ) -> NDArray[np.float32]:
         """Log-probabilities (R, C) in the order of the rows; the model is in eval mode."""
-        grams = ngrams(self.config.model)
+        grams = ngrams(self.config)
         result = np.zeros((len(split.labels), len(self.labels)), np.float32)
         for rows in runtime.ranks.own(batching.reading_order(split.tokens.lengths)):
             poll()
@@ -278,7 +296,7 @@ class Classifier:
         def score(ids: Sequences, features: Sequences | None) -> NDArray[np.float32]:
             return self.scores(model, ids, features, runtime, poll)
 
-        reader = Reader(self.config.data, self.vocab, ngrams(self.config.model), score)
+        reader = Reader(self.config.data, self.vocab, ngrams(self.config), score)
         return explain(reader, text, label)
 
     def mistakes(
@@ -299,7 +317,7 @@ class Classifier:
 
 
 def _features(config: Settings) -> Features | None:
-    grams = ngrams(config.model)
+    grams = ngrams(config)
     return None if grams is None else grams.rows
 
 
@@ -311,10 +329,26 @@ def _naive_bayes(config: Settings, data: LabeledData) -> NDArray[np.float32] | N
     return naive_bayes(train.features, train.labels, len(data.labels), model.wide_buckets)
 
 
-def _notes(data: LabeledData) -> list[str]:
+def _source(path: Path, config: Settings) -> Source:
+    return with_labels(discover(path, config.data, ("text", "label")))
+
+
+def _notes(source: Source, data: LabeledData, repeats: str) -> list[str]:
     """What a person should know of the data before it is trained on."""
+    labels = np.concatenate([split.labels for split in data.splits.values()])
+    counts = np.bincount(labels, minlength=len(data.labels)).tolist()
     shares = ", ".join(f"{name} {share:.1%}" for name, share in data.unknown_share.items())
-    notes = [f"vocabulary {len(data.vocab):,} (unknown: {shares})"]
-    if data.dropped:
-        notes.append(f"{data.dropped:,} repeated texts dropped")
-    return notes
+    notes = [
+        *source.notes(),
+        label_line(data.labels, counts),
+        f"vocabulary {len(data.vocab):,} (unknown: {shares})",
+    ]
+    if data.repeated:
+        notes.append(f"{data.repeated:,} repeated texts dropped")
+    if data.shared:
+        done = "trained on all the same" if repeats == "keep" else "not trained on"
+        notes.append(f"{data.shared:,} texts of train stand in valid or test too: {done}")
+    for part, count in data.unlabeled.items():
+        where = "" if part == "all" else f" in {part}"
+        notes.append(f"texts without a label{where}: {count:,} left out")
+    return notes + [f"look at: {finding}" for finding in data.findings]

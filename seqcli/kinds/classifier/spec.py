@@ -146,6 +146,16 @@ def trainable(config: Settings) -> None:
             "model.freeze_vectors needs model.vectors",
             "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
         )
+    if config.train.draw == "label":  # labels drawn equally often are equally common to the model
+        for name, on in (
+            ("model.prior_power", bool(config.model.prior_power)),
+            ("train.class_weight", config.train.class_weight != "none"),
+        ):
+            if on:
+                raise ConfigError(
+                    f"{name} corrects for rare labels, and train.draw = label has done so already",
+                    "use one of them",
+                )
 
 
 def check_learned(config: Settings, learned: Learned) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from torch import Generator, nn
 
 from seqcli.data.batching import Columns, Window
-from seqcli.data.corpus import Corpus, Stream, encode_corpus, encode_whole
+from seqcli.data.corpus import Corpus, Stream, encode_corpus, encode_whole, ended
 from seqcli.data.idcache import kept_corpus
 from seqcli.errors import ConfigError, DataError
 from seqcli.kinds import metrics
@@ -22,10 +22,12 @@ from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.readers.plain_text import text_source
+from seqcli.readers.source import Source, discover
+from seqcli.text.normal import normalizer
 from seqcli.text.tokens import tokenizer
-from seqcli.text.vocab import Vocab
+from seqcli.text.vocab import END, Vocab
 
+PORTION = 8  # a part so small is read to see how long the whole takes
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 
 
@@ -43,6 +45,7 @@ class LanguageModel:
 
     config: Settings
     vocab: Vocab
+    starts: Mapping[int, int] = field(default_factory=dict)  # of ids that begin a training text
 
     spec: ClassVar[Spec] = SPEC
 
@@ -59,25 +62,28 @@ class LanguageModel:
     @classmethod
     def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError."""
-        source = text_source(path, config.data)
+        source = _source(path, config)
         fingerprint = source.fingerprint()
         corpus = kept_corpus(source, config.data, fingerprint, scratch, poll)
-        kind = cls(config, corpus.vocab)
+        kind = cls(config, corpus.vocab, corpus.starts)
         splits = _texts(corpus)
         _enough(corpus, config.train.batch_size, path)
         sizes = {name: len(text.ids) for name, text in splits.items()}
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
-        notes = [f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
+        notes = [*source.notes(), f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
+        notes += _marks(corpus) + _missing(source, corpus, config)
         return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint)
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> LanguageModel:
         """See `Kind.restore`."""
-        return cls(config, Vocab.from_list(learned["vocabulary"]))
+        starts = dict(learned.get("starts", ()))
+        return cls(config, Vocab.from_list(learned["vocabulary"]), starts)
 
     def learned(self) -> dict[str, Any]:
         """See `Kind.learned`."""
-        return {"vocabulary": self.vocab.to_list()}
+        starts = [list(pair) for pair in self.starts.items()]
+        return {"vocabulary": self.vocab.to_list()} | ({"starts": starts} if starts else {})
 
     def rows(self, tensor: str) -> Rows | None:
         """See `Kind.rows`."""
@@ -90,15 +96,15 @@ class LanguageModel:
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
-        return text_source(path, self.config.data).fingerprint()
+        return _source(path, self.config).fingerprint()
 
     def parts(self, path: Path) -> tuple[str, ...]:
         """See `Kind.parts`."""
-        return tuple(text_source(path, self.config.data).parts)
+        return tuple(_source(path, self.config).parts)
 
     def load_split(self, path: Path, split: str, poll: Poll) -> Text:
         """See `Kind.load_split`."""
-        source, data = text_source(path, self.config.data), self.config.data
+        source, data = _source(path, self.config), self.config.data
         encode = encode_whole if split == "all" else encode_corpus
         text = _texts(encode(source, data, self.vocab, poll))[split]
         if len(text.ids) < 2:
@@ -141,8 +147,16 @@ class LanguageModel:
 
     def approximate(
         self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll, *, columns: int
-    ) -> Figures:
-        """Figures of `columns` read side by side, each from the zero state: faster than exact.
+    ) -> tuple[Figures, str]:
+        """See `Approximates.approximate`: columns side by side, each from the zero state."""
+        read, size = self.side_by_side(split, columns), len(split.ids)
+        rest = size - read.columns * read.length
+        left = f"; the last {rest:,} of {size:,} tokens are left out" if rest else ""
+        said = f"{read.columns} columns, each from the zero state{left}"
+        return self.score(model, split, read, poll), said
+
+    def side_by_side(self, split: Text, columns: int) -> Columns:
+        """About `columns` columns: a few more where less than one of them is left out so.
 
         Errors: ConfigError for more columns than there are pairs of tokens.
         """
@@ -152,8 +166,9 @@ class LanguageModel:
                 f"--batch-size {columns}: too many columns for {len(split.ids):,} tokens",
                 f"at most {most}; 1 is exact",
             )
+        columns = len(split.ids) // (len(split.ids) // columns)
         steps = max(READ_STEPS // columns, 32)
-        return self.score(model, split, Columns(split.ids, columns, steps, exact=True), poll)
+        return Columns(split.ids, columns, steps, exact=True)
 
     def validation(self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll) -> Figures:
         """Figures in the shape of training, as while it goes on: fast, and a little pessimistic."""
@@ -161,6 +176,12 @@ class LanguageModel:
         columns = max(min(train.batch_size, len(split.ids) // (train.steps + 1)), 1)
         windows = Columns(split.ids, columns, train.steps, ranks=runtime.ranks)
         return self.score(model, split, windows, poll)
+
+    def portion(self, split: Text) -> tuple[Text, float]:
+        """See `Kind.portion`: as many columns, at the least a window of them."""
+        train, size = self.config.train, len(split.ids)
+        read = min(max(size // PORTION, train.batch_size * (train.steps + 1)), size)
+        return Text(split.ids[:read], split.unknown_share), size / read
 
     def score(self, model: nn.Module, split: Text, windows: Columns, poll: Poll) -> Figures:
         """Figures over `windows`, the model in eval mode."""
@@ -179,21 +200,34 @@ class LanguageModel:
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown.
 
-        Before the text stands what ends a document, or else a line: a start like any other. Unknown
-        tokens are read as unknown, or left out where there is no such row.
+        Before a text stands nothing that could be a part of it: an end mark where documents are
+        closed by one, as before any document, else nothing. Unknown tokens are read as unknown, or
+        left out where there is no such row.
         """
         split = tokenizer(self.config.data).split
         end = self.vocab.end
-        documents = [split(text)] if end is None else map(split, text.split(self.between))
+        texts = [text] if end is None else normalizer(self.config.data)(text).split(self.between)
+        if end is not None:
+            bare = [ended(text) for text in texts]
+            texts = bare if bare[-1] == texts[-1] else [*bare, ""]
+        documents = map(split, texts)
         ids: list[int] = []
         unknown: list[str] = []
         for tokens in documents:
-            start = end
-            if start is None:
-                start = int(self.vocab.places(["\n"])[0]) if "\n" in self.vocab else 0
-            ids += [start, *self.vocab.encode(tokens).tolist()]
+            ids += [] if end is None else [end]
+            ids += self.vocab.encode(tokens).tolist()
             unknown += [token for token in tokens if token not in self.vocab]
         return ids, unknown
+
+    @property
+    def start(self) -> int | None:
+        """What an empty text is read as: an end mark, or else a line end; None where no such row.
+
+        Then a text begins as those did that were trained on: see `starts`.
+        """
+        if self.vocab.end is not None or "\n" not in self.vocab:
+            return self.vocab.end
+        return int(self.vocab.places(["\n"])[0])
 
     @property
     def between(self) -> str:
@@ -233,8 +267,12 @@ def _enough(corpus: Corpus, columns: int, path: Path) -> None:
             "every token of the training part is unknown: nothing to learn",
             "data.vocabulary, data.min_count and data.alphabet say which tokens are known",
         )
-    if size < 2:
-        raise DataError(path, 0, f"{size} tokens are too few to train on", "give more text")
+    for part, stream in corpus.streams.items():
+        if len(stream) < 2:
+            tokens = f"{len(stream)} token{'s' * (len(stream) != 1)}"
+            problem = f"at least two tokens expected in the {part} part, {tokens} found"
+            hint = "there is nothing to predict: give it more text, or take its file out"
+            raise DataError(path, 0, problem, hint)
     if size < 2 * columns:
         raise DataError(
             path,
@@ -243,6 +281,31 @@ def _enough(corpus: Corpus, columns: int, path: Path) -> None:
             f"({2 * columns:,} expected)",
             f"--batch-size {max(size // 20, 1)} fits, or more text",
         )
+
+
+def _source(path: Path, config: Settings) -> Source:
+    return discover(path, config.data, ("text",))
+
+
+def _marks(corpus: Corpus) -> list[str]:
+    """What became of end marks that are written in the text."""
+    taken, other = corpus.marks
+    notes = [f"{END} at the end of {taken:,} documents: taken for the end mark"] if taken else []
+    if other:
+        cure = "" if corpus.vocab.end is not None else "; --set data.document=line ends lines there"
+        notes.append(f"{END} stands {other:,} times inside the text: an unknown word{cure}")
+    return notes
+
+
+def _missing(source: Source, corpus: Corpus, config: Settings) -> list[str]:
+    """Splits that were to be cut, and are not there."""
+    shares = {"valid": config.data.valid, "test": config.data.test}
+    cut = ("valid", "test") if "all" in source.parts else ("valid",)
+    return [
+        f"no {part} split: the text is too short to give one away"
+        for part in cut
+        if shares[part] and part not in corpus.streams
+    ]
 
 
 def _texts(corpus: Corpus) -> dict[str, Text]:

@@ -71,8 +71,19 @@ def check(config: Settings) -> None:
 
 
 def check_learned(config: Settings, learned: Learned) -> str:
-    """What is wrong with the vocabulary."""
-    return names_problem(learned, "vocabulary")
+    """What is wrong with the vocabulary, or with how often its tokens begin a text."""
+    if problem := names_problem(learned, "vocabulary"):
+        return problem
+    starts, size = learned.get("starts", []), len(learned["vocabulary"])
+    whole = isinstance(starts, list) and all(
+        isinstance(pair, list)
+        and len(pair) == 2
+        and all(type(number) is int for number in pair)
+        and 0 <= pair[0] < size
+        and 0 < pair[1] < 1 << 53
+        for pair in starts
+    )
+    return "" if whole else "its starts of texts are not counts of tokens"
 
 
 SPEC = Spec(
