@@ -135,7 +135,7 @@ def test_each_kind_learns_is_saved_and_answers(
 ) -> None:
     """The whole contract, on its small run of the torture suite: no method is only looked at."""
     monkeypatch.setitem(KINDS, number_kind.SPEC.name, number_kind.SPEC)
-    runs_hurt.WRITERS[name](tmp_path)
+    runs_hurt.SMALL[name].write(tmp_path)
     path, train = tmp_path / "data.txt", taskfile.resolve(str(tmp_path / "tiny.toml")).config
     cpu, scratch = Runtime(torch.device("cpu"), "fp32", 1), tmp_path / "scratch"
     scratch.mkdir()

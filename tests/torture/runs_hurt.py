@@ -7,6 +7,7 @@ what a clock says: the seconds in the log and in the state of the run.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,25 @@ def _numbers(folder: Path) -> None:
     (folder / "tiny.toml").write_text(number_kind.TASK)
 
 
-WRITERS = {"classifier": _classifier, "language-model": _language, "numbers": _numbers}
+@dataclass(frozen=True)
+class Small:
+    """A kind's small run: all that the suites of faults must know of a kind."""
+
+    write: Callable[[Path], None]  # data.txt and tiny.toml into a folder
+    phases: tuple[str, ...]  # of faults.PHASES, in which it is stopped
+    ending: str = ""  # of train.…, valid.…, test.… in a folder; none: its data is one file
+
+
+READS = ("reading", "vocabulary")
+SMALL = {
+    "classifier": Small(
+        _classifier, (*READS, "training", "evaluation", "scoring", "saving"), "tsv"
+    ),
+    "language-model": Small(
+        _language, (*READS, "training", "evaluation", "scoring", "logging"), "txt"
+    ),
+    "numbers": Small(_numbers, ("training", "evaluation", "scoring", "saving", "logging")),
+}
 # All there are (one without a small run here fails), and the tests' own. That one is known to the
 # server that runs the commands, and here while a test of this folder runs: see conftest.py.
 KINDS = (*seqcli.kinds.KINDS, number_kind.SPEC.name)
@@ -66,7 +85,7 @@ KINDS = (*seqcli.kinds.KINDS, number_kind.SPEC.name)
 
 def prepare(folder: Path, kind: str) -> tuple[str, ...]:
     """Data and task file in `folder`; the command that trains on them, but for --out."""
-    WRITERS[kind](folder)
+    SMALL[kind].write(folder)
     given = ("train", "--task", "tiny.toml", "--data", "data.txt", "--device", "cpu")
     return (*given, "--threads", "1", "--deterministic", "--json", "--quiet")
 

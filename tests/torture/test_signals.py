@@ -16,15 +16,10 @@ from tiny_models import write_model
 from torture.checks import no_drafts, whole_or_absent
 from torture.conftest import Tally
 from torture.forkserver import Ended, Server
-from torture.runs_hurt import KINDS, Left, prepare, whole
+from torture.runs_hurt import KINDS, SMALL, Left, prepare, whole
 from torture.test_kill import clear, used
 
 INT, TERM = int(signal.SIGINT), int(signal.SIGTERM)
-PHASES = {
-    "classifier": ("reading", "vocabulary", "training", "evaluation", "scoring", "saving"),
-    "language-model": ("reading", "vocabulary", "training", "evaluation", "scoring", "logging"),
-    "numbers": ("training", "evaluation", "scoring", "saving", "logging"),
-}
 SAVED = "interrupted; all is saved. To go on: the same command with --resume"
 
 
@@ -40,10 +35,11 @@ def stopped(ended: Ended, number: int) -> None:
     [
         ("classifier", "training", INT),
         ("language-model", "evaluation", TERM),
+        ("numbers", "training", INT),
         *(
             pytest.param(kind, phase, number, marks=pytest.mark.torture)
             for kind in KINDS
-            for phase in (*PHASES[kind], "plotting")
+            for phase in (*SMALL[kind].phases, "plotting")
             for number in (INT, TERM)
         ),
     ],
