@@ -23,7 +23,7 @@ one JSON document (JSON Lines where there is a row for each input); a number tha
 | 0 | done |
 | 1 | a data file, a model file or the run is at fault: `error:` says what, `hint:` what to do |
 | 2 | the command line, a task file or a setting is |
-| 130, 143 | stopped by Ctrl-C, by SIGTERM; a training run is saved, `--resume` goes on |
+| 130, 143 | stopped by Ctrl-C, by SIGTERM; a training run is saved, `--resume OUT.run` goes on |
 
 `--debug` or `SEQCLI_DEBUG=1` shows the traceback behind an error, `NO_COLOR` turns colors off.
 Completion for your shell: `seqcli --install-completion`. What `--set` and task files take is in

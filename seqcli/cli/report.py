@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from seqcli.kinds import KINDS
-from seqcli.kinds.spec import Figure, Spec
+from seqcli.kinds.spec import Figure, Spec, next_command
 
 if TYPE_CHECKING:
     from seqcli.runs.job import Job
@@ -90,6 +91,38 @@ def finish_lines(job: Job, event: Finished) -> list[str]:
     lines.append(f"run:   {result['run']} (log, settings, pictures)")
     lines.append(f"next:  seqcli {event.next_command}")
     return lines
+
+
+def interrupted_lines(job: Job, started: Started | None) -> list[str]:
+    """How far the run was when it was stopped, how to go on, and what to try it with.
+
+    `started`: None where it was stopped while it read its data.
+    """
+    from seqcli.machine.distributed import launched
+    from seqcli.runs.folder import RunFolder
+    from seqcli.training.loop import running
+
+    folder = RunFolder(job.out)
+    again = f"to go on: seqcli train --resume {shlex.quote(str(folder.path))}"
+    if launched().world > 1:
+        again = f"to go on: the same command with --resume{' instead of --force' * job.force}"
+    if started is None and (job.force or not folder.last.exists()):
+        return ["interrupted before there was anything to save"]
+    if started is None:
+        return ["interrupted before its first step; all is as it was", again]
+    state, kind = started.state, started.prepared.kind
+    loss = ""
+    if state.count:
+        loss = f", loss {running(kind, state)['loss']:.4f}"
+    elif state.best is not None:
+        loss = f", best loss {state.best.figures['loss']:.4f}"
+    epoch = f"epoch {max(state.begun, 1)} of {job.task.config.train.epochs}"
+    model = folder.model if state.best is not None and folder.model.exists() else folder.last
+    return [
+        f"interrupted in {epoch}, step {state.step:,}{loss}; all is saved",
+        again,
+        f"to try it: seqcli {next_command(kind.spec, model)}",
+    ]
 
 
 def _epochs(count: int) -> str:
