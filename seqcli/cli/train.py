@@ -136,7 +136,7 @@ def _train(job: Job, quiet: bool, as_json: bool) -> None:
     keep_freed_memory()
     first = launched().first  # of several ranks, the others are silent but for their errors
     started: Started | None = None
-    with Display(job, quiet or not first) as display:
+    with Display(job, quiet or not first, as_json) as display:
         try:
             for event in run(job):
                 display.show(event)

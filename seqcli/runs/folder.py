@@ -156,6 +156,7 @@ class RunFolder:
         """Whether a run described so has nothing left to do, with the limits as they are now."""
         return (
             then["complete"]
+            and isinstance(then.get("result"), dict)
             and self.model.exists()
             and bool(settle(counters(then["state"]), train))
         )

@@ -32,7 +32,7 @@ class Job:
 
 def folder_of(model: Path) -> Path:
     """Where the other files of the run that writes `model` are: OUT.run beside OUT.pt."""
-    return model.with_name(f"{model.stem if model.suffix == '.pt' else model.name}.run")
+    return model.parent / f"{model.stem if model.suffix == '.pt' else model.name}.run"
 
 
 class Begun(NamedTuple):

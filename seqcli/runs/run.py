@@ -8,7 +8,7 @@ an epoch's end: log row, OUT.pt, last.pt; a run killed in between repeats to the
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from seqcli.files import lock
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract
 from seqcli.kinds.contract import Prepared
-from seqcli.kinds.spec import next_command
+from seqcli.kinds.spec import next_commands
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import Ranks, joined, launched
 from seqcli.modelfile.storage import ModelFile
@@ -51,7 +51,7 @@ class Finished:
     result: dict[str, Any]
     folder: RunFolder
     why: str
-    next_command: str = ""  # what to type next, after `seqcli`
+    next_commands: Sequence[str] = ()  # what to type next, after `seqcli`
     already: bool = False
 
 
@@ -88,8 +88,9 @@ def run(job: Job) -> Iterator[RunEvent]:
         if ranks.first:  # the others are done
             yield Scoring(tuple(name for name in SCORED if name in session.prepared.splits))
             result = session.finish(packed)
-            command = next_command(session.kind.spec, folder.model)
-            yield Finished(result, folder, session.state.finished, command)
+            figures = result["test"] or result["valid"] or {}
+            commands = next_commands(session.kind.spec, folder.model, figures)
+            yield Finished(result, folder, session.state.finished, commands)
 
 
 def _claimed(
