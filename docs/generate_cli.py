@@ -23,9 +23,11 @@ one JSON document (JSON Lines where there is a row for each input); a number tha
 | 0 | done |
 | 1 | a data file, a model file or the run is at fault: `error:` says what, `hint:` what to do |
 | 2 | the command line, a task file or a setting is |
-| 130, 143 | stopped by Ctrl-C, by SIGTERM; a training run is saved, `--resume` goes on |
+| 130, 143 | stopped by Ctrl-C, by SIGTERM; a training run is saved, `--resume OUT.run` goes on |
 
 `--debug` or `SEQCLI_DEBUG=1` shows the traceback behind an error, `NO_COLOR` turns colors off.
+What `train` ends with, the figures of the model on `valid` and `test`, the label it is worst at and
+the model's path, is a result: on stdout, with `--quiet` too.
 Completion for your shell: `seqcli --install-completion`. What `--set` and task files take is in
 [settings.md](settings.md).
 """

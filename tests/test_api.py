@@ -43,6 +43,12 @@ def test_missing_values_are_empty_texts_and_numbers_none(tmp_path: Path) -> None
         model.classify(["win", 7])
 
 
+def test_one_name_catches_every_error(tmp_path: Path) -> None:
+    assert seqcli.SeqcliError is seqcli.errors.SeqcliError
+    with pytest.raises(seqcli.SeqcliError, match="cannot be read"):
+        seqcli.load(tmp_path / "none.pt")
+
+
 def test_a_language_model_writes(tmp_path: Path) -> None:
     model = seqcli.load(tiny_language.write(tmp_path / "l.pt", *tiny_language.tiny()), threads=1)
     found = model.sample("the cat", count=3, max_tokens=5, seed=1)

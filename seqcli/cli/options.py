@@ -14,8 +14,9 @@ from typing import Annotated, Any
 
 import typer
 
+from seqcli.cli.console import say
 from seqcli.errors import ConfigError, unknown_name
-from seqcli.kinds import KINDS, check_model
+from seqcli.kinds import KINDS, as_model, check_model
 from seqcli.kinds.spec import Spec
 from seqcli.modelfile import filecheck
 from seqcli.settings.fields import Option, Typed
@@ -170,10 +171,17 @@ def model_path(text: str) -> Path:
     return Path(text)
 
 
-def described(path: Path) -> tuple[dict[str, Any], Spec]:
+def described(path: Path, quiet: bool = False) -> tuple[dict[str, Any], Spec]:
     """What a model file says of itself, and its kind: asked before anything heavy is imported.
 
-    Errors: ModelFileError for what is no model.
+    Of a run's state it is said which of its models this is. Errors: ModelFileError for what is no
+    model.
     """
-    description = filecheck.describe(path)
-    return description, check_model(description, path)
+    description, prefix = as_model(filecheck.describe(path), path)
+    spec = check_model(description, path)
+    if prefix and not quiet:
+        which = f"best model, of epoch {description['epoch']}"
+        if prefix != "best.":
+            which = f"model at step {description['step']}, not evaluated yet"
+        say(f"{path}: the state of a run; its {which}")
+    return description, spec

@@ -182,7 +182,7 @@ def _from_task(name: str, preset: str, given: Overrides, sizes: Sizes) -> _Netwo
 
 
 def _from_file(path: Path, sizes: Sizes) -> _Network:
-    record, spec = described(path)
+    record, spec = described(path, quiet=True)
     found = replace(spec.sizes(record["learned"]), time=sizes.time, batch=sizes.batch)
     return _Network(spec, kinds.read(record["config"]).model, found)
 

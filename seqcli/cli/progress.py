@@ -7,9 +7,17 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from seqcli.cli.console import err, safe, say
+from seqcli.cli.console import answer, err, safe, say
 from seqcli.cli.crowding import Crowding
-from seqcli.cli.report import duration, figures_text, finish_lines, short_text, start_lines
+from seqcli.cli.report import (
+    after_lines,
+    duration,
+    figures_text,
+    finish_lines,
+    result_lines,
+    short_text,
+    start_lines,
+)
 from seqcli.runs.job import Job
 from seqcli.runs.resume import RolledBack
 from seqcli.runs.run import Finished, RunEvent, Started
@@ -27,10 +35,13 @@ PLAIN_SECONDS = 10.0  # without a terminal, a long epoch is told at its tenths, 
 
 
 class Display:
-    """Shows the events of one run on stderr; leaving the context clears the bar."""
+    """Shows the events of one run on stderr, its result on stdout; leaving it clears the bar.
 
-    def __init__(self, job: Job, quiet: bool) -> None:
-        self.job, self.quiet = job, quiet
+    as_json: the result is shown by others.
+    """
+
+    def __init__(self, job: Job, quiet: bool, as_json: bool = False) -> None:
+        self.job, self.quiet, self.as_json = job, quiet, as_json
         self.epochs = job.task.config.train.epochs
         self.bar: Progress | None = None
         self.shown = self.told = 0.0
@@ -55,6 +66,8 @@ class Display:
 
     def show(self, event: RunEvent) -> None:
         """One event of the run."""
+        if isinstance(event, Finished):
+            self._finish(event)
         if self.quiet:
             return
         if isinstance(event, Started):
@@ -70,10 +83,19 @@ class Display:
             self._line(f"{event.why}: back to step {event.step:,}, rate halved ({event.number})")
         elif isinstance(event, Scoring) and event.splits:
             self._score(event)
-        elif isinstance(event, Finished):
-            self.stop()
-            for line in finish_lines(self.job, event):
-                say(line)
+
+    def _finish(self, event: Finished) -> None:
+        self.stop()
+        results = result_lines(self.job, event)
+        before, after = finish_lines(self.job, event), after_lines(event)
+        if self.as_json:
+            before, results = [*before, *results], []
+        for line in () if self.quiet else before:
+            say(line)
+        for line in results:
+            answer(safe(line))
+        for line in () if self.quiet else after:
+            say(line)
 
     def _start(self, event: Started) -> None:
         for line in start_lines(self.job, event):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from seqcli.kinds import KINDS
-from seqcli.kinds.spec import Figure, Spec
+from seqcli.kinds.spec import Figure, Spec, next_command
+from seqcli.machine.distributed import launched
+from seqcli.runs.folder import RunFolder
+from seqcli.training.evaluation import SCORED
+from seqcli.training.loop import running
 
 if TYPE_CHECKING:
     from seqcli.runs.job import Job
@@ -27,7 +32,7 @@ def short_text(spec: Spec, figures: Mapping[str, Any]) -> str:
 
 
 def _there(figure: Figure, figures: Mapping[str, Any]) -> bool:
-    return figures.get(figure.name) is not None
+    return isinstance(figures.get(figure.name), (int, float))
 
 
 def duration(seconds: float) -> str:
@@ -53,6 +58,8 @@ def start_lines(job: Job, event: Started) -> list[str]:
             lines.append(f"      the real data: {task.about.source}")
     else:
         lines.append(f"data: {job.data}")
+        if any(letter.isdigit() for letter in task.about.figure):
+            lines.append(f"      known of the task's own data: {task.about.figure}")
     sizes = ", ".join(f"{name} {size:,}" for name, size in prepared.sizes.items())
     lines.append(f"splits: {sizes} {prepared.unit}")
     lines += prepared.notes
@@ -73,23 +80,86 @@ def start_lines(job: Job, event: Started) -> list[str]:
 
 
 def finish_lines(job: Job, event: Finished) -> list[str]:
-    """The best epoch, where the files are, what to type next."""
+    """How long it took, and the best epoch."""
     if event.already:
         return ["nothing to do: this run is complete"]
     result, best = event.result, event.result["best"]
-    spec = KINDS[job.task.config.kind]
     select = job.task.config.train.select
     chosen = "the last" if select == "last" else f"best epoch {best['epoch']}, by {best['metric']}"
     lines = [f"done in {duration(result['seconds'])}, {_epochs(result['epochs'])}: kept {chosen}"]
     if event.why == "time":
         published = "; not the published schedule" if job.task.about.published else ""
         lines.append(f"cut short by --max-time{published}")
-    scored = [name for name in ("valid", "test") if result[name]]
-    lines += [f"{name}: {figures_text(spec, result[name])}" for name in scored]
-    lines.append(f"model: {result['model']}")
-    lines.append(f"run:   {result['run']} (log, settings, pictures)")
-    lines.append(f"next:  seqcli {event.next_command}")
     return lines
+
+
+def result_lines(job: Job, event: Finished) -> list[str]:
+    """What a run gives: the figures of its model by split, the label it is worst at, the model."""
+    spec, lines, worst = KINDS[job.task.config.kind], [], ""
+    for name in SCORED:
+        figures = event.result.get(name)
+        if isinstance(figures, dict):
+            lines.append(f"{name}: {_last_text(spec, figures)}")
+            worst = _worst(name, figures)
+    return [*lines, *([worst] if worst else []), f"model: {event.folder.model}"]
+
+
+def after_lines(event: Finished) -> list[str]:
+    """Where the other files are, what to type next."""
+    if event.already:
+        return []
+    lines = [f"run:   {event.folder.path} (log, settings, pictures)"]
+    heads = ("next: ", *["      "] * len(event.next_commands))
+    return lines + [
+        f"{head} seqcli {command}"
+        for head, command in zip(heads, event.next_commands, strict=False)
+    ]
+
+
+def _last_text(spec: Spec, figures: Mapping[str, Any]) -> str:
+    """Figures as the last words of a run have them."""
+    forms = {one: one.line if one.last is None else one.last for one in spec.figures}
+    shown = [one for one, form in forms.items() if form and _there(one, figures)]
+    return " ".join(forms[one].format(figures[one.name]) for one in shown)
+
+
+def _worst(split: str, figures: Mapping[str, Any]) -> str:
+    """The label that is found worst, among those that occur; "" without several."""
+    rows = (figures.get("per_label") or {}).items()
+    found = [(row["f1"], label, row["support"]) for label, row in rows if row["support"]]
+    if len(found) < 2:
+        return ""
+    f1, label, support = min(found)
+    count = f"{support:,} example" + "s" * (support != 1)
+    return f"worst label: {label} (F1 {f1:.4f}, {count} in {split})"
+
+
+def interrupted_lines(job: Job, started: Started | None) -> list[str]:
+    """How far the run was when it was stopped, how to go on, and what to try it with.
+
+    `started`: None where it was stopped while it read its data.
+    """
+    folder = RunFolder(job.out)
+    again = f"to go on: seqcli train --resume {shlex.quote(str(folder.path))}"
+    if launched().world > 1:
+        again = f"to go on: the same command with --resume{' instead of --force' * job.force}"
+    if started is None and (job.force or not folder.last.exists()):
+        return ["interrupted before there was anything to save"]
+    if started is None:
+        return ["interrupted before its first step; all is as it was", again]
+    state, kind = started.state, started.prepared.kind
+    loss = ""
+    if state.count:
+        loss = f", loss {running(kind, state)['loss']:.4f}"
+    elif state.best is not None:
+        loss = f", best loss {state.best.figures['loss']:.4f}"
+    epoch = f"epoch {max(state.begun, 1)} of {job.task.config.train.epochs}"
+    model = folder.model if state.best is not None and folder.model.exists() else folder.last
+    return [
+        f"interrupted in {epoch}, step {state.step:,}{loss}; all is saved",
+        again,
+        f"to try it: seqcli {next_command(kind.spec, model)}",
+    ]
 
 
 def _epochs(count: int) -> str:

@@ -95,7 +95,7 @@ def sample(
             "--stream prints one text as it grows: not with --count or --json",
             "leave out --stream",
         )
-    _, spec = options.described(path)
+    _, spec = options.described(path, quiet)
     kinds.refuse(spec, "sample", path)  # before torch is imported
     with interrupts.at_once():
         from seqcli.answers.loading import load_model

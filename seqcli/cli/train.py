@@ -31,7 +31,11 @@ Out = Annotated[
     typer.Option("--out", metavar="FILE.pt", help="Where to write.  [default: <task>.pt]"),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an earlier run.  [default: no]")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with it.  [default: no]")]
+Run = Annotated[
+    str | None,
+    typer.Argument(metavar="OUT.run", help="Behind --resume: the run to go on with."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an earlier run.  [default: no]")]
 AllowChanged = Annotated[
     bool, typer.Option("--allow-changed-data", help="Resume on data that changed.  [default: no]")
 ]
@@ -47,6 +51,7 @@ Settings = Annotated[
 
 @options.with_settings
 def train(
+    run: Run = None,
     task: TaskName = None,
     preset: Preset = None,
     list_tasks: List = False,
@@ -73,7 +78,8 @@ def train(
     if list_tasks:
         _list_tasks(as_json)
         return
-    if task is None:
+    _refuse_run(run, {"--task": task, "--preset": preset, "--out": output}, resume)
+    if task is None and run is None:
         raise ConfigError("--task is missing", "seqcli train --list shows the tasks")
     if resume and force:
         raise ConfigError("--resume goes on with a run, --force overwrites it: give one of them")
@@ -84,12 +90,21 @@ def train(
     flags = options.setting_flags(given)
     from seqcli.tasks.taskfile import data_of, resolve, with_data
 
-    chosen = resolve(task, preset or "", options.overrides(flags, settings or []))
+    changes = options.overrides(flags, settings or [])
     if data == "-":
         raise ConfigError("--data - : training reads its data more than once", "save it to a file")
-    path, sample = data_of(chosen, None if data is None else options.existing(data, "--data"))
+    given_data = None if data is None else options.existing(data, "--data")
+    if run is not None:
+        from seqcli.runs.job import begun
+
+        chosen, path, sample, model = begun(options.existing(run, "--resume"), changes)
+        if given_data is not None:
+            path, sample = given_data, False
+    else:
+        chosen = resolve(task or "", preset or "", changes)
+        path, sample = data_of(chosen, given_data)
+        model = Path(_default_name(chosen)) if output is None else options.existing(output, "--out")
     chosen = with_data(chosen, path)
-    model = Path(_default_name(chosen)) if output is None else options.existing(output, "--out")
     vectors = flags.get("model.vectors")
     _refuse_inputs(
         model, {"--data": path, "--task": task, "--vectors": vectors, "--init-from": init_from}
@@ -116,29 +131,41 @@ def train(
 
 def _train(job: Job, quiet: bool, as_json: bool) -> None:
     from seqcli.cli.progress import Display
+    from seqcli.cli.report import interrupted_lines
     from seqcli.machine.device import keep_freed_memory
     from seqcli.machine.distributed import launched
-    from seqcli.runs.folder import RunFolder
-    from seqcli.runs.run import Finished, run
+    from seqcli.runs.run import Finished, Started, run
 
     keep_freed_memory()
     first = launched().first  # of several ranks, the others are silent but for their errors
-    with Display(job, quiet or not first) as display:
+    started: Started | None = None
+    with Display(job, quiet or not first, as_json) as display:
         try:
             for event in run(job):
                 display.show(event)
-                if isinstance(event, Finished) and as_json:
+                if isinstance(event, Started):
+                    started = event
+                elif isinstance(event, Finished) and as_json:
                     answer_json(event.result)
         except Interrupted:
             display.stop()
-            if not first:
-                raise
-            if RunFolder(job.out).last.exists():
-                instead = " instead of --force" if job.force else ""
-                say(f"interrupted; all is saved. To go on: the same command with --resume{instead}")
-            else:
-                say("interrupted before there was anything to save")
+            for line in interrupted_lines(job, started) if first else ():
+                say(line)
             raise
+
+
+def _refuse_run(run: str | None, given: dict[str, str | None], resume: bool) -> None:
+    """A run is named behind --resume, and says itself what it trains. Errors: ConfigError."""
+    if run is None:
+        return
+    if not resume:
+        from seqcli.tasks.taskfile import names
+
+        meant = f"--task {run}" if run in names() or run.endswith(".toml") else f"--resume {run}"
+        raise ConfigError(f"{run!r}: an option expected", f"did you mean {meant}?")
+    for option, value in given.items():
+        if value is not None:
+            raise ConfigError(f"--resume {run} says itself what {option} is", "leave it out")
 
 
 def _refuse_inputs(model: Path, inputs: dict[str, str | Path | None]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seqcli.errors import ConfigError, ModelFileError, SeqcliError, lookup
+from seqcli.errors import ConfigError, SeqcliError, lookup
 from seqcli.kinds.classifier.spec import SPEC as CLASSIFIER
 from seqcli.kinds.language_model.spec import SPEC as LANGUAGE_MODEL
 from seqcli.kinds.spec import Spec, refuse_clash, typed
@@ -117,14 +117,41 @@ def refuse_option(spec: Spec, option: str, given: bool) -> None:
         raise ConfigError(f"{option} needs {served}", f"leave it out: this is {spec.title}")
 
 
+def as_model(description: dict[str, Any], path: Path) -> tuple[dict[str, Any], str]:
+    """What a model file says of itself, and what its weights' names begin with.
+
+    A run's state (last.pt) holds a model too: its best so far, or before the first evaluation the
+    one that it trains. Errors: ModelFileError.
+    """
+    if "state" not in description:
+        return description, ""
+    state, result = description["state"], description.get("result")
+    if not isinstance(state, dict) or not isinstance(description.get("data"), dict):
+        raise filecheck.broken(path, "not the state of a run")
+    best = state.get("best")
+    at = best if isinstance(best, dict) else state
+    scores = result if isinstance(result, dict) else {}
+    told = {
+        "task": description.get("task", ""),
+        "preset": description.get("preset", ""),
+        "epoch": at.get("epoch"),
+        "step": at.get("step"),
+        "scores": {
+            split: scores[split]
+            for split in ("valid", "test")
+            if isinstance(scores.get(split), dict)
+        },
+        "versions": {},
+    }
+    own = {key: description.get(key) for key in ("format", "config", "learned", "data")}
+    return {**own, **told}, "best." if at is best else "model."
+
+
 def check_model(description: dict[str, Any], path: Path) -> Spec:
     """The kind of a model file, its description whole: settings and what was learned.
 
-    Errors: ModelFileError; for the state of a run it names the model to give instead.
+    Errors: ModelFileError.
     """
-    if "state" in description:
-        model = path.absolute().parent.with_suffix(".pt")
-        raise ModelFileError(f"{path}: the state of a run, not a model", f"give {model}")
     learned, table = description.get("learned"), description.get("config")
     if not isinstance(table, dict) or not isinstance(learned, dict):
         raise filecheck.broken(path, "it does not say what it is")

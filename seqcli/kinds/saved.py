@@ -9,14 +9,19 @@ from seqcli.modelfile import filecheck, storage
 
 
 def load(path: Path) -> storage.ModelFile:
-    """A model file on the CPU.
+    """A model file on the CPU; of a run's state its model, as `kinds.as_model` says.
 
-    Errors: ModelFileError for a run's state, for what its kind does not know, and for NaN or
-    infinity.
+    Errors: ModelFileError for what its kind does not know, and for NaN or infinity.
     """
     file = storage.load(path)
-    kinds.check_model(file.description, path)
-    for name, tensor in file.tensors.items():
+    description, prefix = kinds.as_model(file.description, path)
+    kinds.check_model(description, path)
+    tensors = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in file.tensors.items()
+        if name.startswith(prefix)
+    }
+    for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise filecheck.broken(path, f"{name} holds what is no number")
-    return file
+    return storage.ModelFile(description, tensors)

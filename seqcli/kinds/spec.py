@@ -23,12 +23,14 @@ Learned = Mapping[str, Any]
 class Figure:
     """A figure of merit: a key of what `eval --json` prints, and how a person sees it.
 
-    line: on the one line of an epoch, `short`: in the bar; "" where it is not shown there.
+    line: on the one line of an epoch, `short`: in the bar, `last`: in the last words of a run; ""
+    where it is not shown there, None where as on the line.
     """
 
     name: str
     line: str = ""
     short: str = ""
+    last: str | None = None
     lower_is_better: bool = False
     chooses: bool = True  # it may say which epoch is best
     logarithmic: bool = False  # where its values span much
@@ -76,6 +78,13 @@ class Spec:
 def typed(form: str, model: Path) -> str:
     """A command as it is typed after `seqcli`, for the model at `model`."""
     return form.replace("{model}", shlex.quote(str(model)))
+
+
+def next_commands(spec: Spec, model: Path, figures: Mapping[str, Any]) -> list[str]:
+    """The same, and before it where there are mistakes, a look at them; of the model's figures."""
+    mistaken = "--mistakes" in spec.options and (figures.get("accuracy") or 0) < 1
+    looks = [typed("eval --model {model} --mistakes 10", model)] if mistaken else []
+    return [*looks, next_command(spec, model)]
 
 
 def next_command(spec: Spec, model: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from seqcli.kinds.contract import Figures
 from seqcli.kinds.spec import Figure
 from seqcli.modelfile import storage
 from seqcli.runs import pictures
+from seqcli.runs.job import folder_of
 from seqcli.settings import sections
 from seqcli.settings.sections import AnyConfig, Training
 from seqcli.training.checkpoint import counters
@@ -42,9 +45,7 @@ class RunFolder:
     @property
     def path(self) -> Path:
         """OUT.run."""
-        if self.model.suffix == ".pt":
-            return self.model.with_suffix(".run")
-        return self.model.with_name(self.model.name + ".run")
+        return folder_of(self.model)
 
     @property
     def last(self) -> Path:
@@ -101,6 +102,21 @@ class RunFolder:
                 f"{self.path}: cannot be made: {reason}", "--out FILE.pt goes elsewhere"
             ) from error
 
+    @contextmanager
+    def only_if_begun(self) -> Iterator[None]:
+        """A start that fails before there is a state leaves no folder that was not there before."""
+        fresh = not self.path.exists()
+        try:
+            yield
+        except BaseException:
+            if fresh and not self.last.exists():
+                self.sweep()
+                with suppress(OSError):  # it was never made, or holds what is somebody else's
+                    for path in (self.settings, self.lock, *(self.path / name for name in IDS)):
+                        path.unlink(missing_ok=True)
+                    self.path.rmdir()
+            raise
+
     def sweep(self) -> None:
         """Remove what killed runs left half written; call with the lock held."""
         inside = (self.last, self.settings, self.log_file, self.curves, self.confusion)
@@ -140,6 +156,7 @@ class RunFolder:
         """Whether a run described so has nothing left to do, with the limits as they are now."""
         return (
             then["complete"]
+            and isinstance(then.get("result"), dict)
             and self.model.exists()
             and bool(settle(counters(then["state"]), train))
         )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from seqcli.tasks.taskfile import Task
+from seqcli import kinds
+from seqcli.errors import DataError, SeqcliError
+from seqcli.modelfile import filecheck
+from seqcli.settings import fields
+from seqcli.tasks.taskfile import About, Expected, Task, merged
 
 
 @dataclass(frozen=True)
@@ -22,3 +28,46 @@ class Job:
     resume: bool = False
     allow_changed_data: bool = False
     init_from: Path | None = None
+
+
+def folder_of(model: Path) -> Path:
+    """Where the other files of the run that writes `model` are: OUT.run beside OUT.pt."""
+    return model.parent / f"{model.stem if model.suffix == '.pt' else model.name}.run"
+
+
+class Begun(NamedTuple):
+    """What a run's state says of its job."""
+
+    task: Task
+    data: Path
+    sample: bool
+    out: Path
+
+
+def begun(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> Begun:
+    """The job of the run at `path`: its folder, a file in it, or the model beside it.
+
+    `changes` as the overrides of `taskfile.resolve`. Errors: SeqcliError where there is no state of
+    a run, ConfigError for settings that do not exist.
+    """
+    folder = path if path.is_dir() else path.parent
+    if folder.suffix != ".run":
+        folder = folder_of(path)
+    last = folder / "last.pt"
+    if not last.exists():
+        raise DataError(path, 0, "no run to go on with", "--resume OUT.run names a run's folder")
+    description = filecheck.describe(last)
+    try:
+        table, data = description["config"], description["data"]
+        about = fields.read(About, description.get("about", {}), "about")
+        name, preset = description.get("task", folder.stem), description.get("preset", "")
+        out = folder.with_name(description.get("out", folder.stem))
+        if folder_of(out) != folder:  # it was renamed, or an earlier version wrote it
+            out = folder.with_suffix(".pt")
+        for section, values in changes.items():
+            table = merged(table, {section: values})
+        own = Path(data["path"]), data["sample"] is True
+    except (AttributeError, KeyError, TypeError, ValueError, SeqcliError) as error:
+        raise filecheck.broken(last, "not the state of a run") from error
+    task = Task(name, preset, about, Expected(), kinds.read(table), ())
+    return Begun(task, own[0], own[1], out)

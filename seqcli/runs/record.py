@@ -16,7 +16,7 @@ from seqcli.machine.distributed import Ranks
 from seqcli.modelfile import storage
 from seqcli.runs.folder import RunFolder
 from seqcli.runs.job import Job
-from seqcli.settings import sections
+from seqcli.settings import fields, sections
 from seqcli.tasks.taskfile import to_toml
 from seqcli.training.checkpoint import Packed, parameters
 from seqcli.training.loop import Evaluated, chosen_by
@@ -62,8 +62,13 @@ class Recorder:
         if not self.ranks.first:
             return
         values, tensors = packed
+        task = self.job.task
         description = {
-            "config": sections.to_dict(self.job.task.config),
+            "task": task.name,
+            "preset": task.preset,
+            "about": fields.as_dict(task.about),
+            "out": self.folder.model.name,
+            "config": sections.to_dict(task.config),
             "data": self._data(),
             "learned": self.prepared.kind.learned(),
             "state": values,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from seqcli.data.splits import cut_otherwise
 from seqcli.errors import SeqcliError, TrainingError
@@ -101,7 +103,7 @@ def changed(
     """
     then = saved.description
     if not allowed:
-        raise _other_data(then["data"]["sha256"], prepared.fingerprint, data)
+        raise _other_data(then["data"], prepared.fingerprint, data)
     kind = contract.load(config.kind).restore(config, then["learned"])
     splits = {name: kind.load_split(data, name, interrupts.poll) for name in prepared.splits}
     notes = [*prepared.notes, "the data changed: the run goes on with the vocabulary it has"]
@@ -118,7 +120,7 @@ def check_same_data(saved: ModelFile, data: Path, config: AnyConfig, *, allowed:
         return
     now = contract.load(config.kind).restore(config, then["learned"]).fingerprint(data)
     if now != then["data"]["sha256"]:
-        raise _other_data(then["data"]["sha256"], now, data)
+        raise _other_data(then["data"], now, data)
 
 
 def check_same_cut(saved: ModelFile, parts: tuple[str, ...], folder: RunFolder) -> None:
@@ -129,8 +131,12 @@ def check_same_cut(saved: ModelFile, parts: tuple[str, ...], folder: RunFolder) 
         raise TrainingError(f"{folder.last}: {why}", "start anew with --force")
 
 
-def _other_data(then: str, now: str, data: Path) -> SeqcliError:
+def _other_data(then: dict[str, Any], now: str, data: Path) -> SeqcliError:
+    """The same file with other content, or another file: two mistakes."""
+    what, path = "changed since the run began", str(then.get("path"))
+    if os.path.realpath(path) != os.path.realpath(data):
+        what = f"not the data that the run began with, {path}"
     return SeqcliError(
-        f"{data}: changed since the run began (SHA-256 was {then}, is {now})",
+        f"{data}: {what} (SHA-256 was {then['sha256']}, is {now})",
         "--allow-changed-data goes on all the same; --force starts anew",
     )

@@ -8,7 +8,7 @@ an epoch's end: log row, OUT.pt, last.pt; a run killed in between repeats to the
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from seqcli.files import lock
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract, trainable
 from seqcli.kinds.contract import Prepared
-from seqcli.kinds.spec import next_command
+from seqcli.kinds.spec import next_commands
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import Ranks, joined, launched
 from seqcli.modelfile.storage import ModelFile
@@ -50,7 +50,7 @@ class Finished:
     result: dict[str, Any]
     folder: RunFolder
     why: str
-    next_command: str = ""  # what to type next, after `seqcli`
+    next_commands: Sequence[str] = ()  # what to type next, after `seqcli`
     already: bool = False
 
 
@@ -68,15 +68,18 @@ def run(job: Job) -> Iterator[RunEvent]:
     if ranks.world > 1:
         interrupts.under_launcher()
     with joined(ranks), contextlib.ExitStack() as held:
-        job, saved = _claimed(job, folder, ranks, held)
-        if saved is not None and _nothing_left(job, saved, folder, ranks):
-            if ranks.first:
+        with folder.only_if_begun() if ranks.first else contextlib.nullcontext():
+            job, saved = _claimed(job, folder, ranks, held)
+            done = saved is not None and _nothing_left(job, saved, folder, ranks)
+            if not done:
+                with ranks.checked():
+                    session = Session(job, folder, _prepared(job, folder, saved, ranks), ranks)
+                ranks.agree(session.in_common())
+                notes = session.begin(saved)
+        if done:
+            if ranks.first and saved is not None:
                 yield Finished(saved.description["result"], folder, "complete", already=True)
             return
-        with ranks.checked():
-            session = Session(job, folder, _prepared(job, folder, saved, ranks), ranks)
-        ranks.agree(session.in_common())
-        notes = session.begin(saved)
         yield Started(session.prepared, session.table(), session.runtime, session.state, notes)
         with interrupts.deferred():
             yield from session.train()
@@ -84,8 +87,9 @@ def run(job: Job) -> Iterator[RunEvent]:
         if ranks.first:  # the others are done
             yield Scoring(tuple(name for name in SCORED if name in session.prepared.splits))
             result = session.finish(packed)
-            command = next_command(session.kind.spec, folder.model)
-            yield Finished(result, folder, session.state.finished, command)
+            figures = result["test"] or result["valid"] or {}
+            commands = next_commands(session.kind.spec, folder.model, figures)
+            yield Finished(result, folder, session.state.finished, commands)
 
 
 def _claimed(
@@ -128,14 +132,17 @@ def _prepared(job: Job, folder: RunFolder, saved: ModelFile | None, ranks: Ranks
     """The data, read by every rank for itself."""
     config = job.task.config
     folder.path.mkdir(exist_ok=True, parents=True)  # of a rank on a host of its own
-    prepared = contract.load(config.kind).prepare(config, job.data, folder.path, interrupts.poll)
+    try:
+        kind = contract.load(config.kind)
+        prepared = kind.prepare(config, job.data, folder.path, interrupts.poll)
+    finally:
+        if not ranks.first:
+            with contextlib.suppress(OSError):
+                folder.path.rmdir()  # if that host has nothing else in it
     if saved is not None and prepared.fingerprint != saved.description["data"]["sha256"]:
         allowed = job.allow_changed_data
         prepared = changed(prepared, saved, job.data, config, allowed=allowed)
     if saved is not None:
         check_same_cut(saved, prepared.kind.parts(job.data), folder)
-    if not ranks.first:
-        with contextlib.suppress(OSError):
-            folder.path.rmdir()  # if that host has nothing else in it
     len(prepared.kind.batches(prepared.splits["train"], 1, ranks))  # can they be shared?
     return prepared

@@ -102,9 +102,9 @@ def resolve(
             raise ConfigError(f"task {name}: [{key}]: a table expected, {table[key]!r} found")
     presets = table.pop("preset", {})
     if preset:
-        table = _merged(table, lookup(presets, preset, f"preset of task {name}"))
+        table = merged(table, lookup(presets, preset, f"preset of task {name}"))
     for section, values in (overrides or {}).items():
-        table = _merged(table, {section: dict(values)})
+        table = merged(table, {section: dict(values)})
     about = fields.read(About, table.pop("about", {}), "about")
     expected = fields.read(Expected, table.pop("expected", {}), "expected")
     if "kind" not in table:
@@ -137,7 +137,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise DataError(path, 0, f"not a task file: {error}") from error
 
 
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` on `base`, one level of sections deep."""
     if not isinstance(over, Mapping):
         raise ConfigError(f"a preset is a table of sections, {over!r} found")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 from tiny_runs import TINY, answer, error, log_rows, seqcli, train, write_data
 
+from seqcli.kinds import KINDS
+from seqcli.kinds.spec import next_commands
 from seqcli.modelfile import filecheck
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -49,26 +52,61 @@ def test_the_lines_of_a_run(here: Path) -> None:
     assert lines[at + 4] == "scoring the best model: valid, test"
     rest = lines[at + 5 :]
     assert re.fullmatch(r"done in \d+ s, 3 epochs: kept best epoch \d, by accuracy", rest[0])
-    assert re.fullmatch(f"valid: {figures}", rest[1])
-    assert re.fullmatch(f"test: {figures}", rest[2])
-    assert rest[3:] == [
-        "model: tiny.pt",
+    assert rest[1:] == [
         "run:   tiny.run (log, settings, pictures)",
-        'next:  seqcli classify --model tiny.pt "your text"',
+        "next:  seqcli eval --model tiny.pt --mistakes 10",
+        '       seqcli classify --model tiny.pt "your text"',
     ]
 
 
-def test_the_next_command_is_one_that_runs(here: Path) -> None:
-    last = train("--epochs", "1", "--out", "a name.pt").splitlines()[-1]
-    assert last == """next:  seqcli classify --model 'a name.pt' "your text\""""
-    assert seqcli("classify", "--model", "a name.pt", "your text").exit_code == 0
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_what_a_run_gives_is_on_stdout(here: Path, quiet: tuple[str, ...]) -> None:
+    write_data(here / "data.tsv", 90, ("ham", "ham", "ham", "spam"))
+    result = seqcli(*TINY, *quiet, "--epochs", "1")
+    assert (result.stderr == "") is bool(quiet)
+    lines = result.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["valid", "test", "worst label", "model"]
+    assert all(len(line) <= 80 for line in lines)
+    found = answer(*TINY, "--resume", "--epochs", "1")["test"]
+    assert lines[1] == (
+        f"test: loss {found['loss']:.4f} accuracy {found['accuracy']:.2%} "
+        f"macro-F1 {found['macro_f1']:.4f} (majority {found['majority']:.2%})"
+    )
+    worst = found["per_label"]["spam"]
+    assert lines[2] == f"worst label: spam (F1 {worst['f1']:.4f}, 4 examples in test)"
+    again = (*TINY, "--resume", "--epochs", "1", "--quiet")
+    assert seqcli(*again).stdout.splitlines() == lines
 
 
-def test_quiet_says_nothing(here: Path) -> None:
-    assert train("--quiet", "--epochs", "1") == ""
-    result = seqcli(*TINY, "--quiet", "--epochs", "1", "--json", "--force")
+def test_the_next_commands_are_ones_that_run(here: Path) -> None:
+    *_, look, use = train("--epochs", "1", "--out", "a name.pt").splitlines()
+    assert look == "next:  seqcli eval --model 'a name.pt' --mistakes 10"
+    assert use == """       seqcli classify --model 'a name.pt' "your text\""""
+    assert "mistakes, the surest first" in seqcli(*shlex.split(look)[2:]).stdout
+    assert seqcli(*shlex.split(use)[1:]).exit_code == 0
+
+
+def test_without_mistakes_there_is_nothing_to_look_at() -> None:
+    spec, out = KINDS["classifier"], Path("a.pt")
+    use = 'classify --model a.pt "your text"'
+    assert next_commands(spec, out, {"accuracy": 1.0}) == [use]
+    assert next_commands(spec, out, {"accuracy": 0.9})[1:] == [use]
+    assert next_commands(KINDS["language-model"], out, {}) == ["sample --model a.pt"]
+
+
+def test_quiet_json_is_the_document_alone(here: Path) -> None:
+    result = seqcli(*TINY, "--quiet", "--epochs", "1", "--json")
     assert result.stderr == ""
     assert json.loads(result.stdout)["task"] == "tiny"
+    shown = seqcli(*TINY, "--epochs", "1", "--json", "--force")
+    assert shown.stdout.count("\n") == 1
+    assert "\ntest: loss " in shown.stderr
+
+
+def test_the_figure_of_the_list_is_said_beside_own_data(here: Path) -> None:
+    task = here / "tiny.toml"
+    task.write_text(task.read_text().replace('"tiny"', '"tiny"\nfigure = "accuracy 0.99"'))
+    assert "      known of the task's own data: accuracy 0.99\n" in train("--epochs", "1")
 
 
 def test_json(here: Path) -> None:

@@ -100,10 +100,9 @@ def test_n_grams_are_taken_only_where_they_are_the_same(
     assert network.state_dict()["embedding.weight"].any()
 
 
-def test_a_run_is_no_model(tmp_path: Path) -> None:
+def test_a_broken_state_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "m.run").mkdir()
     storage.save(tmp_path / "m.run" / "last.pt", {"state": {}}, {"x": torch.zeros(1)})
     kind, network = tiny()
-    with pytest.raises(ModelFileError, match="the state of a run") as caught:
+    with pytest.raises(ModelFileError, match="not the state of a run"):
         transfer(tmp_path / "m.run" / "last.pt", kind, network)
-    assert caught.value.hint == f"give {tmp_path / 'm.pt'}"

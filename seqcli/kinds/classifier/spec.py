@@ -180,8 +180,9 @@ SPEC = Spec(
     figures=(
         Figure("loss", "loss {:.4f}", "loss {:.4f}", lower_is_better=True),
         Figure("accuracy", "accuracy {:.2%}", "acc {:.2%}"),
-        Figure("macro_f1"),
+        Figure("macro_f1", last="macro-F1 {:.4f}"),
         Figure("mcc"),
+        Figure("majority", last="(majority {:.2%})", chooses=False),
     ),
     metric="accuracy",
     listed=("count", "loss", "accuracy", "macro_f1", "mcc", "majority"),
