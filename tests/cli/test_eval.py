@@ -216,3 +216,11 @@ def test_many_labels_are_not_shown_as_a_matrix(tmp_path: Path) -> None:
     assert shown.stderr == ""
     found = answer("eval", "--model", tmp_path / "m.pt", "--data", tmp_path / "some.tsv")
     assert len(found["confusion"]) == 25
+
+
+def test_rows_without_a_label_are_counted(place: Path, tmp_path: Path) -> None:
+    labels = figures(place)["labels"]
+    path = tmp_path / "more.csv"
+    path.write_text(f"text,label\na,{labels[0]}\nb,\nc,{labels[1]}\n")
+    assert figures(place, "--data", path)["count"] == 2
+    assert "texts without a label: 1 left out" in said(place, "--data", path)
