@@ -55,7 +55,7 @@ def test_a_setting_s_choices_are_the_table_s_keys() -> None:
 @pytest.mark.parametrize("name", READERS)
 def test_each_reader_takes_a_piece_and_the_settings(name: str) -> None:
     assert callable(READERS[name])
-    assert Source(Path("x"), name, {}, DataConfig()).files == ()
+    assert Source(Path("x"), name, {}, DataConfig(), ("text",)).files == ()
 
 
 @pytest.mark.parametrize("name", KINDS)

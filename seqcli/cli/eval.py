@@ -86,11 +86,11 @@ def evaluate(
     if not quiet and batch_size is not None and batch_size > 1:
         from seqcli.kinds.language_model import LanguageModel
 
-        assert isinstance(loaded.kind, LanguageModel)  # `evaluate` has refused others
-        read = loaded.kind.side_by_side(chosen.data, batch_size)
-        rest = len(read.ids) - read.columns * read.length
-        left = f"; the last {rest:,} of {len(read.ids):,} tokens are left out" if rest else ""
-        say(f"approximate: {read.columns} columns, each from the zero state{left}")
+        if isinstance(loaded.kind, LanguageModel):  # `evaluate` has refused others
+            read = loaded.kind.side_by_side(chosen.data, batch_size)
+            rest = len(read.ids) - read.columns * read.length
+            left = f"; the last {rest:,} of {len(read.ids):,} tokens are left out" if rest else ""
+            say(f"approximate: {read.columns} columns, each from the zero state{left}")
     unlabeled = getattr(chosen.data, "unlabeled", None)
     if not quiet and unlabeled:
         say(f"texts without a label: {unlabeled:,} left out")
