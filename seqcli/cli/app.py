@@ -108,7 +108,7 @@ def _report(error: BaseException, debug: bool) -> int:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else f"seqcli {_command()}".strip()
         hint = f"{command} --help lists the options"
-        if type(error).__name__ == "NoSuchOption" and _command() == "classify":
+        if type(error).__name__ == "NoSuchOption" and command.endswith("classify"):
             hint += "; a text that begins with - goes behind a --"
         _print_error(error.format_message(), hint)
         return getattr(error, "exit_code", 2)

@@ -30,11 +30,13 @@ def test_the_lines_of_a_run(here: Path) -> None:
     assert lines[0] == "task tiny: tiny"
     assert lines[1] == "data: data.tsv"
     assert lines[2] == "splits: train 38, valid 10, test 12 examples"
+    assert lines[3] == "columns of the tsv table: text 'text', label 'label'"
+    assert re.fullmatch(r"labels 2: \w+ \d+, \w+ \d+", lines[4])
     assert re.fullmatch(
-        r"vocabulary \d+ \(unknown: train 0\.0%, valid [\d.]+%, test [\d.]+%\)", lines[3]
+        r"vocabulary \d+ \(unknown: train 0\.0%, valid [\d.]+%, test [\d.]+%\)", lines[5]
     )
-    assert lines[4] == "model:"
-    rows = [re.split(" {2,}", line.strip()) for line in lines[5:10]]
+    begin = lines.index("model:")
+    rows = [re.split(" {2,}", line.strip()) for line in lines[begin + 1 : begin + 6]]
     table = {name: count for name, count, _ in rows}
     assert table["lstm"] == "240"
     assert table["output"] == "12"
