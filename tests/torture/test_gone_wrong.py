@@ -67,7 +67,7 @@ def test_back_to_the_last_good_state_with_half_the_rate(
     kind: str, times: int, place: Path, heavy: Server, tally: Tally
 ) -> None:
     command = (*prepare(place, kind), "--on-nan", "rollback", "--out", "out.pt")
-    per_epoch = {"classifier": 5, "language-model": 9, "numbers": 5}[kind]
+    per_epoch = {"classifier": 5, "language-model": 9, "numbers": 5, "tagger": 5}[kind]
     step = 2 * per_epoch
     ended = heavy.run(told(command), place, faults=QUIET | {"nan": {"step": step, "times": times}})
     assert ended.code == 0, ended

@@ -24,6 +24,7 @@ PHASES = {
     "classifier": ("reading", "vocabulary", "training", "evaluation", "scoring", "saving"),
     "language-model": ("reading", "vocabulary", "training", "evaluation", "scoring", "logging"),
     "numbers": ("training", "evaluation", "scoring", "saving", "logging"),
+    "tagger": ("training", "evaluation", "scoring", "saving", "logging"),
 }
 SAVED = "interrupted; all is saved. To go on: the same command with --resume"
 
