@@ -120,7 +120,7 @@ class Classifier:
             tuple(source.notes()),
             (
                 *located(source, [*data.findings, *_of_texts(data, config.data)]),
-                *looked_over(source, poll),
+                *looked_over(source.records(), poll),
             ),
         )
 

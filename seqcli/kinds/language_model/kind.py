@@ -103,7 +103,7 @@ class LanguageModel:
             said = f"{share:.0%} of the tokens of {part} are unknown"
             advice = "is it another language or spelling? data.vocabulary, data.min_count"
             odd.append(Finding("unknown", said, advice, 1))
-        split = tokenizer(config.data).split
+        split, running = tokenizer(config.data).split, source.format == "text"
         lengths = np.fromiter((len(split(line.text)) for line in source.records()), np.int64)
         return Survey(
             source.format,
@@ -115,7 +115,10 @@ class LanguageModel:
             corpus.unknown_share,
             None,
             tuple(source.notes()),
-            (*located(source, odd), *looked_over(source, poll)),
+            (
+                *located(source, odd),
+                *looked_over(source.records(), poll, running=running),
+            ),
         )
 
     @classmethod
