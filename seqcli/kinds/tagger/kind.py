@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,29 +14,26 @@ from numpy.typing import NDArray
 from torch import Generator, nn
 
 from seqcli.data import batching
-from seqcli.data.survey import Example, Found, Survey, lengths_of, looked_over
+from seqcli.data.survey import Survey
 from seqcli.data.tagged import Pieces, TaggedSentences, load_tagged
 from seqcli.data.vectors import find
 from seqcli.errors import DataError
 from seqcli.kinds.abilities import Tagged
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.spec import Spec
-from seqcli.kinds.tagger import metrics
+from seqcli.kinds.tagger import metrics, reading
 from seqcli.kinds.tagger.answering import Reading, answers, outer
 from seqcli.kinds.tagger.batches import UNKNOWN_TAG, Epoch, Split, TagBatch, gather, put
 from seqcli.kinds.tagger.network import tagger
-from seqcli.kinds.tagger.spec import SPEC, Settings, inside_tags, types_of
+from seqcli.kinds.tagger.spec import SPEC, Settings, inside_tags
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.tagging import Tagger as Network
-from seqcli.readers.record import Record
 from seqcli.readers.tagged_source import TaggedSource, discover_tagged
-from seqcli.settings.sections import Tokens
 from seqcli.text.rejoining import rejoined
-from seqcli.text.schemes import OUTSIDE, PLAIN, all_tags, convert, ill_formed, recognize, repair
+from seqcli.text.schemes import OUTSIDE, PLAIN, convert, ill_formed, repair
 from seqcli.text.sequences import Sequences
 from seqcli.text.spelling import Spelling
-from seqcli.text.tokens import Tokenizer, tokenizer
 from seqcli.text.vocab import Vocab
 
 PORTION = 8  # of so many sentences one is read to see how long all take
@@ -78,15 +74,15 @@ class Tagger:
         source = discover_tagged(path, config.data)
         data = load_tagged(source, seed=config.split_seed, scratch=scratch, poll=poll)
         train = data.splits["train"]
-        scheme, labels = _labels(train, config.data.scheme)
+        scheme, labels = reading.labels_of(train, config.data.scheme)
         if len(labels) < 2:
             problem = f"at least two tags expected, found: {', '.join(labels)}"
             raise DataError(path, 0, problem, "is the tag column the right one? see --tag-column")
-        spelling, counts = _spelling(config, train)
-        notes = [f"tags: {_described(scheme, labels)}; sentences: {source.format}"]
+        spelling, counts = reading.spelling_of(config, train)
+        notes = [f"tags: {reading.described(scheme, labels)}; sentences: {source.format}"]
         if config.data.ill_formed == "refuse":
             for sentences in data.splits.values():
-                _refuse_ill_formed(sentences, scheme)
+                reading.refuse_ill_formed(sentences, scheme)
         vectors = None
         if config.model.vectors:
             file = Path(config.model.vectors)
@@ -100,37 +96,8 @@ class Tagger:
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
-        """See `Kind.survey`; lengths are those of sentences, labels the tags of tokens."""
-        source = discover_tagged(path, config.data)
-        splits = load_tagged(source, seed=config.split_seed, poll=poll)
-        train = splits.splits["train"]
-        scheme, _ = _labels(train, config.data.scheme)
-        spelling, _ = _spelling(config, train)
-        known = spelling.words(train.vocabulary).rows != 0
-        parts = splits.splits.items()
-        counts = Counter[str]()
-        for _, sentences in parts:
-            seen = np.bincount(sentences.tags.ids, minlength=len(sentences.names)).tolist()
-            counts.update(dict(zip(sentences.names, seen, strict=True)))
-        shares = {name: 1 - float(known[part.words.ids].mean()) for name, part in parts}
-        odd = [*_oddities(dict(parts), scheme, splits.shared)]
-        texts = (
-            Record(one.path, one.line, " ".join(one.tokens))
-            for part in source.parts
-            for one in source.records(part)
-        )
-        return Survey(
-            source.format,
-            {},
-            {name: len(part) for name, part in parts},
-            "tokens",
-            lengths_of(np.concatenate([part.words.lengths for _, part in parts])),
-            len(spelling.vocab),
-            shares,
-            {name: count for name, count in counts.most_common() if count},
-            (f"scheme {scheme}",),
-            (*odd, *looked_over(texts, poll)),
-        )
+        """See `Kind.survey`."""
+        return reading.survey(config, path, poll)
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> Tagger:
@@ -141,7 +108,7 @@ class Tagger:
             tuple(learned["characters"]),
             tuple(learned["affixes"]),
             tuple(learned["shapes"]),
-            _tokenizer(config).clean,
+            reading.tokens_of(config).clean,
             config.model.affixes,
         )
         return cls(config, spelling, tuple(learned["labels"]), learned["scheme"])
@@ -335,7 +302,7 @@ class Tagger:
 
     def tokens(self, text: str) -> list[tuple[int, int]]:
         """See `Tags.tokens`."""
-        found = _tokenizer(self.config, clean=False).spans(text)
+        found = reading.tokens_of(self.config, clean=False).spans(text)
         if self.config.data.tokenizer != "words":
             return found
         vocab, fold = self.spelling.vocab, self.spelling.fold
@@ -358,86 +325,6 @@ class Tagger:
         """See `Tags.tag`."""
         assert isinstance(model, Network)
         return answers(self.reading, model, sentences, threshold, runtime, poll)
-
-
-def _tokenizer(config: Settings, *, clean: bool = True) -> Tokenizer:
-    data = config.data
-    return tokenizer(
-        Tokens(
-            tokenizer=data.tokenizer,
-            lowercase=clean and data.lowercase,
-            fold_digits=clean and data.fold_digits,
-        )
-    )
-
-
-def _labels(train: TaggedSentences, wanted: str) -> tuple[str, tuple[str, ...]]:
-    """The scheme of the training part's tags, and all tags that it can need."""
-    scheme = recognize(train.tag_rows()).scheme if wanted == "auto" else wanted
-    names = sorted({train.names[place] for place in np.unique(train.tags.ids).tolist()})
-    if scheme == PLAIN:
-        return scheme, tuple(names)
-    return scheme, tuple(all_tags(types_of(names), scheme))
-
-
-def _described(scheme: str, labels: Sequence[str]) -> str:
-    if scheme == PLAIN:
-        return f"{len(labels)}, without spans"
-    kinds = types_of(labels)
-    shown = ", ".join(kind or "without a name" for kind in kinds[:8]) + ", …" * (len(kinds) > 8)
-    return f"{scheme}, {len(kinds)} type{'s' * (len(kinds) != 1)} of spans ({shown})"
-
-
-def _spelling(config: Settings, train: TaggedSentences) -> tuple[Spelling, tuple[int, ...]]:
-    """Words and their parts, fitted on the training part; how often each row occurs there."""
-    fold, data = _tokenizer(config).clean, config.data
-    seen = np.bincount(train.words.ids, minlength=len(train.vocabulary))
-    first = np.unique(train.words.ids, return_index=True)
-    order = first[0][np.argsort(first[1])].tolist()  # in the order of their first appearance
-    counts = {train.vocabulary[place]: int(seen[place]) for place in order}
-    folded: Counter[str] = Counter()
-    for word, times in counts.items():
-        folded[fold(word)] += times
-    vocab = Vocab.fit(
-        list(folded), list(folded.values()), min_count=data.min_count, size=data.vocabulary
-    )
-    spelling = Spelling.fit(counts, vocab, fold, config.model.affixes)
-    rows = vocab.to_list()
-    return spelling, (0, *(folded[word] for word in rows[1:]))
-
-
-def _refuse_ill_formed(sentences: TaggedSentences, scheme: str) -> None:
-    for number, tags in enumerate(sentences.tag_rows()):
-        if bad := ill_formed(tags, scheme):
-            tag, before = tags[bad[0]], tags[bad[0] - 1] if bad[0] else "the beginning"
-            path, line = sentences.paths[number], int(sentences.lines[number])
-            problem = f"{scheme} tags expected, found: {tag} after {before} in this sentence"
-            raise DataError(path, line, problem, "--set data.ill_formed=repair mends such tags")
-
-
-def _oddities(splits: dict[str, TaggedSentences], scheme: str, shared: int) -> Iterator[Found]:
-    """Tags that stand where the scheme forbids them or that training lacks, and repeats."""
-    trained = {splits["train"].names[place] for place in np.unique(splits["train"].tags.ids)}
-    bad, examples = 0, list[Example]()
-    for part in splits.values():
-        for number, tags in enumerate(part.tag_rows()):
-            if wrong := len(ill_formed(tags, scheme)):
-                bad += wrong
-                words = " ".join(part.vocabulary[place] for place in part.words.row(number))
-                examples.append(Example(part.paths[number], int(part.lines[number]), words[:200]))
-                del examples[5:]
-    if bad:
-        said = f"{bad:,} tags that {scheme} forbids where they stand"
-        advice = "they are repaired; --set data.ill_formed=refuse stops at the first"
-        yield Found("ill-formed", said, advice, bad, tuple(examples))
-    for name, part in splits.items():
-        foreign = {part.names[place] for place in np.unique(part.tags.ids)} - trained
-        if foreign:
-            said = f"tags in {name} that training lacks: {', '.join(sorted(foreign)[:5])}"
-            yield Found("tags-untrained", said, "they can never be answered", len(foreign))
-    if shared:
-        said = f"{shared:,} sentences of train stand in valid or test too"
-        yield Found("shared", said, "figures on them are too good: short ones are no harm", shared)
 
 
 def _notes(kind: Tagger, splits: dict[str, Split], shared: int) -> list[str]:
