@@ -5,7 +5,7 @@ Nothing of the process is changed by it but torch's number of threads, if `threa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from seqcli.answers.loading import Loaded, load_model
 from seqcli.answers.options import Options
 from seqcli.answers.prediction import Predictor
+from seqcli.answers.tagging import SequenceTagger, as_json
 from seqcli.answers.writing import Writer
 from seqcli.runs import about
 
@@ -83,6 +84,21 @@ class Model:
             for label in self.labels:
                 table[f"prob_{label}"] = [row.probs[label] for row in answers]
         return table
+
+    def tag(
+        self, sentences: Iterable[str | Sequence[str]], *, threshold: float = 0.0
+    ) -> pandas.DataFrame:
+        """One row a sentence, in order: text, tokens, tags, probs, spans, unknown_share.
+
+        A sentence is a text, or a list of tokens. `spans` is a list of dictionaries: start, end (in
+        characters), type, text, prob; those below `threshold` are left out. Errors: SeqcliError for
+        a model that gives no tags.
+        """
+        import pandas
+
+        found = SequenceTagger.of(self._loaded).tag(sentences, threshold)
+        columns = ["text", "tokens", "tags", "probs", "spans", "unknown_share"]
+        return pandas.DataFrame([as_json(*pair) for pair in found], columns=columns)
 
     def sample(
         self,

@@ -59,6 +59,18 @@ def write_data(path: Path, rows: int = 60, labels: tuple[str, ...] = ("ham", "sp
     return path
 
 
+def write_tagged(path: Path, sentences: int = 60) -> Path:
+    """Columns of word and BIO tag: a name or a place among common words."""
+    draw = random.Random(7)
+    rows = []
+    for number in range(sentences):
+        rows += [f"{word}\tO" for word in draw.choices(PLAIN, k=draw.randint(1, 5))]
+        rows += draw.choice((["Mary\tB-person", "Smith\tI-person"], ["Oslo\tB-place"]))
+        rows += [f"{number}\tO", ""]
+    path.write_text("\n".join(rows))
+    return path
+
+
 def write_task(path: Path) -> Path:
     """TASK as a file."""
     path.write_text(TASK)

@@ -22,6 +22,7 @@ from seqcli.cli.eval import evaluate
 from seqcli.cli.info import info
 from seqcli.cli.params import params
 from seqcli.cli.sample import sample
+from seqcli.cli.tag import tag
 from seqcli.cli.train import train
 from seqcli.errors import Ended, SeqcliError
 from seqcli.interrupts import Interrupted, interrupts
@@ -108,7 +109,7 @@ def _report(error: BaseException, debug: bool) -> int:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else f"seqcli {_command()}".strip()
         hint = f"{command} --help lists the options"
-        if type(error).__name__ == "NoSuchOption" and _command() == "classify":
+        if type(error).__name__ == "NoSuchOption" and command.endswith("classify"):
             hint += "; a text that begins with - goes behind a --"
         _print_error(error.format_message(), hint)
         return getattr(error, "exit_code", 2)
@@ -183,7 +184,7 @@ def seqcli(
         bool, typer.Option("--debug", help="Show the traceback of an error (or SEQCLI_DEBUG=1).")
     ] = False,
 ) -> None:
-    """Train, evaluate, sample from and classify with RNN, LSTM and GRU models.
+    """Train, evaluate and use RNN, LSTM and GRU models: classify, tag, sample.
 
     \b
     Examples:
@@ -197,6 +198,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "eval": evaluate,
     "sample": sample,
     "classify": classify,
+    "tag": tag,
     "params": params,
     "info": info,
     "check": check,

@@ -45,6 +45,8 @@ def evaluate(
     split: Split = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
+    token_column: options.TokenColumn = None,
+    tag_column: options.TagColumn = None,
     encoding: options.Encoding = None,
     batch_size: BatchSize = None,
     mistakes: Mistakes = None,
@@ -66,6 +68,7 @@ def evaluate(
     picture = _picture(plots, force)
     wanted = None if split is None else lookup(SPLITS, split, "split")
     reading = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
+    reading |= {"token_column": token_column, "tag_column": tag_column}
     _, spec = options.described(path, quiet)  # refused before torch is imported
     kinds.refuse_option(spec, "--mistakes", mistakes is not None)
     kinds.refuse_option(spec, "--batch-size", batch_size is not None)
@@ -110,11 +113,19 @@ def _print(
     from seqcli.cli import tables
 
     console = out()
-    if "per_label" in figures:
-        console.print(tables.label_table(figures))
+    span = figures.get("span")  # where there are spans, types are what a person looks at
+    if span is not None:
+        console.print(tables.label_table(span["per_type"], "type"))
+        console.print()
+    elif "per_label" in figures:
+        console.print(tables.label_table(figures["per_label"]))
         console.print()
     for line in tables.figure_lines(figures, spec.listed):
         answer(line)
+    if span is not None:
+        for line in tables.span_lines(span):
+            answer(line)
+        figures = {"labels": [*span["types"], "(no span)"], "confusion": span["confusion"]}
     if "confusion" in figures:
         matrices = tables.confusion_tables(figures, console.width)
         for matrix in matrices:

@@ -49,6 +49,17 @@ TextColumn = Annotated[
 LabelColumn = Annotated[
     str | None, typer.Option(help="Column with the label.  [default: label, class or category]")
 ]
+Shard = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Every Nth row, from the Ith.  [default: all rows]"),
+]
+TokenColumn = Annotated[
+    str | None,
+    typer.Option(help="Column or field with the token.  [default: the first; form; tokens]"),
+]
+TagColumn = Annotated[
+    str | None, typer.Option(help="Column or field with the tag.  [default: the last; upos; tags]")
+]
 
 DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
@@ -185,3 +196,15 @@ def described(path: Path, quiet: bool = False) -> tuple[dict[str, Any], Spec]:
             which = f"model at step {description['step']}, not evaluated yet"
         say(f"{path}: the state of a run; its {which}")
     return description, spec
+
+
+def shard(text: str | None) -> tuple[int, int]:
+    """`2/8` as (2, 8). Errors: ConfigError."""
+    if text is None:
+        return 1, 1
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text.strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ConfigError(
+            f"--shard: I/N with I from 1 to N expected, {text!r} found", "--shard 1/4 … --shard 4/4"
+        )
+    return int(match[1]), int(match[2])

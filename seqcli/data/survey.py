@@ -103,14 +103,18 @@ def located(source: Source, findings: Iterable[Finding]) -> list[Found]:
     ]
 
 
-def looked_over(source: Source, poll: Callable[[], None]) -> list[Found]:
-    """One pass over the texts themselves. Errors: DataError, as reading."""
-    running = source.format == "text"  # whose lines may be short
+def looked_over(
+    records: Iterable[Record], poll: Callable[[], None], *, running: bool = False
+) -> list[Found]:
+    """One pass over the texts themselves; lines of `running` text may be short.
+
+    Errors: DataError, as reading.
+    """
     looks = [_Look(*row) for row in LOOKS if not (running and row[0] == "near-empty")]
     scripts: Counter[str] = Counter()
     sizes: Counter[int] = Counter()  # by power of two: extreme lengths need no list of all
     longest: list[tuple[int, Example]] = []
-    for number, record in enumerate(source.records()):
+    for number, record in enumerate(records):
         if number % POLL_EVERY == 0:
             poll()
         text = record.text

@@ -15,12 +15,13 @@ from seqcli.errors import ConfigError, SeqcliError, lookup
 from seqcli.kinds.classifier.spec import SPEC as CLASSIFIER
 from seqcli.kinds.language_model.spec import SPEC as LANGUAGE_MODEL
 from seqcli.kinds.spec import Spec, refuse_clash, typed
+from seqcli.kinds.tagger.spec import SPEC as TAGGER
 from seqcli.modelfile import filecheck
 from seqcli.settings import sections
 from seqcli.settings.counting import FORMULAS
 from seqcli.settings.sections import AnyConfig
 
-KINDS: dict[str, Spec] = {spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODEL)}
+KINDS: dict[str, Spec] = {spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODEL, TAGGER)}
 
 
 def read(table: Mapping[str, Any]) -> AnyConfig:

@@ -17,6 +17,7 @@ from seqcli.settings import fields
 from seqcli.settings.fields import Option, setting
 
 FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files", "text")
+TAG_FORMATS = ("auto", "columns", "conllu", "jsonl", "aligned", "slash")
 MAX_SIZE = 1 << 20  # of a layer: far above any use, far below what overflows a product
 SECTIONS = ("data", "model", "train")
 
@@ -46,7 +47,7 @@ class Tables:
     )
 
 
-@dataclass(frozen=True, init=False, repr=False, eq=False)
+@dataclass(frozen=True)
 class Tokens:
     """How text becomes tokens, and tokens ids."""
 
@@ -102,6 +103,46 @@ class RunningText(Text):
 
     document: str = setting("file", "what <eos> closes", choices=("file", "line", "blank"))
     end_mark: bool = setting(True, "close every document with <eos>")
+
+
+@dataclass(frozen=True)
+class TaggedText(Reading):
+    """[data] of sentences with a tag for every token."""
+
+    format: str = setting("auto", "raw format of tagged sentences", choices=TAG_FORMATS)
+    token_column: str = setting(
+        "",
+        "column or field with the token: a name, or a number from 1",
+        option=Option("Column with the token, by name or number.", "the first; form; tokens"),
+    )
+    tag_column: str = setting(
+        "",
+        "column or field with the tag: a name, or a number, from -1 backwards",
+        option=Option("Column with the tag, by name or number.", "the last; upos; tags"),
+    )
+    scheme: str = setting(
+        "auto",
+        "how tags write spans; auto: told by all of the training part",
+        choices=("auto", "plain", "IOB1", "BIO", "BIOES", "BILOU"),
+    )
+    ill_formed: str = setting(
+        "repair", "tags that the scheme forbids where they stand", choices=("repair", "refuse")
+    )
+    tokenizer: str = setting(
+        "words", "how text becomes tokens", choices=("words", "letters", "spaces", "characters")
+    )
+    lowercase: bool = setting(True, "case makes no difference to the vocabulary")
+    fold_digits: bool = setting(True, "every digit reads as 0 in the vocabulary")
+    min_count: int = setting(1, "a token seen less often is unknown", low=1)
+    vocabulary: int = setting(0, "most rows the vocabulary may have, specials in; 0 = all", low=0)
+    max_tokens: int = setting(
+        256, "longer sentences are read in pieces that overlap", low=16, high=1 << 16
+    )
+    repeats: str = setting(
+        "group",
+        "equal sentences of one file: on one side of its cut, or left alone",
+        choices=("group", "keep"),
+    )
 
 
 class Directions(NamedTuple):

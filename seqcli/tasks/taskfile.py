@@ -45,11 +45,14 @@ class Expected:
     vocabulary: int | None = setting(None, "rows of the vocabulary", low=1)
     inputs: int | None = setting(None, "numbers a step", low=1)
     outputs: int | None = setting(None, "labels", low=1)
+    characters: int | None = setting(None, "rows of characters", low=1)
+    affixes: int | None = setting(None, "rows of beginnings and ends of words", low=1)
+    shapes: int | None = setting(None, "rows of shapes of words", low=1)
 
     @property
     def sizes(self) -> Sizes:
         """As counting takes them."""
-        return Sizes(self.vocabulary, self.inputs, self.outputs)
+        return Sizes(**vars(self))
 
 
 @dataclass(frozen=True)

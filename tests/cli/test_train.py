@@ -34,6 +34,8 @@ def test_the_lines_of_a_run(here: Path) -> None:
         "task": "task tiny: tiny",
         "data": re.escape("data: data.tsv"),
         "splits": "splits: train 38, valid 10, test 12 examples",
+        "columns": "columns of the tsv table: text 'text', label 'label'",
+        "labels": r"labels 2: \w+ \d+, \w+ \d+",
         "vocabulary": rf"vocabulary \d+ \(unknown: train 0\.0%, valid {number}%, test {number}%\)",
         "model:": "model:",
         "device": "device: cpu, 1 thread, fp32, seed 3",

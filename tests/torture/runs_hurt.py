@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import number_kind
-from tiny_runs import figures_of, log_rows, write_data, write_task
+from tiny_runs import figures_of, log_rows, write_data, write_tagged, write_task
 
 import seqcli.kinds
 from seqcli.modelfile import storage
@@ -44,6 +44,38 @@ precision = "fp32"
 """
 
 
+TAGGER = """
+kind = "tagger"
+[data]
+valid = 0.2
+test = 0.2
+[model]
+embed = 6
+hidden = [5]
+bidirectional = true
+dropout = 0.2
+dropout_mask = "sequence"
+word_dropout = 0.5
+characters = 4
+character_hidden = 3
+character_dropout = 0.2
+affixes = 2
+affix_embed = 4
+shape_embed = 3
+window = true
+window_buckets = 64
+window_dropout = 0.2
+[train]
+epochs = 3
+batch_size = 8
+lr = 0.02
+optimizer = "adamw"
+clip = 1.0
+schedule = "linear"
+precision = "fp32"
+"""
+
+
 def _language(folder: Path) -> None:
     (folder / "data.txt").write_text(TALE.replace(".", " language.") * 12)
     (folder / "tiny.toml").write_text(LANGUAGE)
@@ -57,6 +89,11 @@ def _classifier(folder: Path) -> None:
 def _numbers(folder: Path) -> None:
     number_kind.write_points(folder / "data.txt")
     (folder / "tiny.toml").write_text(number_kind.TASK)
+
+
+def _tagger(folder: Path) -> None:
+    write_tagged(folder / "data.txt")
+    (folder / "tiny.toml").write_text(TAGGER)
 
 
 @dataclass(frozen=True)
@@ -76,6 +113,7 @@ SMALL = {
     "language-model": Small(
         _language, (*READS, "training", "evaluation", "scoring", "logging"), "txt"
     ),
+    "tagger": Small(_tagger, ("training", "evaluation", "scoring", "saving", "logging")),
     "numbers": Small(_numbers, ("training", "evaluation", "scoring", "saving", "logging")),
 }
 # All there are (one without a small run here fails), and the tests' own. That one is known to the

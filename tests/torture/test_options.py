@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import tiny_language
+import tiny_taggers
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -41,6 +42,7 @@ NEEDS: dict[str, dict[str, str | None]] = {
     },
     "eval": {"--model": "classifier.pt", "--data": "some.tsv", "--threads": "1"},
     "classify": {"--model": "classifier.pt", "--input": "some.csv"},
+    "tag": {"--model": "tagger.pt", "--input": "some.csv"},
     "sample": {"--model": "language.pt", "--max-tokens": "5", "--count": "2"},
     "params": {"lstm": None, "--input": "3"},
     "info": {"--model": "classifier.pt"},
@@ -76,6 +78,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     prepare(folder, "classifier")
     write_model(folder / "classifier.pt", ("ham", "spam"))
     tiny_language.write(folder / "language.pt", *tiny_language.tiny())
+    tiny_taggers.write(folder / "tagger.pt")
     (folder / "some.tsv").write_text("ham\tsee you at six\nspam\twin a prize now\n" * 5)
     (folder / "some.csv").write_text("text\nsee you at six\n")
     yield folder

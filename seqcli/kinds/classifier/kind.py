@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,20 +15,18 @@ from torch.nn import functional as F
 
 from seqcli.data import batching
 from seqcli.data.batching import TextBatch
-from seqcli.data.findings import Finding, label_line
 from seqcli.data.labeled import (
     Examples,
-    LabeledData,
     encode_with_unknown,
     load,
     load_whole,
-    with_labels,
 )
-from seqcli.data.survey import Survey, lengths_of, located, looked_over
+from seqcli.data.survey import Survey
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
 from seqcli.kinds import metrics
 from seqcli.kinds.abilities import Mark, Mistake, Place, Scores
+from seqcli.kinds.classifier import reading
 from seqcli.kinds.classifier.explanation import Reader, explain
 from seqcli.kinds.classifier.mistakes import mistakes
 from seqcli.kinds.classifier.network import ngrams, text_classifier
@@ -38,15 +36,12 @@ from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import TextClassifier
-from seqcli.readers import Source, discover
-from seqcli.settings.sections import LabeledText
-from seqcli.text.ngrams import naive_bayes
-from seqcli.text.sequences import Chosen, Features, Sequences
+from seqcli.readers import Source
+from seqcli.text.sequences import Chosen, Sequences
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
 PORTION = 8  # of so many rows one is read to see how long all take
-UNKNOWN = 0.3  # share of tokens from which on it is worth a word
 MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
 
 
@@ -72,12 +67,12 @@ class Classifier:
     @classmethod
     def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError, ConfigError."""
-        source = _source(path, config)
+        source = reading.found_at(path, config)
         data = load(
             source,
             config.data,
             seed=config.split_seed,
-            features=_features(config),
+            features=reading.features(config),
             scratch=scratch,
             poll=poll,
         )
@@ -87,12 +82,12 @@ class Classifier:
                 "--set model.head=softmax",
             )
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
-        notes = _notes(source, data, config.data.repeats)
+        notes = reading.notes(source, data, config.data.repeats)
         vectors = None
         if config.model.vectors:
             vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
             notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
-        scores = _naive_bayes(config, data)
+        scores = reading.naive_scores(config, data)
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
         return Prepared(kind, dict(data.splits), sizes, "examples", notes, data.fingerprint)
@@ -100,29 +95,7 @@ class Classifier:
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
         """See `Kind.survey`."""
-        source = _source(path, config)
-        data = load(source, config.data, seed=config.split_seed, poll=poll)
-        splits = data.splits
-        counts = np.bincount(
-            np.concatenate([split.labels for split in splits.values()]),
-            minlength=len(data.labels),
-        )
-        lengths = np.concatenate([split.tokens.lengths for split in splits.values()])
-        return Survey(
-            source.format,
-            source.columns(),
-            {name: len(split) for name, split in splits.items()},
-            "tokens",
-            lengths_of(lengths),
-            len(data.vocab),
-            data.unknown_share,
-            dict(zip(data.labels, counts.tolist(), strict=True)),
-            tuple(source.notes()),
-            (
-                *located(source, [*data.findings, *_of_texts(data, config.data)]),
-                *looked_over(source, poll),
-            ),
-        )
+        return reading.survey(config, path, poll)
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> Classifier:
@@ -159,15 +132,15 @@ class Classifier:
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
-        return _source(path, self.config).fingerprint()
+        return reading.found_at(path, self.config).fingerprint()
 
     def parts(self, path: Path) -> tuple[str, ...]:
         """See `Kind.parts`."""
-        return tuple(_source(path, self.config).parts)
+        return tuple(reading.found_at(path, self.config).parts)
 
     def source(self, path: Path, split: str) -> Source:
         """What `load_split` reads: its rows are numbers of records here."""
-        source = _source(path, self.config)
+        source = reading.found_at(path, self.config)
         # a part by itself: there may be no training part beside it
         return source.only(split) if split in source.parts and split != "train" else source
 
@@ -175,7 +148,7 @@ class Classifier:
         """See `Kind.load_split`."""
         source, data = self.source(path, split), self.config.data
         known: dict[str, Any] = {
-            "features": _features(self.config),
+            "features": reading.features(self.config),
             "vocab": self.vocab,
             "labels": self.labels,
             "poll": poll,
@@ -313,7 +286,7 @@ class Classifier:
         self, model: nn.Module, texts: Sequence[str], runtime: Runtime, poll: Poll
     ) -> Scores:
         """See `Classifies.answer`."""
-        data, make = self.config.data, _features(self.config)
+        data, make = self.config.data, reading.features(self.config)
         ids, unknown = encode_with_unknown(texts, tokenizer(data), self.vocab, data)
         features = None if make is None else make(texts)
         return Scores(self.scores(model, ids, features, runtime, poll), unknown)
@@ -344,66 +317,3 @@ class Classifier:
         weights = np.where(counts > 0, counts.sum() / (len(counts) * np.maximum(counts, 1)), 0)
         powered: NDArray[np.float64] = weights**self.config.train.class_weight_power
         return powered
-
-
-def _features(config: Settings) -> Features | None:
-    grams = ngrams(config)
-    return None if grams is None else grams.rows
-
-
-def _naive_bayes(config: Settings, data: LabeledData) -> NDArray[np.float32] | None:
-    """What the n-gram table starts from, fitted on the training split alone."""
-    train, model = data.splits["train"], config.model
-    if model.wide_init != "naive-bayes" or train.features is None:
-        return None
-    return naive_bayes(train.features, train.labels, len(data.labels), model.wide_buckets)
-
-
-def _source(path: Path, config: Settings) -> Source:
-    return with_labels(discover(path, config.data, ("text", "label")))
-
-
-def _of_texts(data: LabeledData, settings: LabeledText) -> Iterator[Finding]:
-    """What training would leave out or cut."""
-    if data.shared:
-        done = "are trained on all the same" if settings.repeats == "keep" else "are not trained on"
-        said = f"{data.shared:,} texts of train stand in valid or test too"
-        yield Finding("shared", said, f"they {done} (data.repeats)", data.shared)
-    if data.repeated:
-        said = f"{data.repeated:,} texts repeat an earlier one with its label"
-        yield Finding("repeated", said, "they are dropped (data.repeats = drop)", data.repeated)
-    if unlabeled := sum(data.unlabeled.values()):
-        said = f"{unlabeled:,} texts without a label"
-        advice = "they are left out; --no-skip-unlabeled makes them errors"
-        yield Finding("unlabeled", said, advice, unlabeled)
-    if cut := sum(data.truncated.values()):
-        keep = settings.keep
-        said = f"{cut:,} texts are longer than {settings.max_tokens:,} tokens"
-        advice = f"their {keep} {settings.max_tokens:,} are read; --set data.max_tokens=N"
-        yield Finding("cut", said, advice, cut)
-    for name, share in data.unknown_share.items():
-        if share > UNKNOWN and name != "train":
-            said = f"{share:.0%} of the tokens of {name} are unknown"
-            advice = "is it another language, or too little text? data.min_count, data.vocabulary"
-            yield Finding("unknown", said, advice, 1)
-
-
-def _notes(source: Source, data: LabeledData, repeats: str) -> list[str]:
-    """What a person should know of the data before it is trained on."""
-    labels = np.concatenate([split.labels for split in data.splits.values()])
-    counts = np.bincount(labels, minlength=len(data.labels)).tolist()
-    shares = ", ".join(f"{name} {share:.1%}" for name, share in data.unknown_share.items())
-    notes = [
-        *source.notes(),
-        label_line(data.labels, counts),
-        f"vocabulary {len(data.vocab):,} (unknown: {shares})",
-    ]
-    if data.repeated:
-        notes.append(f"{data.repeated:,} repeated texts dropped")
-    if data.shared:
-        done = "trained on all the same" if repeats == "keep" else "not trained on"
-        notes.append(f"{data.shared:,} texts of train stand in valid or test too: {done}")
-    for part, count in data.unlabeled.items():
-        where = "" if part == "all" else f" in {part}"
-        notes.append(f"texts without a label{where}: {count:,} left out")
-    return notes + [f"look at: {finding}" for finding in data.findings]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from torch import Generator, nn
 
 from seqcli.data.batching import Columns, Window
@@ -18,27 +17,24 @@ from seqcli.data.corpus import (
     encode_corpus,
     encode_whole,
     ended,
-    load_corpus,
 )
-from seqcli.data.findings import Finding
 from seqcli.data.idcache import kept_corpus
-from seqcli.data.survey import Survey, lengths_of, located, looked_over
+from seqcli.data.survey import Survey
 from seqcli.errors import ConfigError, DataError
 from seqcli.kinds import metrics
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
+from seqcli.kinds.language_model import reading
 from seqcli.kinds.language_model.network import language_model
 from seqcli.kinds.language_model.spec import SPEC, Settings
 from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.readers.source import Source, discover
 from seqcli.text.normal import normalizer
 from seqcli.text.tokens import tokenizer
-from seqcli.text.vocab import END, Vocab
+from seqcli.text.vocab import Vocab
 
 PORTION = 8  # a part so small is read to see how long the whole takes
-UNKNOWN = 0.1  # share of tokens from which on it is worth a word
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 
 
@@ -73,50 +69,22 @@ class LanguageModel:
     @classmethod
     def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError."""
-        source = _source(path, config)
+        source = reading.found_at(path, config)
         fingerprint = source.fingerprint()
         corpus = kept_corpus(source, config.data, fingerprint, scratch, poll)
         kind = cls(config, corpus.vocab, corpus.starts)
         splits = _texts(corpus)
-        _enough(corpus, config.train.batch_size, path)
+        reading.enough(corpus, config.train.batch_size, path)
         sizes = {name: len(text.ids) for name, text in splits.items()}
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
         notes = [*source.notes(), f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
-        notes += _marks(corpus) + _missing(source, corpus, config)
+        notes += reading.marks(corpus) + reading.missing(source, corpus, config)
         return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint)
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
-        """See `Kind.survey`; lengths are those of lines."""
-        source = _source(path, config)
-        corpus = load_corpus(source, config.data, None, poll)
-        odd = [
-            Finding("text", note, "", 1)
-            for note in (*_marks(corpus), *_missing(source, corpus, config))
-        ]
-        try:
-            _enough(corpus, config.train.batch_size, path)
-        except DataError as error:
-            odd.insert(0, Finding("too-little", error.problem, error.hint, 1))
-        unknown = {part: share for part, share in corpus.unknown_share.items() if share > UNKNOWN}
-        for part, share in unknown.items():
-            said = f"{share:.0%} of the tokens of {part} are unknown"
-            advice = "is it another language or spelling? data.vocabulary, data.min_count"
-            odd.append(Finding("unknown", said, advice, 1))
-        split = tokenizer(config.data).split
-        lengths = np.fromiter((len(split(line.text)) for line in source.records()), np.int64)
-        return Survey(
-            source.format,
-            source.columns(),
-            {name: len(stream) for name, stream in corpus.streams.items()},
-            cls(config, corpus.vocab).unit,
-            lengths_of(lengths),
-            len(corpus.vocab),
-            corpus.unknown_share,
-            None,
-            tuple(source.notes()),
-            (*located(source, odd), *looked_over(source, poll)),
-        )
+        """See `Kind.survey`."""
+        return reading.survey(config, path, poll)
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> LanguageModel:
@@ -140,15 +108,15 @@ class LanguageModel:
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
-        return _source(path, self.config).fingerprint()
+        return reading.found_at(path, self.config).fingerprint()
 
     def parts(self, path: Path) -> tuple[str, ...]:
         """See `Kind.parts`."""
-        return tuple(_source(path, self.config).parts)
+        return tuple(reading.found_at(path, self.config).parts)
 
     def load_split(self, path: Path, split: str, poll: Poll) -> Text:
         """See `Kind.load_split`."""
-        source, data = _source(path, self.config), self.config.data
+        source, data = reading.found_at(path, self.config), self.config.data
         encode = encode_whole if split == "all" else encode_corpus
         text = _texts(encode(source, data, self.vocab, poll))[split]
         if len(text.ids) < 2:
@@ -299,57 +267,6 @@ class LanguageModel:
             "bits_per_token": bits,
         }
         return figures | ({"bits_per_character": bits} if self.unit == "characters" else {})
-
-
-def _enough(corpus: Corpus, columns: int, path: Path) -> None:
-    """Refuse a text that there is nothing to learn from."""
-    size, vocab = len(corpus.streams["train"]), corpus.vocab
-    if len(vocab) == (vocab.unknown is not None) + (vocab.end is not None):
-        raise DataError(
-            path,
-            0,
-            "every token of the training part is unknown: nothing to learn",
-            "data.vocabulary, data.min_count and data.alphabet say which tokens are known",
-        )
-    for part, stream in corpus.streams.items():
-        if len(stream) < 2:
-            tokens = f"{len(stream)} token{'s' * (len(stream) != 1)}"
-            problem = f"at least two tokens expected in the {part} part, {tokens} found"
-            hint = "there is nothing to predict: give it more text, or take its file out"
-            raise DataError(path, 0, problem, hint)
-    if size < 2 * columns:
-        raise DataError(
-            path,
-            0,
-            f"{size:,} tokens to train on are too few for {columns} columns "
-            f"({2 * columns:,} expected)",
-            f"--batch-size {max(size // 20, 1)} fits, or more text",
-        )
-
-
-def _source(path: Path, config: Settings) -> Source:
-    return discover(path, config.data, ("text",))
-
-
-def _marks(corpus: Corpus) -> list[str]:
-    """What became of end marks that are written in the text."""
-    taken, other = corpus.marks
-    notes = [f"{END} at the end of {taken:,} documents: taken for the end mark"] if taken else []
-    if other:
-        cure = "" if corpus.vocab.end is not None else "; --set data.document=line ends lines there"
-        notes.append(f"{END} stands {other:,} times inside the text: an unknown word{cure}")
-    return notes
-
-
-def _missing(source: Source, corpus: Corpus, config: Settings) -> list[str]:
-    """Splits that were to be cut, and are not there."""
-    shares = {"valid": config.data.valid, "test": config.data.test}
-    cut = ("valid", "test") if "all" in source.parts else ("valid",)
-    return [
-        f"no {part} split: the text is too short to give one away"
-        for part in cut
-        if shares[part] and part not in corpus.streams
-    ]
 
 
 def _texts(corpus: Corpus) -> dict[str, Text]:
