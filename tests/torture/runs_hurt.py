@@ -143,6 +143,7 @@ class Left:
         """The files of a run and its JSON answer."""
         saved = storage.load(model.with_suffix(".run") / "last.pt")
         description = dict(saved.description)
+        assert description.pop("out") == model.name
         state = {k: v for k, v in description.pop("state").items() if k not in CLOCKS}
         description["result"] = figures_of(description["result"])
         return cls(
