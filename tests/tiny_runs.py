@@ -122,6 +122,12 @@ def answer(*args: str | Path) -> Any:
     return json.loads(result.stdout, parse_constant=lambda name: 1 / 0)
 
 
+def line_of(lines: Sequence[str], beginning: str) -> str:
+    """The one line that begins so."""
+    (found,) = (line for line in lines if line.startswith(beginning))
+    return found
+
+
 def log_rows(model: Path) -> list[dict[str, Any]]:
     """log.jsonl of a run, without the seconds."""
     text = (model.with_suffix(".run") / "log.jsonl").read_text()

@@ -65,9 +65,11 @@ def _lines(found: Mapping[str, Any]) -> Iterator[Line]:
         yield "SHA-256", [data["sha256"]]
     for name, (usual, own) in found.get("settings", {}).items():
         yield "setting", [f"{name} = {_typed(own)} ({found['compared_with']}: {_typed(usual)})"]
-    if "versions" in found:
+    if "format" in found:
+        yield "format", [str(found["format"])]
+    if found.get("versions"):
         versions = [f"{name} {version}" for name, version in found["versions"].items()]
-        yield "versions", [*versions, f"file format {found['format']}"]
+        yield "versions", versions
     for command in found.get("commands", ()):
         yield "use", [command]
 

@@ -14,6 +14,7 @@ from seqcli.files import readable_file
 from seqcli.kinds import KINDS
 from seqcli.kinds.spec import Spec, typed
 from seqcli.modelfile import filecheck
+from seqcli.runs.job import model_of
 from seqcli.settings import sections
 from seqcli.settings.sections import AnyConfig
 from seqcli.tasks import taskfile
@@ -67,7 +68,6 @@ def model(path: Path, description: dict[str, Any]) -> dict[str, Any]:
         **_network(path, description, told["task"], told["preset"]),
         "scores": {split: _single(figures) for split, figures in scores.items()},
         "versions": {name: str(version) for name, version in versions.items()},
-        "format": description["format"],
         "commands": _commands(KINDS[description["config"]["kind"]], path),
     }
 
@@ -75,7 +75,8 @@ def model(path: Path, description: dict[str, Any]) -> dict[str, Any]:
 def _state(path: Path, description: dict[str, Any]) -> dict[str, Any]:
     """Of a run's last.pt."""
     told = _expected(description, {"state": dict, "complete": bool}, path)
-    best = told["state"].get("best")
+    best, out = told["state"].get("best"), description.get("out")
+    beside = model_of(path.absolute().parent, out if isinstance(out, str) else "")
     return {
         "path": str(path),
         "what": "the state of a run, to go on from with --resume",
@@ -83,7 +84,7 @@ def _state(path: Path, description: dict[str, Any]) -> dict[str, Any]:
         "complete": told["complete"],
         **_expected(told["state"], STATE, path),
         "best": _expected(best, {"epoch": int}, path)["epoch"] if best else None,
-        "model": _model_of(path.absolute().parent),
+        "model": str(beside) if beside.is_file() else None,
     }
 
 
@@ -109,6 +110,7 @@ def _network(
         **({"labels": learned["labels"]} if "labels" in learned else {}),
         "parameters": parameters,
         "bytes": path.stat().st_size,
+        "format": description["format"],
         "data": {**data, "sample": told["data"].get("sample") is True},
     }
 
@@ -175,14 +177,6 @@ def _log(path: Path) -> dict[str, Any]:
 def _begins(path: Path, start: bytes) -> bool:
     with path.open("rb") as file:
         return file.read(len(start)) == start
-
-
-def _model_of(folder: Path) -> str | None:
-    """The model beside a run's folder: OUT.run belongs to OUT.pt, OUT.bin.run to OUT.bin."""
-    for model in (folder.with_suffix(".pt"), folder.with_suffix("")):
-        if model.is_file():
-            return str(model)
-    return None
 
 
 def _commands(spec: Spec, path: Path) -> list[str]:

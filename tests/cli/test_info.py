@@ -24,7 +24,7 @@ from seqcli.tasks import taskfile
 
 KEYS = {
     *("path", "what", "kind", "settings", "compared_with", "vocabulary", "parameters", "bytes"),
-    *("data", "epoch", "step"),
+    *("data", "epoch", "step", "format"),
 }
 
 
@@ -62,9 +62,7 @@ def lines(*args: str | Path) -> dict[str, list[str]]:
 def test_a_model(trained: Path) -> None:
     path = trained / "tiny.pt"
     found = answer("info", "--model", path)
-    assert found.keys() == KEYS | {
-        *("task", "preset", "labels", "scores", "versions", "format", "commands")
-    }
+    assert found.keys() == KEYS | {*("task", "preset", "labels", "scores", "versions", "commands")}
     loaded = load_model(path, device="cpu", threads=1)
     assert (found["task"], found["preset"], found["kind"]) == ("tiny", None, "classifier")
     assert found["labels"] == ["ham", "spam"]

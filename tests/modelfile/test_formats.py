@@ -78,7 +78,11 @@ def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-RESUME = ("train", "--task", "tiny.toml", "--data", "data.tsv", "--resume", "--device", "cpu")
+# Text was read as it stood: there was no setting for its form.
+RESUME = (
+    *("train", "--task", "tiny.toml", "--data", "data.tsv", "--set", "data.normalize=none"),
+    *("--resume", "--device", "cpu"),
+)
 
 
 def test_a_run_of_format_1_goes_on(stopped: Path) -> None:
@@ -100,6 +104,17 @@ def test_a_run_of_format_1_goes_on(stopped: Path) -> None:
     assert filecheck.describe(stopped / "old.run" / "last.pt")["format"] == filecheck.FORMAT
     rows = (stopped / "old.run" / "log.jsonl").read_text().splitlines()
     assert [json.loads(row)["epoch"] for row in rows] == [2, 3]
+
+
+def test_a_run_of_format_1_is_gone_on_with_by_its_folder(stopped: Path) -> None:
+    """Its own settings are taken, and the data where it lies now."""
+    result = answer("train", "--resume", "old.run", "--data", "data.tsv", "--device", "cpu")
+    assert (result["epochs"], result["steps"]) == (3, 15)
+    (stopped / "new.run").mkdir()
+    shutil.copy(GOLDEN / "format-1-last.pt", stopped / "new.run" / "last.pt")
+    answer(*RESUME, "--out", "new.pt")
+    first, second = storage.load(stopped / "old.pt"), storage.load(stopped / "new.pt")
+    assert all(first.tensors[name].equal(value) for name, value in second.tensors.items())
 
 
 def test_a_run_of_format_1_with_other_settings_is_refused_in_words(stopped: Path) -> None:

@@ -46,6 +46,7 @@ NEEDS: dict[str, dict[str, str | None]] = {
     "sample": {"--model": "language.pt", "--max-tokens": "5", "--count": "2"},
     "params": {"lstm": None, "--input": "3"},
     "info": {"--model": "classifier.pt"},
+    "check": {"--task": "tiny.toml", "--data": "data.txt"},
 }
 
 
