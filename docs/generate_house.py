@@ -13,7 +13,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- house -->", "<!-- /house -->"
 # A folder imports only what stands before it. What has no folder comes first, or last.
 FOLDERS = (
-    ("", ("__init__", "errors", "interrupts", "files")),
+    ("", ("errors", "__init__", "interrupts", "files")),
     ("settings", ()),
     ("modelfile", ()),
     ("text", ()),

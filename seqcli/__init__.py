@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from seqcli.errors import SeqcliError as SeqcliError
+
 __version__ = "0.1.0"
 
 

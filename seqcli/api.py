@@ -49,12 +49,12 @@ class Model:
         """Labels, in the order of their probabilities; empty for a kind that has none."""
         return tuple(self._loaded.description["learned"].get("labels", ()))
 
-    def classify(self, texts: Iterable[str], *, probs: bool = False) -> pandas.DataFrame:
+    def classify(self, texts: str | Iterable[str], *, probs: bool = False) -> pandas.DataFrame:
         """One row a text, in order: text, label, prob, unknown_share.
 
-        With `probs` also a column "prob_LABEL" for every label. A missing value (None, NaN), as
-        tables have them, is an empty text. Errors: SeqcliError for a model without labels,
-        TypeError for what is no text.
+        With `probs` also a column "prob_LABEL" for every label. A string is one text; of a Series
+        the index is kept. A missing value (None, NaN), as tables have them, is an empty text.
+        Errors: SeqcliError for a model without labels, TypeError for what is no text.
         """
         import pandas
 
@@ -65,11 +65,18 @@ class Model:
                 return ""
             raise TypeError(f"a text expected, {type(value).__name__} found: {value!r:.60}")
 
+        # what these give one by one are numbers, and names of columns
+        for other, instead in ((bytes, "a string"), (pandas.DataFrame, "a column of it")):
+            if isinstance(texts, other):
+                raise TypeError(f"texts expected, {other.__name__} found: give {instead}")
+        texts = [texts] if isinstance(texts, str) else texts
+        index = texts.index if isinstance(texts, pandas.Series) else None
         answers = Predictor.of(self._loaded).classify(map(text, texts))
         columns = ["text", "label", "prob", "unknown_share"]
         table = pandas.DataFrame(
             [(row.text, row.label, row.prob, row.unknown_share) for row in answers],
             columns=columns,
+            index=index,
         )
         if probs:
             for label in self.labels:
