@@ -362,11 +362,16 @@ def from_dict(table: Mapping[str, Any], sections: Mapping[str, type[Any]]) -> An
         if name == "kind":
             continue
         if name not in sections:
-            raise unknown_name("section", name, sections)
+            raise _placed(unknown_name("section", name, sections), name)
         if not isinstance(value, Mapping):
-            raise ConfigError(f"[{name}]: a table expected, {value!r} found")
+            raise _placed(ConfigError(f"[{name}]: a table expected, {value!r} found"), name)
         found[name] = fields.read(sections[name], value, name)
     return Config(str(table["kind"]), **found)
+
+
+def _placed(error: ConfigError, section: str) -> ConfigError:
+    error.key = (section,)
+    return error
 
 
 def to_dict(config: AnyConfig) -> dict[str, Any]:
