@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from seqcli.answers.writing import Writer
     from seqcli.kinds.abilities import Writes
 
+SHOWN = 10  # numbers of texts, on one line
 Prompt = Annotated[
     str, typer.Option(metavar="TEXT|-", help="Text to go on with; - is stdin.  [default: none]")
 ]
@@ -141,14 +142,32 @@ def _sample(
     keep_freed_memory()
     tell = _teller(kind, prompt) if stream else None
     texts = writer.write(context, wanted, precision=precision, tell=tell)
-    for number, drawn in enumerate(texts):
+    before, cut = "", []
+    for number, drawn in enumerate(texts, 1):
+        if drawn.stopped == "length":
+            cut.append(number)
         if stream:
             answer("")
         elif as_json:
             answer_json(_record(kind, drawn))
         else:
-            parted = number and kind.unit == "characters"
-            answer(("\n" if parted else "") + printable(_whole(kind, prompt, drawn)))
+            text = printable(_whole(kind, prompt, drawn))
+            parted = number > 1 and "\n" in before + text  # else one text a line says enough
+            answer(("\n" if parted else "") + text)
+            before = text
+    # without an end mark no text can end by itself
+    if cut and kind.vocab.end is not None and not quiet and not as_json:
+        say(_cut_line(cut, wanted.count, wanted.max_tokens))
+
+
+def _cut_line(numbers: list[int], count: int, most: int) -> str:
+    """Which of the texts do not end by themselves."""
+    if count == 1:
+        return f"the text is cut at --max-tokens {most}"
+    if len(numbers) == count:
+        return f"all {count:,} texts are cut at --max-tokens {most}"
+    shown = ", ".join(map(str, numbers[:SHOWN])) + ", …" * (len(numbers) > SHOWN)
+    return f"{len(numbers):,} of {count:,} texts cut at --max-tokens {most}: {shown}"
 
 
 def _drawn_seed(quiet: bool) -> int:
