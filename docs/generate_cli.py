@@ -66,8 +66,8 @@ The weight of a token is what the log-odds of the likeliest label, ln(p / (1 - p
 token is left out and the rest is read anew. Only tokens that the model reads are listed. In a text
 of many hundred tokens, neighbors of little weight are left out together and share theirs.
 
-On a terminal `--explain` colors the text: cyan for the label, yellow against it, filled where the
-weight is great. Elsewhere, and with `NO_COLOR`, the ten heaviest tokens stand behind the answer as
+On a terminal `--explain` colors the ground: cyan for the label, yellow against it, pale where the
+weight is small. Elsewhere, and with `NO_COLOR`, the ten heaviest tokens stand behind the answer as
 `token:+weight`; in a table, `explain` is a column of JSON.
 
 ## JSON of taggers
