@@ -92,9 +92,9 @@ def section(name: str, holders: list[type[Any]]) -> str:
             said = (shown(field.default), may_be, escaped(field.metadata["help"]))
             found.setdefault(field.name, {}).setdefault(said, []).append(holder)
     rows = [
-        f"| `{key}` | {default} | {may_be} | {owners(name, own)} | {help} |"
+        f"| `{key}` | {default} | {may_be} | {owners(name, own)} | {meaning} |"
         for key, variants in found.items()
-        for (default, may_be, help), own in variants.items()
+        for (default, may_be, meaning), own in variants.items()
     ]
     head = "| setting | default | values | kinds | meaning |\n|---|---|---|---|---|"
     return "\n".join([f"## [{name}]", "", f"{SAYS[name].capitalize()}.", "", head, *rows, ""])

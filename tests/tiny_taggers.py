@@ -36,7 +36,7 @@ def tiny(
     """A tagger of persons and places, or of three plain tags, and its network in eval mode."""
     table = {"kind": "tagger", "data": data or {}, "model": {**SIZES, **(model or {})}}
     config: Any = kinds.read(table)
-    counts = {word: 3 for word in WORDS}
+    counts = dict.fromkeys(WORDS, 3)
     vocab = Vocab(["<unk>", *WORDS])
     spelling = Spelling.fit(counts, vocab, str.lower, config.model.affixes)
     plain = ["ADJ", "NOUN", "VERB"]

@@ -23,10 +23,10 @@ from seqcli.text.schemes import PLAIN, ill_formed, spans
 
 RUNTIME = Runtime(torch.device("cpu"), "fp32", 1)
 SENTENCES = [
-    "She flew to Oslo .".split(),
-    "Mary Smith saw the U.S.".split(),
+    ["She", "flew", "to", "Oslo", "."],
+    ["Mary", "Smith", "saw", "the", "U.S."],
     ["Oslo"],
-    "the the the the the the the the the unheardof 42".split(),
+    ["the", "the", "the", "the", "the", "the", "the", "the", "the", "unheardof", "42"],
 ]
 
 
