@@ -73,12 +73,6 @@ class Model:
             cure = "; decode it first" if isinstance(value, bytes) else ""
             raise TypeError(f"a text expected, {type(value).__name__} found: {value!r:.60}{cure}")
 
-        # what these give one by one are numbers, and names of columns
-        for other, instead in ((bytes, "a string"), (pandas.DataFrame, "a column of it")):
-            if isinstance(texts, other):
-                raise TypeError(f"texts expected, {other.__name__} found: give {instead}")
-        texts = [texts] if isinstance(texts, str) else texts
-        index = texts.index if isinstance(texts, pandas.Series) else None
         answers = Predictor.of(self._loaded).classify(map(text, texts))
         columns = ["text", "label", "prob", "unknown_share"]
         table = pandas.DataFrame(

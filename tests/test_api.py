@@ -49,33 +49,6 @@ def test_one_name_catches_every_error(tmp_path: Path) -> None:
         seqcli.load(tmp_path / "none.pt")
 
 
-def test_one_name_catches_every_error(tmp_path: Path) -> None:
-    assert seqcli.SeqcliError is seqcli.errors.SeqcliError
-    with pytest.raises(seqcli.SeqcliError, match="cannot be read"):
-        seqcli.load(tmp_path / "none.pt")
-
-
-def test_a_series_keeps_its_index_and_a_string_is_one_text(tmp_path: Path) -> None:
-    model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
-    mails = pandas.DataFrame({"text": ["win a prize", "see you", "call now"]}, index=[7, 3, 9])
-    kept = mails[mails["text"] != "see you"]
-    answers = model.classify(kept["text"], probs=True)
-    assert list(answers.index) == [7, 9]
-    mails["label"] = answers["label"]  # as anybody would: the rows that were asked for, no others
-    assert mails["label"].isna().tolist() == [False, True, False]
-    assert list(model.classify("win a prize")["text"]) == ["win a prize"]
-    with pytest.raises(TypeError, match="DataFrame found: give a column of it"):
-        model.classify(mails)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="bytes found: give a string"):
-        model.classify(b"win")  # type: ignore[arg-type]
-
-
-def test_one_name_catches_every_error(tmp_path: Path) -> None:
-    assert seqcli.SeqcliError is seqcli.errors.SeqcliError
-    with pytest.raises(seqcli.SeqcliError, match="cannot be read"):
-        seqcli.load(tmp_path / "none.pt")
-
-
 def test_a_language_model_writes(tmp_path: Path) -> None:
     model = seqcli.load(tiny_language.write(tmp_path / "l.pt", *tiny_language.tiny()), threads=1)
     found = model.sample("the cat", count=3, max_tokens=5, seed=1)
