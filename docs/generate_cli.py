@@ -66,8 +66,8 @@ The weight of a token is what the log-odds of the likeliest label, ln(p / (1 - p
 token is left out and the rest is read anew. Only tokens that the model reads are listed. In a text
 of many hundred tokens, neighbors of little weight are left out together and share theirs.
 
-On a terminal `--explain` colors the text: cyan for the label, yellow against it, filled where the
-weight is great. Elsewhere, and with `NO_COLOR`, the ten heaviest tokens stand behind the answer as
+On a terminal `--explain` colors the ground: cyan for the label, yellow against it, pale where the
+weight is small. Elsewhere, and with `NO_COLOR`, the ten heaviest tokens stand behind the answer as
 `token:+weight`; in a table, `explain` is a column of JSON.
 
 ## JSON of taggers
@@ -84,7 +84,7 @@ there are none |
 | `sentence_accuracy` | share of sentences without a mistake |
 | `span` | null for plain tags; else `precision`, `recall`, `f1`, `f1_interval`, `f1_macro`, \
 `per_type`, `types` and their `confusion` (last row and column: no span there): strict, a span \
-counts if start, end and type are right and its tags well-formed; `f1_lenient`: conlleval's |
+counts if start, end and type are right and its tags well-formed; `f1_lenient`: as conlleval |
 | `f1`, `score` | F1 of spans, null without; what chooses the epoch: that F1, else the accuracy |
 | `labels`, `per_label`, `confusion` | of tags, as for classifiers |
 
@@ -92,7 +92,7 @@ counts if start, end and type are right and its tags well-formed; `f1_lenient`: 
 
 | key | value |
 |---|---|
-| `text`, `tokens`, `tags` | tokens as they stand in the text; tags as the training data has them |
+| `text`, `tokens`, `tags` | tokens as they stand in the text; tags as in the training data |
 | `probs` | the probability of each token's tag |
 | `spans` | `start`, `end` (characters of `text`), `type`, `text`, `prob` (of the whole span) |
 | `unknown_share` | share of the tokens that the vocabulary lacks |

@@ -49,12 +49,15 @@ Four things decide a setting, each over the one before it:
 2. a preset, a named variant within the file: `[preset.NAME.SECTION]` changes only the keys it
    holds;
 3. an option of the command line, such as `--epochs 3`;
-4. `--set SECTION.KEY=VALUE`, which reaches every setting below and may be given many times.
+4. `--set SECTION.KEY=VALUE`, which may be given many times and reaches every setting of `[data]`,
+   `[model]` and `[train]`. It does not reach `kind`, `[about]`, `[expected]` and presets: those are
+   the file's alone.
 
 Several values are parted by commas (`--set model.hidden=64,32`), yes and no are `true` and `false`.
 A setting that is left out has the default below. A key that does not exist, a value out of its
 range, and a setting that means nothing to the kind of model are errors; a misspelled name is
-answered with the nearest one. Paths in a task file are read from the folder you are in.
+answered with the nearest one, a mistake in a task file with its line, also in a preset that nobody
+chose. Paths in a task file are read from the folder you are in.
 
 A run keeps all its settings in `OUT.run/config.toml`, which is again a task file.
 

@@ -30,9 +30,13 @@ class SeqcliError(Exception):
 
 
 class ConfigError(SeqcliError):
-    """A setting, a task file or an option with a wrong name or value."""
+    """A setting, a task file or an option with a wrong name or value.
+
+    key: section and name of the setting, for the one who knows where it was read.
+    """
 
     exit_code = 2
+    key: tuple[str, ...] = ()
 
 
 class DataError(SeqcliError):

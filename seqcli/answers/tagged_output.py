@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -48,6 +47,10 @@ def tag_writer(
     kept: columns of the input table; source: the format of the input; spans: whether tags write
     them, so that a table has a row for each.
     """
+    if form == "jsonl":
+        with _json_lines(path) as write:
+            yield write
+        return
     if form in ("csv", "tsv", "parquet"):
         with _table(path, kept, spans=spans) as write:
             yield write
@@ -56,13 +59,20 @@ def tag_writer(
         packer: Any = COMPRESSED.get(path.suffix.lower())
         out: IO[bytes] = file if packer is None else stack.enter_context(packer(file, "wb"))
         same = source == form or (source == "conllu" and form == "columns")
-        spell = _json if form == "jsonl" else _rewritten if same else SPELLED[form]
+        spell = _rewritten if same else SPELLED[form]
 
         def write(answers: Answers) -> None:
             text = "".join(f"{line}\n" for pair in answers for line in spell(*pair))
             out.write(text.encode("utf-8", "backslashreplace"))
 
         yield write
+
+
+@contextmanager
+def _json_lines(path: Path) -> Iterator[Write]:
+    keys = as_json(Sentence("", []), Tagged([], [], [], 0.0))
+    with table_writer(path, (), dict.fromkeys(keys, str)) as table:
+        yield lambda answers: table.write([list(as_json(*pair).values()) for pair in answers])
 
 
 @contextmanager
@@ -97,10 +107,6 @@ def _span_rows(sentence: Sentence, answer: Tagged) -> list[list[Any]]:
 def _token_rows(sentence: Sentence, answer: Tagged) -> list[list[Any]]:
     columns = zip(sentence.places, sentence.tokens, answer.tags, answer.probs, strict=True)
     return [[str(place[0]), str(place[1]), *rest] for place, *rest in columns]
-
-
-def _json(sentence: Sentence, answer: Tagged) -> list[str]:
-    return [json.dumps(as_json(sentence, answer), ensure_ascii=False)]
 
 
 def _rewritten(sentence: Sentence, answer: Tagged) -> Iterator[str]:

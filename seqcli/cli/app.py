@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -206,7 +207,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
 for name, command in COMMANDS.items():
     # What a docstring says after its \\b, the examples, ends the help, below the options.
     words, _, examples = inspect.cleandoc(command.__doc__ or "").partition("\b\n")
-    app.command(name, help=words, epilog=f"\b\n{examples}")(command)
+    brief = re.split(r"[.:;]", words)[0]  # in the list of commands: up to where a thought ends
+    app.command(name, help=words, short_help=f"{brief}.", epilog=f"\b\n{examples}")(command)
 
 
 def main() -> None:

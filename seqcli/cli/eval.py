@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 
 SPLITS = {name: name for name in ("train", "valid", "test", "all")}
 Data = Annotated[
-    str | None, typer.Option(metavar="PATH", help="File or folder.  [default: the model's own]")
+    str | None,
+    typer.Option(metavar="PATH", help="File or folder to score.  [default: the model's own]"),
 ]
-Split = Annotated[str | None, typer.Option(help="train, valid, test or all.  [default: test]")]
+Split = Annotated[
+    str | None, typer.Option(help="Split to score: train, valid, test or all.  [default: test]")
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(
-        min=1, max=1 << 20, help="Language models: columns read at once.  [default: 1, exact]"
+        min=1,
+        max=1 << 20,
+        help="Read so many columns at once (language models).  [default: 1, exact]",
     ),
 ]
 Plots = Annotated[
@@ -35,7 +40,7 @@ Plots = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the picture.  [default: no]")]
 Mistakes = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="The N mistakes it is surest of.  [default: none]"),
+    typer.Option(min=1, metavar="N", help="List the N mistakes it is surest of.  [default: none]"),
 ]
 
 
@@ -57,7 +62,7 @@ def evaluate(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Score a model on the test split it was trained beside, or on other data.
+    """Score a model on its own test split, or on other data.
 
     \b
     Examples:

@@ -20,7 +20,8 @@ AROUND = 40  # characters on each side of these
 NEGLIGIBLE, STRONG = 0.2, 0.6  # shares of the heaviest mark
 FAINT = 0.05  # nats: where no mark weighs more, none is strong
 # For and against: cyan and yellow are told apart by most people whose eyes mix up red and green.
-WEAK = ("\x1b[36m", "\x1b[33m")
+# Black on a ground of its own: yellow letters cannot be read on white, nor dark blue ones on black.
+WEAK = ("\x1b[30;48;5;195m", "\x1b[30;48;5;229m")  # pale
 BOLD = ("\x1b[30;46m", "\x1b[30;43m")
 PLAIN = "\x1b[0m"
 SPAN_COLORS = (36, 33, 35, 32, 34)  # by type; which is which stands beside the span
@@ -45,7 +46,7 @@ def listed(text: str, marks: Sequence[Mark]) -> str:
 
 
 def painted(text: str, marks: Sequence[Mark]) -> str:
-    """The text with its tokens colored: cyan for the label, yellow against it, filled if strong."""
+    """The text with its tokens on cyan for the label, on yellow against it, pale if weak."""
     most = max([abs(mark.weight) for mark in marks] + [FAINT])
     end, parts = 0, []
     for start, stop in _windows(text, marks):

@@ -31,39 +31,50 @@ Cell = Annotated[str | None, typer.Argument(help=f"Recurrent cell: {', '.join(FO
 Hidden = Annotated[
     str | None, typer.Option(metavar="N[,N...]", help="Units, one number a layer.  [default: 128]")
 ]
-Layers = Annotated[int | None, typer.Option(help="Layers of one hidden size.  [default: 1]")]
+Layers = Annotated[
+    int | None, typer.Option(help="Number of layers, of one hidden size.  [default: 1]")
+]
 Bidirectional = Annotated[
     bool | None, typer.Option(help="Read in both directions.  [default: no-bidirectional]")
 ]
 Merge = Annotated[
-    str | None, typer.Option(help="Directions: concat, sum, mul or ave.  [default: concat]")
+    str | None,
+    typer.Option(help="How directions join: concat, sum, mul or ave.  [default: concat]"),
 ]
-Bias = Annotated[bool | None, typer.Option(help="A bias in the recurrent layers.  [default: bias]")]
+Bias = Annotated[
+    bool | None, typer.Option(help="Give the recurrent layers a bias.  [default: bias]")
+]
 ResetAfter = Annotated[
-    bool | None, typer.Option(help="GRU: reset after the product.  [default: reset-after]")
+    bool | None, typer.Option(help="Reset a GRU after the product.  [default: reset-after]")
 ]
 Inputs = Annotated[
     int | None, typer.Option("--input", help="Numbers read at each step.  [default: none]")
 ]
-Vocab = Annotated[int | None, typer.Option(help="Words read instead of --input.  [default: none]")]
+Vocab = Annotated[
+    int | None, typer.Option(help="Number of words, read instead of --input.  [default: none]")
+]
 Embed = Annotated[
-    int | None, typer.Option(help="Embedding size with --vocab, 0 = one-hot.  [default: 64]")
+    int | None, typer.Option(help="Embedding size with --vocab; 0 is one-hot.  [default: 64]")
 ]
 Dense = Annotated[
     str | None, typer.Option(metavar="N[,N...]", help="Dense layers on top.  [default: none]")
 ]
 Outputs = Annotated[
-    int | None, typer.Option(help="Labels, 1 = a single logit.  [default: no output layer]")
+    int | None,
+    typer.Option(help="Number of labels; 1 is a single logit.  [default: no output layer]"),
 ]
 Kind = Annotated[
     str | None, typer.Option(help="Kind of model.  [default: the first that knows all options]")
 ]
 Tied = Annotated[
-    bool | None, typer.Option(help="Output weights are the embedding's.  [default: no-tied]")
+    bool | None,
+    typer.Option(help="Share the embedding's weights with the output.  [default: no-tied]"),
 ]
-Time = Annotated[int | None, typer.Option(help="Steps, for shapes and memory.  [default: open]")]
+Time = Annotated[
+    int | None, typer.Option(help="Number of steps, for shapes and memory.  [default: open]")
+]
 Batch = Annotated[
-    int | None, typer.Option(help="Sequences, for shapes and memory.  [default: open]")
+    int | None, typer.Option(help="Number of sequences, for shapes and memory.  [default: open]")
 ]
 TaskName = Annotated[
     str | None, typer.Option(help="Count a task's network: a name or FILE.toml.  [default: none]")
@@ -73,11 +84,16 @@ ModelFile = Annotated[
     str | None, typer.Option(metavar="FILE.pt", help="Count a saved model.  [default: none]")
 ]
 Budget = Annotated[
-    str | None, typer.Option(metavar="N[K|M|G]", help="Find the largest size.  [default: none]")
+    str | None,
+    typer.Option(
+        metavar="N[K|M|G]", help="Find the largest hidden size within it.  [default: none]"
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any other setting.  [default: none]"),
+    typer.Option(
+        "--set", metavar="SECTION.KEY=VALUE", help="Give any other setting.  [default: none]"
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.  [default: a table]")]
 
@@ -106,7 +122,7 @@ def params(
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count a network's parameters by formula, from options, a task or a model file.
+    """Count a network's parameters by formula, without training it.
 
     \b
     Examples:
@@ -233,6 +249,8 @@ def _print(table: Table, found: int | None, sizes: Sizes) -> None:
     if found is not None:
         answer(f"The largest hidden size within the budget is {found:,}.")
     out().print(_grid(table))
+    for line in _legend(table, sizes):
+        answer(line)
     trained = "" if table.trainable == table.total else f", {table.trainable:,} of them trained"
     answer(f"total {table.total:,} parameters{trained}; {table.bytes:,} bytes in float32")
     answer(_torch_line(table))
@@ -245,6 +263,24 @@ def _print(table: Table, found: int | None, sizes: Sizes) -> None:
         work, memory = table.multiply_adds(time, rows), table.activation_bytes(time, rows)
         answer(f"batch of {rows:,}, {time:,} steps: {work:,} multiply-adds forward,")
         answer(f"  {memory:,} bytes of activations kept for training")
+
+
+def _legend(table: Table, sizes: Sizes) -> list[str]:
+    """What the letters and the formulas of the recurrent layers above stand for."""
+    letters = [
+        f"{letter} {what}"
+        for letter, what, size in (
+            ("B", "sequences in a batch", sizes.batch),
+            ("T", "steps", sizes.time),
+        )
+        if size is None
+    ]
+    lines = [f"output: {', '.join(letters)}"] if letters else []
+    if table.states:
+        lines.append(
+            "formula: [directions *] [gates *] (units*(inputs + units) + biases of a gate)"
+        )
+    return lines
 
 
 def _grid(table: Table) -> RichTable:

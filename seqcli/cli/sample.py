@@ -22,26 +22,27 @@ if TYPE_CHECKING:
     from seqcli.answers.writing import Writer
     from seqcli.kinds.abilities import Writes
 
+SHOWN = 10  # numbers of texts, on one line
 Prompt = Annotated[
-    str, typer.Option(metavar="TEXT|-", help="Text to go on with, - = stdin.  [default: none]")
+    str, typer.Option(metavar="TEXT|-", help="Text to go on with; - is stdin.  [default: none]")
 ]
 Temperature = Annotated[
-    float, typer.Option(help="Below 1 likelier, above 1 wilder text; 0 = --greedy.")
+    float, typer.Option(help="Likelier text below 1, wilder above; 0 is --greedy.")
 ]
 Greedy = Annotated[
-    bool, typer.Option("--greedy", help="Always the likeliest token.  [default: no]")
+    bool, typer.Option("--greedy", help="Always take the likeliest token.  [default: no]")
 ]
-TopK = Annotated[int, typer.Option(help="Draw from the K likeliest; 0 = all.")]
-TopP = Annotated[float, typer.Option(help="Draw from the fewest that hold probability P.")]
-Count = Annotated[int, typer.Option(help="Texts.")]
-MaxTokens = Annotated[int, typer.Option(help="Longest text.")]
-Lines = Annotated[int, typer.Option(help="Go on past N - 1 end marks.")]
+TopK = Annotated[int, typer.Option(help="Draw from the K likeliest tokens; 0 is all.")]
+TopP = Annotated[float, typer.Option(help="Draw from the fewest tokens that hold probability P.")]
+Count = Annotated[int, typer.Option(help="Number of texts to write.")]
+MaxTokens = Annotated[int, typer.Option(help="Tokens a text has at most.")]
+Lines = Annotated[int, typer.Option(help="Go on past end marks, up to the Nth.")]
 Penalty = Annotated[
-    float, typer.Option(help="Above 1, tokens already seen become less likely (CTRL).")
+    float, typer.Option(help="Make tokens already seen less likely, above 1 (CTRL).")
 ]
-Seed = Annotated[int | None, typer.Option(help="Of the draws.  [default: drawn, and said]")]
+Seed = Annotated[int | None, typer.Option(help="Seed of the draws.  [default: drawn, and said]")]
 Precision = Annotated[
-    str, typer.Option(help="Of matrix products: fp32, bf16, or auto, the faster of them here.")
+    str, typer.Option(help="Precision of products: fp32, bf16, or auto, the faster one here.")
 ]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Print tokens as they are drawn.  [default: no]")
@@ -143,14 +144,32 @@ def _sample(
     keep_freed_memory()
     tell = _teller(kind, prompt) if stream else None
     texts = writer.write(context, wanted, precision=precision, tell=tell)
-    for number, drawn in enumerate(texts):
+    before, cut = "", []
+    for number, drawn in enumerate(texts, 1):
+        if drawn.stopped == "length":
+            cut.append(number)
         if stream:
             answer("")
         elif as_json:
             answer_json(_record(kind, prompt, drawn))
         else:
-            parted = number and kind.unit == "characters"
-            answer(("\n" if parted else "") + printable(_whole(kind, prompt, drawn)))
+            text = printable(_whole(kind, prompt, drawn))
+            parted = number > 1 and "\n" in before + text  # else one text a line says enough
+            answer(("\n" if parted else "") + text)
+            before = text
+    # without an end mark no text can end by itself
+    if cut and kind.vocab.end is not None and not quiet and not as_json:
+        say(_cut_line(cut, wanted.count, wanted.max_tokens))
+
+
+def _cut_line(numbers: list[int], count: int, most: int) -> str:
+    """Which of the texts do not end by themselves."""
+    if count == 1:
+        return f"the text is cut at --max-tokens {most}"
+    if len(numbers) == count:
+        return f"all {count:,} texts are cut at --max-tokens {most}"
+    shown = ", ".join(map(str, numbers[:SHOWN])) + ", …" * (len(numbers) > SHOWN)
+    return f"{len(numbers):,} of {count:,} texts cut at --max-tokens {most}: {shown}"
 
 
 def _drawn_seed(quiet: bool) -> int:

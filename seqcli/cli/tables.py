@@ -67,7 +67,7 @@ def confusion_tables(figures: Mapping[str, Any], width: int) -> list[Table]:
     matrix = figures["confusion"]
     if matrix is None or len(matrix) > MOST_LABELS:
         return []
-    names = [_cut(safe(label), LONGEST_NAME) for label in figures["labels"]]
+    names = [cut(safe(label), LONGEST_NAME) for label in figures["labels"]]
     cells = [[f"{count:,}" if count else "." for count in row] for row in matrix]
     widest = [max(map(len, column)) for column in zip(*cells, strict=True)]
     corner, heads, gap = "true \\ predicted", names, 2
@@ -123,11 +123,11 @@ def mistake_lines(mistakes: Sequence[Mistake], root: Path, width: int) -> list[s
         found.append(f"{one.prob:.4f}  {labels}  {safe(str(place))}:{one.line}")
         text = " ".join(one.text[: 4 * width].split())
         more = len(one.text) > 4 * width
-        found.append("        " + _cut(safe(text) + "…" * more, max(width - 8, 20)))
+        found.append("        " + cut(safe(text) + "…" * more, max(width - 8, 20)))
     return found
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
     """`text` in at most `width` columns of a terminal."""
     if cell_len(text) <= width:
         return text

@@ -11,7 +11,7 @@ import typer
 
 from seqcli import kinds
 from seqcli.cli import options
-from seqcli.cli.console import answer, json_line, safe, say
+from seqcli.cli.console import answer, finite, json_line, safe, say
 from seqcli.cli.marks import colored, marked_spans
 from seqcli.errors import ConfigError, lookup
 from seqcli.interrupts import interrupts
@@ -233,7 +233,7 @@ def _print(found: Found, *, as_json: bool, painted: bool) -> None:
         lines: list[str] = []
         for sentence, tags in group:
             if as_json:
-                lines.append(json_line(spelled(sentence, tags)))
+                lines.append(json_line(finite(spelled(sentence, tags))))
             elif painted:
                 lines.append(marked_spans(sentence, tags))
             else:

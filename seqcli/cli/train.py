@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seqcli.cli import options
-from seqcli.cli.console import answer, answer_json, out, safe, say
+from seqcli.cli.console import answer_json, say
 from seqcli.errors import ConfigError
 from seqcli.interrupts import Interrupted, interrupts
 
@@ -21,19 +21,28 @@ TaskName = Annotated[
     str | None,
     typer.Option(metavar="NAME|FILE.toml", help="What to train; --list shows them.  [required]"),
 ]
-Preset = Annotated[str | None, typer.Option(help="Variant within the task.  [default: none]")]
-List = Annotated[bool, typer.Option("--list", help="List tasks and presets.  [default: no]")]
+Preset = Annotated[
+    str | None, typer.Option(help="Variant within the task; --list shows them.  [default: none]")
+]
+List = Annotated[
+    bool, typer.Option("--list", help="List tasks and presets, or all of one.  [default: no]")
+]
 Data = Annotated[
-    str | None, typer.Option(metavar="PATH", help="File or folder.  [default: bundled sample]")
+    str | None,
+    typer.Option(metavar="PATH", help="File or folder to train on.  [default: bundled sample]"),
 ]
 Out = Annotated[
     str | None,
-    typer.Option("--out", metavar="FILE.pt", help="Where to write.  [default: <task>.pt]"),
+    typer.Option(
+        "--out", metavar="FILE.pt", help="Where to write the model.  [default: <task>.pt]"
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an earlier run.  [default: no]")]
 Run = Annotated[
     str | None,
-    typer.Argument(metavar="OUT.run", help="Behind --resume: the run to go on with."),
+    typer.Argument(
+        metavar="NAME", help="Behind --resume the run to go on with, OUT.run; behind --list a task."
+    ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an earlier run.  [default: no]")]
 AllowChanged = Annotated[
@@ -45,7 +54,9 @@ InitFrom = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any other setting.  [default: none]"),
+    typer.Option(
+        "--set", metavar="SECTION.KEY=VALUE", help="Give any other setting.  [default: none]"
+    ),
 ]
 
 
@@ -76,7 +87,9 @@ def train(
       seqcli train --task text --data reviews.csv --text-column text --label-column label
     """
     if list_tasks:
-        _list_tasks(as_json)
+        from seqcli.cli import tasklist
+
+        tasklist.show(run or task, as_json)
         return
     _refuse_run(run, {"--task": task, "--preset": preset, "--out": output}, resume)
     if task is None and run is None:
@@ -179,43 +192,3 @@ def _refuse_inputs(model: Path, inputs: dict[str, str | Path | None]) -> None:
 
 def _default_name(task: Task) -> str:
     return f"{task.name}-{task.preset}.pt" if task.preset else f"{task.name}.pt"
-
-
-def _list_tasks(as_json: bool) -> None:
-    from seqcli.tasks.taskfile import names, resolve
-
-    tasks = [resolve(name) for name in names()]
-    rows = [variant for task in tasks for variant in (task, *_presets(task))]
-    if as_json:
-        answer_json(
-            [
-                {
-                    "task": row.name,
-                    "preset": row.preset or None,
-                    "kind": row.config.kind,
-                    "title": row.about.title,
-                    "data": row.about.source,
-                    "figure": row.about.figure,
-                    "time": row.about.time,
-                }
-                for row in rows
-            ]
-        )
-        return
-    from rich.table import Table
-
-    table = Table("task", "preset", "kind", "what", "figure", "time", box=None, pad_edge=False)
-    for row in rows:
-        about = row.about
-        cells = (row.name, row.preset, row.config.kind, about.title, about.figure, about.time)
-        table.add_row(*(safe(cell) for cell in cells))
-    out().print(table)
-    answer("")
-    for task in tasks:
-        answer(f"{task.name}: {task.about.source}")
-
-
-def _presets(task: Task) -> list[Task]:
-    from seqcli.tasks.taskfile import resolve
-
-    return [resolve(task.name, preset) for preset in task.presets]

@@ -37,7 +37,11 @@ def parts(table: Mapping[str, Any]) -> AnyConfig:
 
     Errors: ConfigError for unknown kinds, sections, keys and values, and a setting of another kind.
     """
-    spec = lookup(KINDS, str(table.get("kind")), "kind")
+    try:
+        spec = lookup(KINDS, str(table.get("kind")), "kind")
+    except ConfigError as error:
+        error.key = ("kind",)
+        raise
     for name, values in table.items():
         if name in spec.sections and isinstance(values, Mapping):
             _belongs(spec, name, values)
@@ -86,7 +90,9 @@ def _belongs(spec: Spec, section: str, values: Mapping[str, Any]) -> None:
         owners = [other.name for other in KINDS.values() if has(other, section, key)]
         if owners and spec.name not in owners:
             only = f"it belongs to: {', '.join(owners)}"
-            raise ConfigError(f"{section}.{key} does nothing in a {spec.name}", only)
+            error = ConfigError(f"{section}.{key} does nothing in a {spec.name}", only)
+            error.key = (section, key)
+            raise error
 
 
 def has(spec: Spec, section: str, key: str) -> bool:

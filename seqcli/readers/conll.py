@@ -47,13 +47,18 @@ def is_id(cell: str) -> bool:
 def _held(records: Iterator[TaggedRecord]) -> Iterator[TaggedRecord]:
     """The same records; rows after the last sentence (a comment, say) go with it."""
     before: TaggedRecord | None = None
-    for record in records:
-        if before is not None and not record.tokens:
-            before = before._replace(rows=before.rows + record.rows)
-            continue
+    try:
+        for record in records:
+            if before is not None and not record.tokens:
+                before = before._replace(rows=before.rows + record.rows)
+                continue
+            if before is not None:
+                yield before
+            before = record if record.tokens else None
+    except DataError:  # what stands before a fault is good
         if before is not None:
             yield before
-        before = record if record.tokens else None
+        raise
     if before is not None:
         yield before
 

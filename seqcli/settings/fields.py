@@ -8,6 +8,7 @@ shell is a `Typed` until then: what it may be, the section says.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -62,16 +63,26 @@ def read(section: type[Section], table: Mapping[str, Any], name: str) -> Section
     its range or not among its choices.
     """
     fields = {field.name: field for field in dataclasses.fields(section)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(section)
+    hints = _hints(section)  # type: ignore[arg-type]
     values = {}
     for key, value in table.items():
-        if key not in fields:
-            raise unknown_name(f"setting in [{name}]", key, fields)
-        full, hint = f"{name}.{key}", hints[key]
-        if isinstance(value, Typed):
-            value = _parsed(full, value.strip(), hint)
-        values[key] = _checked(full, value, hint, fields[key].metadata)
+        try:
+            if key not in fields:
+                raise unknown_name(f"setting in [{name}]", key, fields)
+            full, hint = f"{name}.{key}", hints[key]
+            if isinstance(value, Typed):
+                value = _parsed(full, value.strip(), hint)
+            values[key] = _checked(full, value, hint, fields[key].metadata)
+        except ConfigError as error:
+            error.key = (name, key)
+            raise
     return section(**values)
+
+
+@functools.cache
+def _hints(section: type[Any]) -> dict[str, Any]:
+    """The types of a section's fields: read from text, which is slow, so once."""
+    return typing.get_type_hints(section)
 
 
 def as_dict(section: Any) -> dict[str, Any]:

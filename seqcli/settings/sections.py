@@ -158,7 +158,7 @@ class Layers:
     """[model]: a stack of recurrent layers, where dropout sits, how weights start."""
 
     cell: str = setting(  # choices: counting.FORMULAS
-        "lstm", "recurrent cell", option="rnn, lstm or gru."
+        "lstm", "recurrent cell", option="Recurrent cell: rnn, lstm or gru."
     )
     hidden: tuple[int, ...] = setting(
         (128,),
@@ -172,7 +172,7 @@ class Layers:
         "number of layers, for one hidden size",
         low=1,
         high=64,
-        option="Layers of one hidden size.",
+        option="Number of layers, of one hidden size.",
     )
     activation: str = setting("tanh", "of the state", choices=("tanh", "relu", "sigmoid", "linear"))
     recurrent_activation: str = setting(
@@ -186,13 +186,13 @@ class Layers:
         "on the input of every recurrent layer",
         low=0,
         high=0.99,
-        option="On every layer's input.",
+        option="Dropout on every layer's input.",
     )
     output_dropout: float = setting(
         0.0, "on the last one's output, or the read-out", low=0, high=0.99
     )
     recurrent_dropout: float = setting(
-        0.0, "on the state inside the recurrence", low=0, high=0.99, option="On the state."
+        0.0, "on the state inside the recurrence", low=0, high=0.99, option="Dropout on the state."
     )
     dropout_mask: str = setting(
         "step", "one mask a step, or one a sequence (locked)", choices=("step", "sequence")
@@ -237,7 +237,7 @@ class TwoWayLayers(Layers):
         "concat",
         "how directions join",
         choices=("concat", "sum", "mul", "ave"),
-        option="concat, sum, mul or ave.",
+        option="How directions join: concat, sum, mul or ave.",
     )
     backwards: bool = setting(False, "read from the last token to the first")
 
@@ -256,7 +256,7 @@ class Embedding:
         "embedding size; 0 = one-hot tokens",
         low=0,
         high=MAX_SIZE,
-        option="Embedding size, 0 = one-hot.",
+        option="Embedding size; 0 is one-hot.",
     )
     embed_scale: float = setting(0.05, "embedding starts uniform in ± this", above=0, high=1e6)
 
@@ -311,16 +311,18 @@ class Training:
         None,
         "stop after this many seconds",
         above=0,
-        option=Option("End, annealed, after this time.", "none", metavar="10m", spelled=True),
+        option=Option(
+            "End after this time, with the rate fallen.", "none", metavar="10m", spelled=True
+        ),
     )
     batch_size: int = setting(
-        32, "sequences (language model: columns) an update", low=1, option="Sequences an update."
+        32, "sequences (language model: columns) an update", low=1, option="Sequences in an update."
     )
     optimizer: str = setting(
         "adam",
         "update rule",
         choices=("sgd", "adam", "adamw", "rmsprop"),
-        option="sgd, adam, adamw or rmsprop.",
+        option="Update rule: sgd, adam, adamw or rmsprop.",
     )
     lr: float = setting(0.001, "learning rate", above=0, option="Learning rate.")
     momentum: float = setting(0.0, "of SGD and RMSProp", low=0, high=1)
@@ -331,13 +333,16 @@ class Training:
     mean_square: float = setting(0.0, "RMSProp: the square's first value", low=0)
     weight_decay: float = setting(0.0, "decay of the weights", low=0)
     clip: float = setting(
-        0.0, "largest global gradient norm, 0 = no limit", low=0, option="Largest gradient norm."
+        0.0,
+        "largest global gradient norm, 0 = no limit",
+        low=0,
+        option="Largest gradient norm; 0 is no limit.",
     )
     on_nan: str = setting(
         "stop",
         "where the loss is no number: end, or go back to what was saved last, with half the rate",
         choices=("stop", "rollback"),
-        option="Loss not a number: stop, or rollback and halve the rate.",
+        option="If the loss is no number: stop, or rollback and halve the rate.",
     )
     schedule: str = setting(
         "constant",
@@ -352,7 +357,7 @@ class Training:
         0,
         "evaluations without gain before stopping; 0 = never",
         low=0,
-        option="Epochs without gain, 0 = all.",
+        option="Stop after so many epochs without gain; 0 is never.",
     )
     select: str = setting(
         "",
@@ -362,12 +367,12 @@ class Training:
         "auto",
         "of the matrix products",
         choices=("auto", "fp32", "bf16"),
-        option="auto, fp32 or bf16.",
+        option="Precision of products: auto, fp32 or bf16.",
     )
     deterministic: bool = setting(
         False,
         "refuse operations that differ from run to run",
-        option=Option("Same bits on every run.", flags="--deterministic"),
+        option=Option("Refuse what differs from run to run.", flags="--deterministic"),
     )
     seed: int = setting(
         1,
@@ -419,11 +424,16 @@ def from_dict(table: Mapping[str, Any], sections: Mapping[str, type[Any]]) -> An
         if name == "kind":
             continue
         if name not in sections:
-            raise unknown_name("section", name, sections)
+            raise _placed(unknown_name("section", name, sections), name)
         if not isinstance(value, Mapping):
-            raise ConfigError(f"[{name}]: a table expected, {value!r} found")
+            raise _placed(ConfigError(f"[{name}]: a table expected, {value!r} found"), name)
         found[name] = fields.read(sections[name], value, name)
     return Config(str(table["kind"]), **found)
+
+
+def _placed(error: ConfigError, section: str) -> ConfigError:
+    error.key = (section,)
+    return error
 
 
 def to_dict(config: AnyConfig) -> dict[str, Any]:

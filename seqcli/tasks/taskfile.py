@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ from seqcli.settings import fields, sections
 from seqcli.settings.counting import Sizes
 from seqcli.settings.fields import setting
 from seqcli.settings.sections import AnyConfig
+from seqcli.tasks.places import line_of, parted
 
 PACKAGE = Path(__file__).parents[1]
 BUNDLED = PACKAGE / "tasks"
 MAX_BYTES = 1 << 20
+SETTING = re.compile(rf"({'|'.join(sections.SECTIONS)})\.(\w+)")
 
 
 @dataclass(frozen=True)
@@ -91,32 +95,95 @@ def names() -> list[str]:
     return sorted(path.stem for path in BUNDLED.glob("*.toml"))
 
 
+@dataclass(frozen=True)
+class _File:
+    """A task file as it was read; `text` says where in it something stands."""
+
+    path: Path
+    text: str
+    table: dict[str, Any]
+
+    @contextmanager
+    def blamed(self, *place: str) -> Iterator[None]:
+        """A ConfigError inside is one of this file, at the table `place`, and names its line."""
+        try:
+            yield
+        except ConfigError as error:
+            named = SETTING.match(error.message)  # as checks of several settings begin
+            key = error.key or (named.groups() if named else ())
+            line = line_of(self.text, (*place, *key)) or line_of(self.text, place)
+            where = f"{self.path}, line {line}" if line else f"{self.path}"
+            inside = f"preset {place[1]}: " if place else ""
+            raise ConfigError(f"{where}: {inside}{error.message}", error.hint) from error
+
+
 def resolve(
     name: str, preset: str = "", overrides: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Task:
     """The bundled task `name`, or the user's file `name` (it ends in .toml), ready to run.
 
     `overrides` maps section -> key -> value: options of the command line over the preset over the
-    file. Errors: ConfigError for unknown names and values, DataError for an unreadable file.
+    file. Presets that nobody chose are checked too. Errors: ConfigError for unknown names and
+    values, of a file with its line; DataError for an unreadable file.
     """
-    table = _read(_locate(name))
-    for key in ("preset", "about", "expected"):
-        if not isinstance(table.get(key, {}), Mapping):
-            raise ConfigError(f"task {name}: [{key}]: a table expected, {table[key]!r} found")
-    presets = table.pop("preset", {})
-    if preset:
-        table = merged(table, lookup(presets, preset, f"preset of task {name}"))
+    file = _read(_locate(name))
+    table = {key: value for key, value in file.table.items() if key != "preset"}
+    with file.blamed():
+        presets = _table(file.table, "preset")
+        # alone a file must make sense as a whole; with a preset or options these may mend it
+        _read_settings(table, kinds.parts if preset or overrides else kinds.read)
+    variants = {"": table}
+    for other in presets:
+        with file.blamed("preset", other):
+            over = _table(presets, other, "preset.")
+            _in_sections(over, str(table["kind"]), f"preset.{other}.")
+            variants[other] = merged(table, over)
+            _read_settings(variants[other], kinds.read)
+    table = lookup(variants, preset, f"preset of task {name}") if preset else table
     for section, values in (overrides or {}).items():
         table = merged(table, {section: dict(values)})
-    about = fields.read(About, table.pop("about", {}), "about")
-    expected = fields.read(Expected, table.pop("expected", {}), "expected")
+    with nullcontext() if overrides else file.blamed(*["preset", preset] * bool(preset)):
+        about, expected, config = _read_settings(table, kinds.read)
+    return Task(Path(name).stem, preset, about, expected, config, tuple(presets))
+
+
+def _read_settings(
+    table: Mapping[str, Any], read: Callable[[Mapping[str, Any]], AnyConfig]
+) -> tuple[About, Expected, AnyConfig]:
+    """A table without presets as what it says. Errors: ConfigError."""
     if "kind" not in table:
         raise ConfigError(
-            f"task {name} names no kind",
+            "a kind expected, none named",
             f'write kind = "{next(iter(KINDS))}" at its top, or: {", ".join(KINDS)}',
         )
-    config = kinds.read(table)
-    return Task(Path(name).stem, preset, about, expected, config, tuple(presets))
+    _in_sections(table, str(table["kind"]))
+    about = fields.read(About, _table(table, "about"), "about")
+    expected = fields.read(Expected, _table(table, "expected"), "expected")
+    rest = {key: value for key, value in table.items() if key not in ("about", "expected")}
+    return about, expected, read(rest)
+
+
+def _table(table: Mapping[str, Any], key: str, above: str = "") -> Mapping[str, Any]:
+    """The table at `key`, an empty one where there is none. Errors: ConfigError."""
+    value = table.get(key, {})
+    if not isinstance(value, Mapping):
+        error = ConfigError(f"[{above}{key}]: a table expected, {value!r} found")
+        error.key = () if above else (key,)
+        raise error
+    return value
+
+
+def _in_sections(table: Mapping[str, Any], kind: str, above: str = "") -> None:
+    """Refuse a setting outside of a section, and say which it belongs to. Errors: ConfigError."""
+    for key, value in table.items():
+        if isinstance(value, Mapping) or key in ("kind", "about", "expected", *sections.SECTIONS):
+            continue
+        spec = KINDS.get(kind)
+        homes = [name for name in sections.SECTIONS if spec and kinds.has(spec, name, key)]
+        home = homes[0] if homes else "SECTION"
+        error = ConfigError(f"{key} stands in no section", f"write [{above}{home}] above it")
+        error.key = (key,)
+        raise error
 
 
 def _locate(name: str) -> Path:
@@ -129,21 +196,24 @@ def _locate(name: str) -> Path:
     return BUNDLED / f"{name}.toml"
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> _File:
     readable_file(path, "a task file", "bundled tasks: " + ", ".join(names()))
     content = path.read_bytes()
     if len(content) > MAX_BYTES:
         raise DataError(path, 0, "a task file expected, more than 1 MB found")
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(path, 0, f"not a task file: {error}") from error
+        text = content.decode("utf-8-sig")
+        return _File(path, text, tomllib.loads(text))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(path, line, "not a task file: not UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        line, problem = parted(str(error))
+        raise DataError(path, line, f"not a task file: {problem}") from error
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """`over` on `base`, one level of sections deep."""
-    if not isinstance(over, Mapping):
-        raise ConfigError(f"a preset is a table of sections, {over!r} found")
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)

@@ -126,6 +126,25 @@ def test_no_command_shows_the_help() -> None:
     assert all(f"\n  {command} " in result.stdout for command in COMMANDS)
 
 
+def test_summaries_end_where_a_thought_ends() -> None:
+    _, _, commands = invoke(COLUMNS="80").stdout.partition("Commands:\n")
+    lines = commands.splitlines()
+    assert len(lines) == len(COMMANDS)
+    assert all(line.endswith(".") and not line.endswith("..") for line in lines)
+
+
+FRAGMENTS = ("Of ", "On ", "By ", "Above ", "Below ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_in_whole_phrases(command: str) -> None:
+    context = COMMANDS[command].make_context(command, [], resilient_parsing=True)
+    for option in options(command):
+        _, text = option.get_help_record(context)
+        assert not text.startswith(FRAGMENTS), text
+        assert len(re.split(r"\.  \[", text)[0].split()) > 1, text
+
+
 def test_version() -> None:
     result = invoke("--version")
     assert (result.exit_code, result.stdout) == (0, f"seqcli {seqcli.__version__}\n")

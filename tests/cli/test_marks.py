@@ -36,10 +36,11 @@ def test_a_list_has_the_heaviest_in_the_order_of_the_text() -> None:
 
 def test_paint_tells_side_and_strength() -> None:
     assert painted(TEXT, MARKS) == (
-        "\x1b[30;46mWin\x1b[0m a \x1b[36mprize\x1b[0m, \x1b[30;43msee\x1b[0m \x1b[33myou\x1b[0m"
+        "\x1b[30;46mWin\x1b[0m a \x1b[30;48;5;195mprize\x1b[0m, "
+        "\x1b[30;43msee\x1b[0m \x1b[30;48;5;229myou\x1b[0m"
     )
     slight = [Mark(0, 3, 0.02), Mark(4, 5, 0.001)]
-    assert painted("Win a", slight) == "\x1b[36mWin\x1b[0m a"
+    assert painted("Win a", slight) == "\x1b[30;48;5;195mWin\x1b[0m a"
 
 
 def test_a_long_text_is_shown_where_its_marks_are() -> None:

@@ -74,6 +74,29 @@ def test_word_text_is_readable(words: str) -> None:
     assert all(line == " ".join(line.split()) for line in lines)
 
 
+def test_one_line_texts_stand_one_a_line(tmp_path: Path) -> None:
+    """Names, say: no blank lines between; a text of several lines is set apart."""
+    data = {"tokenizer": "characters", "document": "line", "unknown": False}
+    names = str(write(tmp_path / "n.pt", *tiny(["<eos>", "a", "b", "c"], data=data, size=0.3)))
+    found = records(names, "--count", "12", "--max-tokens", "6")
+    shown = good("sample", "--model", names, "--seed", "1", "--count", "12", "--max-tokens", "6")
+    assert shown.stdout == "".join(row["text"] + "\n" for row in found)
+    cut = [number for number, row in enumerate(found, 1) if row["stopped"] == "length"]
+    assert 1 < len(cut) < 10
+    listed = ", ".join(map(str, cut))
+    assert shown.stderr == f"{len(cut)} of 12 texts cut at --max-tokens 6: {listed}\n"
+    several = ask(names, "--count", "3", "--max-tokens", "90", "--lines", "3")
+    assert len(several.split("\n\n")) >= 3
+
+
+def test_a_text_cut_short_is_said(words: str, characters: str) -> None:
+    asked = ("sample", "--seed", "1", "--max-tokens", "1", "--prompt", "the", "--model")
+    assert good(*asked, words).stderr == "the text is cut at --max-tokens 1\n"
+    assert good(*asked, words, "--quiet").stderr == ""
+    assert good(*asked, words, "--count", "2").stderr == "all 2 texts are cut at --max-tokens 1\n"
+    assert "cut" not in good(*asked, characters).stderr  # it has no end mark to stop at
+
+
 def test_character_text_is_exact(characters: str) -> None:
     found = records(characters, "--count", "3", "--max-tokens", "200")
     assert all(len(row["text"]) == row["tokens"] == 200 for row in found)

@@ -165,10 +165,33 @@ def test_list() -> None:
     assert shown.exit_code == 0
     rows = answer("train", "--list")
     assert {row["task"] for row in rows} >= {"spam", "text", "ptb", "char"}
-    for row in rows:
-        assert row["task"] in shown.stdout
+    assert all(len(line) <= 80 for line in shown.stdout.splitlines())
+    lines = shown.stdout.splitlines()[1:-2]
+    for row, line in zip(rows, lines, strict=True):  # one line a preset
         assert list(row) == ["task", "preset", "kind", "title", "data", "figure", "time"]
-        assert (row["preset"] or "") in shown.stdout
+        assert (
+            line.split()[: 1 + bool(row["preset"])]
+            == [row["task"], row["preset"]][: 1 + bool(row["preset"])]
+        )
+        assert row["title"][:30] in line
+
+
+def test_list_of_one_task_tells_all_of_it() -> None:
+    for args in (("train", "--list", "imdb"), ("train", "--list", "--task", "imdb")):
+        shown = seqcli(*args).stdout
+        words = " ".join(shown.split())
+        for row in (rows := answer(*args)):
+            assert all(
+                str(row[key]) in words for key in ("kind", "title", "data", "figure", "time")
+            )
+        assert [row["preset"] for row in rows] == [None, "rnn", "lstm", "gru", "glove"]
+        assert "  command   seqcli train --task imdb --preset gru --data imdb/\n" in shown
+        assert all(len(line) <= 80 or "  command " in line for line in shown.splitlines())
+
+
+def test_list_of_a_task_that_is_none(here: Path) -> None:
+    assert "did you mean 'imdb'" in error(2, "train", "--list", "imbd")
+    assert "tiny" in seqcli("train", "--list", "tiny.toml").stdout
 
 
 @pytest.mark.parametrize(

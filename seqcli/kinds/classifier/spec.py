@@ -73,7 +73,7 @@ class Train(NgramTraining):
         "none",
         "weight of a label's loss",
         choices=("none", "balanced"),
-        option="none or balanced.",
+        option="Weight of a label's loss: none or balanced.",
     )
     class_weight_power: float = setting(
         1.0, "balanced: exponent of the weights, 0.5 = square root", low=0, high=4
