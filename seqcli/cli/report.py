@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from seqcli.cli.overfitting import few_updates
 from seqcli.kinds import KINDS
 from seqcli.kinds.spec import Figure, Spec, next_command
 from seqcli.machine.distributed import launched
@@ -76,7 +77,8 @@ def start_lines(job: Job, event: Started) -> list[str]:
     if runtime.device.type == "cpu":
         threads = f", {runtime.threads} thread" + "s" * (runtime.threads > 1)
     lines.append(f"device: {runtime.device}{threads}, {runtime.policy}, seed {train.seed}")
-    return lines + list(event.notes)
+    few = few_updates(event.batches, train)
+    return lines + list(event.notes) + ([few] if few else [])
 
 
 def finish_lines(job: Job, event: Finished) -> list[str]:

@@ -42,6 +42,10 @@ def test_the_lines_of_a_run(here: Path) -> None:
     assert sum(parts) == int(table["total"].replace(",", ""))
     at = next(n for n, line in enumerate(lines) if line.startswith("device:"))
     assert lines[at] == "device: cpu, 1 thread, fp32, seed 3"
+    few = lines.pop(at + 1)
+    assert few == (
+        "only 15 updates in all (3 epochs of 5): a smaller --batch-size or more --epochs gives more"
+    )
     number = r"[\d.,]+"
     figures = rf"loss {number} accuracy {number}%"
     for epoch in (1, 2, 3):
