@@ -111,11 +111,22 @@ def after_lines(event: Finished) -> list[str]:
     if event.already:
         return []
     lines = [f"run:   {event.folder.path} (log, settings, pictures)"]
+    last = event.folder.last
+    if last.exists():
+        lines.append(
+            f"state: {last} ({_megabytes(last.stat().st_size)}; for --resume, else to be deleted)"
+        )
     heads = ("next: ", *["      "] * len(event.next_commands))
     return lines + [
         f"{head} seqcli {command}"
         for head, command in zip(heads, event.next_commands, strict=False)
     ]
+
+
+def _megabytes(size: int) -> str:
+    """1.2 MB, 340 MB; 0.1 MB at least."""
+    millions = max(size / 1e6, 0.1)
+    return f"{millions:,.0f} MB" if millions >= 10 else f"{millions:.1f} MB"
 
 
 def _last_text(spec: Spec, figures: Mapping[str, Any]) -> str:

@@ -58,6 +58,7 @@ def test_the_lines_of_a_run(here: Path) -> None:
     assert re.fullmatch(r"done in \d+ s, 3 epochs: kept best epoch \d, by accuracy", rest[0])
     assert rest[1:] == [
         "run:   tiny.run (log, settings, pictures)",
+        "state: tiny.run/last.pt (0.1 MB; for --resume, else to be deleted)",
         "next:  seqcli eval --model tiny.pt --mistakes 10",
         '       seqcli classify --model tiny.pt "your text"',
     ]
@@ -88,6 +89,16 @@ def test_the_next_commands_are_ones_that_run(here: Path) -> None:
     assert use == """       seqcli classify --model 'a name.pt' "your text\""""
     assert "mistakes, the surest first" in seqcli(*shlex.split(look)[2:]).stdout
     assert seqcli(*shlex.split(use)[1:]).exit_code == 0
+
+
+def test_the_state_of_a_complete_run_may_go(here: Path) -> None:
+    said = train("--epochs", "1", "--keep-state", "no")
+    assert "state:" not in said
+    assert not (here / "tiny.run" / "last.pt").exists()
+    assert seqcli("classify", "--model", "tiny.pt", "win").exit_code == 0
+    assert "tiny.run/last.pt is not there to go on from" in error(1, *TINY, "--resume")
+    assert "unknown value of --keep-state 'maybe'" in error(2, *TINY, "--keep-state", "maybe")
+    assert "state: tiny.run/last.pt" in train("--epochs", "1", "--force")
 
 
 def test_without_mistakes_there_is_nothing_to_look_at() -> None:
