@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from seqcli.cli.console import answer, err, safe, say
 from seqcli.cli.crowding import Crowding
+from seqcli.cli.overfitting import Overfitting
 from seqcli.cli.report import (
     after_lines,
     duration,
@@ -44,6 +45,7 @@ class Display:
         self.job, self.quiet, self.as_json = job, quiet, as_json
         self.epochs = job.task.config.train.epochs
         self.bar: Progress | None = None
+        self.overfitting = Overfitting(job.task.config.train)
         self.shown = self.told = 0.0
         self.tenth = 0
 
@@ -79,6 +81,8 @@ class Display:
                 self._step(event, now)
         elif isinstance(event, Evaluated):
             self._line(self._epoch(event))
+            if hint := self.overfitting.hint(event):
+                self._line(hint)
         elif isinstance(event, RolledBack):
             self._line(f"{event.why}: back to step {event.step:,}, rate halved ({event.number})")
         elif isinstance(event, Scoring) and event.splits:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from seqcli.cli.overfitting import few_updates
 from seqcli.kinds import KINDS
 from seqcli.kinds.spec import Figure, Spec, next_command
 from seqcli.machine.distributed import launched
@@ -76,7 +77,8 @@ def start_lines(job: Job, event: Started) -> list[str]:
     if runtime.device.type == "cpu":
         threads = f", {runtime.threads} thread" + "s" * (runtime.threads > 1)
     lines.append(f"device: {runtime.device}{threads}, {runtime.policy}, seed {train.seed}")
-    return lines + list(event.notes)
+    few = few_updates(event.batches, train)
+    return lines + list(event.notes) + ([few] if few else [])
 
 
 def finish_lines(job: Job, event: Finished) -> list[str]:
@@ -109,11 +111,22 @@ def after_lines(event: Finished) -> list[str]:
     if event.already:
         return []
     lines = [f"run:   {event.folder.path} (log, settings, pictures)"]
+    last = event.folder.last
+    if last.exists():
+        lines.append(
+            f"state: {last} ({_megabytes(last.stat().st_size)}; for --resume, else to be deleted)"
+        )
     heads = ("next: ", *["      "] * len(event.next_commands))
     return lines + [
         f"{head} seqcli {command}"
         for head, command in zip(heads, event.next_commands, strict=False)
     ]
+
+
+def _megabytes(size: int) -> str:
+    """1.2 MB, 340 MB; 0.1 MB at least."""
+    millions = max(size / 1e6, 0.1)
+    return f"{millions:,.0f} MB" if millions >= 10 else f"{millions:.1f} MB"
 
 
 def _last_text(spec: Spec, figures: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from seqcli.cli import options
 from seqcli.cli.console import answer_json, say
-from seqcli.errors import ConfigError
+from seqcli.errors import ConfigError, lookup
 from seqcli.interrupts import Interrupted, interrupts
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with an earlier ru
 AllowChanged = Annotated[
     bool, typer.Option("--allow-changed-data", help="Resume on data that changed.  [default: no]")
 ]
+KeepState = Annotated[
+    str,
+    typer.Option(metavar="yes|no", help="Keep last.pt, for --resume, once the run is complete."),
+]
 InitFrom = Annotated[
     str | None,
     typer.Option(metavar="FILE.pt", help="Start from another model's weights.  [default: none]"),
@@ -71,6 +75,7 @@ def train(
     force: Force = False,
     resume: Resume = False,
     allow_changed_data: AllowChanged = False,
+    keep_state: KeepState = "yes",
     init_from: InitFrom = None,
     settings: Settings = None,
     device: options.Device = "auto",
@@ -94,6 +99,7 @@ def train(
     _refuse_run(run, {"--task": task, "--preset": preset, "--out": output}, resume)
     if task is None and run is None:
         raise ConfigError("--task is missing", "seqcli train --list shows the tasks")
+    lookup({"yes": 1, "no": 0}, keep_state, "value of --keep-state")
     if resume and force:
         raise ConfigError("--resume goes on with a run, --force overwrites it: give one of them")
     if allow_changed_data and not resume:
@@ -137,6 +143,7 @@ def train(
         force=force,
         resume=resume,
         allow_changed_data=allow_changed_data,
+        keep_state=keep_state == "yes",
         init_from=None if init_from is None else options.existing(init_from, "--init-from"),
     )
     _train(job, quiet, as_json)

@@ -86,7 +86,7 @@ class RunFolder:
             raise SeqcliError(f"{self.model}: not a file", "--out FILE.pt goes elsewhere")
         if resume and self.model.exists() and not self.last.exists():
             raise SeqcliError(
-                f"{self.model} exists, and no run that wrote it can be resumed",
+                f"{self.model} exists, and {self.last} is not there to go on from",
                 "--force overwrites it, --out FILE.pt goes elsewhere",
             )
         if not (force or resume) and (self.model.exists() or self.last.exists()):

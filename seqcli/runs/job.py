@@ -28,6 +28,7 @@ class Job:
     resume: bool = False
     allow_changed_data: bool = False
     init_from: Path | None = None
+    keep_state: bool = True  # last.pt of a complete run
 
 
 def folder_of(model: Path) -> Path:

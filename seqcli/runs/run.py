@@ -41,6 +41,7 @@ class Started:
     runtime: Runtime
     state: TrainState  # the run's own: to be looked at only
     notes: tuple[str, ...]
+    batches: int  # an epoch
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ def run(job: Job) -> Iterator[RunEvent]:
             if ranks.first and saved is not None:
                 yield Finished(saved.description["result"], folder, "complete", already=True)
             return
-        yield Started(session.prepared, session.table(), session.runtime, session.state, notes)
+        parts = session.prepared
+        batches = len(parts.kind.batches(parts.splits["train"], 1, ranks))
+        yield Started(parts, session.table(), session.runtime, session.state, notes, batches)
         with interrupts.deferred():
             yield from session.train()
         packed = pack(session.state, ranks)

@@ -173,7 +173,10 @@ class Session:
         marked = None if self._config.train.select == "last" else best.epoch
         spec = self.kind.spec
         self._folder.draw(marked, spec.figure(spec.metric), scores["test"] or scores["valid"])
-        self._record.state(packed, result)
+        if self._job.keep_state:
+            self._record.state(packed, result)
+        else:  # the model is written: nothing is lost that anybody wants
+            self._folder.last.unlink(missing_ok=True)
         return result
 
 

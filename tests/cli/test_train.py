@@ -39,6 +39,8 @@ def test_the_lines_of_a_run(here: Path) -> None:
         "vocabulary": rf"vocabulary \d+ \(unknown: train 0\.0%, valid {number}%, test {number}%\)",
         "model:": "model:",
         "device": "device: cpu, 1 thread, fp32, seed 3",
+        "only": r"only 15 updates in all \(3 epochs of 5\): a smaller --batch-size or more "
+        "--epochs gives more",
         **{
             f"epoch {epoch}/": rf"epoch {epoch}/3  train {figures}  valid {figures}  "
             rf"{number} examples/s(  best)?"
@@ -47,6 +49,7 @@ def test_the_lines_of_a_run(here: Path) -> None:
         "scoring": "scoring the best model: valid, test",
         "done": r"done in \d+ s, 3 epochs: kept best epoch \d, by accuracy",
         "run": re.escape("run:   tiny.run (log, settings, pictures)"),
+        "state": r"state: tiny\.run/last\.pt \(0\.1 MB; for --resume, else to be deleted\)",
         "next": "next:  seqcli eval --model tiny.pt --mistakes 10",
         "       seqcli": '       seqcli classify --model tiny.pt "your text"',
     }
@@ -89,6 +92,16 @@ def test_the_next_commands_are_ones_that_run(here: Path) -> None:
     assert use == """       seqcli classify --model 'a name.pt' "your text\""""
     assert "mistakes, the surest first" in seqcli(*shlex.split(look)[2:]).stdout
     assert seqcli(*shlex.split(use)[1:]).exit_code == 0
+
+
+def test_the_state_of_a_complete_run_may_go(here: Path) -> None:
+    said = train("--epochs", "1", "--keep-state", "no")
+    assert "state:" not in said
+    assert not (here / "tiny.run" / "last.pt").exists()
+    assert seqcli("classify", "--model", "tiny.pt", "win").exit_code == 0
+    assert "tiny.run/last.pt is not there to go on from" in error(1, *TINY, "--resume")
+    assert "unknown value of --keep-state 'maybe'" in error(2, *TINY, "--keep-state", "maybe")
+    assert "state: tiny.run/last.pt" in train("--epochs", "1", "--force")
 
 
 def test_without_mistakes_there_is_nothing_to_look_at() -> None:
