@@ -87,6 +87,8 @@ there are none |
 counts if start, end and type are right and its tags well-formed; `f1_lenient`: as conlleval |
 | `f1`, `score` | F1 of spans, null without; what chooses the epoch: that F1, else the accuracy |
 | `labels`, `per_label`, `confusion` | of tags, as for classifiers |
+| `mistakes` | as for classifiers: a span that is not there, or a wrong plain tag, in brackets in \
+`text`; `line` is that of the sentence |
 
 `tag --json`, one document a sentence:
 

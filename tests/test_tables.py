@@ -24,6 +24,7 @@ from seqcli.kinds.classifier.spec import Model
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import ACTIVATIONS, CELLS
 from seqcli.nn.init import SCHEMES
+<<<<<<< HEAD
 from seqcli.readers import READERS, discover
 from seqcli.settings import counting
 from seqcli.settings.sections import LabeledText, Text, Training
@@ -31,6 +32,15 @@ from seqcli.tasks import taskfile
 from seqcli.text import tokens
 from seqcli.training.evaluation import evaluate
 from seqcli.training.optim import Updater
+=======
+from seqcli.readers import READERS
+from seqcli.readers.source import Source
+from seqcli.readers.tagged import TAGGED_READERS
+from seqcli.settings import counting
+from seqcli.settings.sections import LabeledText, TaggedText
+from seqcli.tasks import taskfile
+from seqcli.text import schemes, tokens
+>>>>>>> tagger
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS: dict[str, Any] = getattr(get_command(app), "commands", {})
@@ -56,6 +66,9 @@ def test_cells_have_formulas() -> None:
 def test_a_setting_s_choices_are_the_table_s_keys() -> None:
     assert choices(LabeledText, "format") == {"auto", *READERS}
     assert choices(LabeledText, "tokenizer") == tokens.SPLITTERS.keys()
+    assert choices(TaggedText, "format") == {"auto", *TAGGED_READERS}
+    assert choices(TaggedText, "tokenizer") == tokens.SPLITTERS.keys()
+    assert choices(TaggedText, "scheme") == {"auto", *schemes.SCHEMES}
     assert choices(Model, "init") == SCHEMES.keys()
     assert choices(Model, "activation") <= ACTIVATIONS.keys()
     assert choices(Model, "recurrent_activation") <= ACTIVATIONS.keys()

@@ -30,7 +30,7 @@ Texts = Annotated[
 InputFile = Annotated[
     str | None,
     typer.Option(
-        "--input", metavar="FILE", help="conll, conllu, jsonl, txt, csv …  [default: none]"
+        "--input", metavar="FILE", help="conll, conllu, jsonl, csv, or text.  [default: none]"
     ),
 ]
 Format = Annotated[

@@ -52,7 +52,7 @@ class Mistake:
 
 
 class Classifies(Protocol):
-    """`classify`: a label for each text; `eval --mistakes`."""
+    """`classify`: a label for each text."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -67,6 +67,10 @@ class Classifies(Protocol):
         self, model: nn.Module, text: str, label: int, runtime: Runtime, poll: Poll
     ) -> list[Mark]:
         """A mark for each token that is read, in the order of the text; `label` by its place."""
+
+
+class Errs(Protocol):
+    """`eval --mistakes`: what to look at first."""
 
     def mistakes(
         self, model: nn.Module, split: Any, place: Place, runtime: Runtime, poll: Poll

@@ -300,6 +300,26 @@ def test_the_first_answer_comes_before_the_input_ends(model: str) -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize("scheme", ["BIO", "plain"])
+def test_the_surest_mistakes(scheme: str, tmp_path: Path) -> None:
+    model = str(tiny_taggers.write(tmp_path / "m.pt", scheme))
+    tags = ["B-person", "I-person"] if scheme == "BIO" else ["NOUN", "VERB"]
+    rows = [f"Mary\t{tags[0]}", f"Smith\t{tags[1]}", "", f"Oslo\t{tags[0]}", ""]
+    (tmp_path / "x.conll").write_text("\n".join(rows * 9))
+    command = ["eval", "--model", model, "--data", str(tmp_path / "x.conll"), "--mistakes", "3"]
+    done = CliRunner().invoke(app, [*command, "--json", "--threads", "1"])
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)["mistakes"]
+    assert len(found) == 3
+    assert sorted((one["prob"] for one in found), reverse=True) == [one["prob"] for one in found]
+    for one in found:
+        assert "[" in one["text"]
+        assert one["label"] != one["predicted"]
+        assert one["line"] % 5 in (1, 4)
+    shown = CliRunner().invoke(app, [*command, "--threads", "1"])
+    assert "mistakes, the surest first" in shown.stdout
+
+
 def test_from_python(model: str, tmp_path: Path) -> None:
     opened = load(model, threads=1)
     assert opened.labels == ("O", "B-person", "I-person", "B-place", "I-place")

@@ -13,7 +13,11 @@ from typing import Any
 
 import pytest
 from ranks import finish, start
+<<<<<<< HEAD
 from tiny_runs import line_of, write_data, write_task
+=======
+from tiny_runs import write_data, write_tagged, write_task
+>>>>>>> tagger
 
 from seqcli.modelfile import storage
 
@@ -26,6 +30,7 @@ def folder(tmp_path: Path) -> Path:
     """A classifier's task and data, and a text."""
     write_data(tmp_path / "data.tsv")
     write_task(tmp_path / "task.toml")
+    write_tagged(tmp_path / "tags.conll")
     lines = [" ".join(WORDS[(i * k) % 7] for k in range(2, 9)) for i in range(600)]
     (tmp_path / "text.txt").write_text("\n".join(lines) + "\n")
     return tmp_path
@@ -35,6 +40,12 @@ LANGUAGE = "train --task ptb --data text.txt --cell lstm --hidden 8 --layers 1 -
 LANGUAGE += "--batch-size 6 --set train.steps=5 --precision fp32 --device cpu --threads 1 "
 CLASSIFIER = "train --task task.toml --data data.tsv --device cpu --threads 1 "
 CLASSIFIER += "--set train.schedule=constant "
+
+
+TAGGER = "train --task ner --data tags.conll --device cpu --threads 1 --hidden 6 --embed 5 "
+TAGGER += "--set model.character_hidden=4 --set model.window_buckets=64 --batch-size 8 "
+TAGGER += "--set train.schedule=constant --set train.warmup=0 "
+COMMANDS = {"language": LANGUAGE, "classifier": CLASSIFIER, "tagger": TAGGER}
 
 
 def launch(command: str, world: int, folder: Path, *more: str) -> Processes:
@@ -58,9 +69,12 @@ def close(one: Any, other: Any) -> None:
                 assert other[part][name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
 
 
-@pytest.mark.parametrize("command", [LANGUAGE, CLASSIFIER], ids=["language", "classifier"])
-def test_ranks_are_one_rank(command: str, folder: Path) -> None:
-    plain = f"{command} --epochs 1 --dropout 0 --set model.output_dropout=0 --quiet --json --out "
+@pytest.mark.parametrize("name", COMMANDS)
+def test_ranks_are_one_rank(name: str, folder: Path) -> None:
+    plain = f"{COMMANDS[name]} --epochs 1 --dropout 0 --set model.output_dropout=0 --quiet --json "
+    if name == "tagger":
+        plain += "--set model.word_dropout=0 --set model.character_dropout=0 "
+    plain += "--out "
     alone = result(launch(plain + "alone.pt", 1, folder))
     both = result(launch(plain + "both.pt", 2, folder))
     assert both["steps"] == alone["steps"]
@@ -77,7 +91,7 @@ def wait_for(path: Path, processes: Processes, seconds: float = 60) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("command", [LANGUAGE, CLASSIFIER], ids=["language", "classifier"])
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_stopped_and_resumed_they_are_the_run_that_was_not(command: str, folder: Path) -> None:
     """Both ranks draw dropout of their own, and carry columns of their own."""
     some = f"{command} --dropout 0.3 --quiet --out "

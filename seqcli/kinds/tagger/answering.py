@@ -118,7 +118,8 @@ def _read(reading: Reading, model: Network, split: Split, runtime: Runtime, poll
     found = _Found(np.zeros(split.tokens, np.int64), np.zeros(split.tokens), {})
     for rows in batching.reading_order(split.lengths):
         poll()
-        with torch.no_grad():
+        # marginals are a gradient, which an inference tensor has none of
+        with torch.inference_mode(False), torch.no_grad():
             batch = gather(split, rows, reading.buckets).to(runtime.device)
             lengths = batch.sentences.lengths
             scores = model(batch.sentences)

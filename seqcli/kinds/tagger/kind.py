@@ -18,12 +18,13 @@ from seqcli.data.survey import Survey
 from seqcli.data.tagged import Pieces, TaggedSentences, load_tagged
 from seqcli.data.vectors import find
 from seqcli.errors import DataError
-from seqcli.kinds.abilities import Tagged
+from seqcli.kinds.abilities import Mistake, Place, Tagged
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.spec import Spec
 from seqcli.kinds.tagger import metrics, reading
 from seqcli.kinds.tagger.answering import Reading, answers, outer
 from seqcli.kinds.tagger.batches import UNKNOWN_TAG, Epoch, Split, TagBatch, gather, put
+from seqcli.kinds.tagger.mistakes import mistakes
 from seqcli.kinds.tagger.network import tagger
 from seqcli.kinds.tagger.spec import SPEC, Settings, inside_tags
 from seqcli.machine.device import Runtime
@@ -288,6 +289,20 @@ class Tagger:
         runtime.ranks.add(torch.from_numpy(found))  # each token is one rank's, the others' are 0
         total, count = runtime.ranks.totals(total, count)
         return found, total / count if count else float("nan")
+
+    def mistakes(
+        self, model: nn.Module, split: Split, place: Place, runtime: Runtime, poll: Poll
+    ) -> tuple[Figures, list[Mistake]]:
+        """See `Errs.mistakes`."""
+        figures = self.figures(model, split, runtime, poll)
+        own = split.sentences
+        tokens = [
+            [own.vocabulary[word] for word in own.words.row(row).tolist()]
+            for row in range(len(own))
+        ]
+        answered = self.tag(model, tokens, 0.0, runtime, poll)
+        true = [self._mended(tags) for tags in own.tag_rows()]
+        return figures, mistakes(own, true, answered, self.scheme)[: place.most]
 
     def _mended(self, tags: list[str]) -> list[str]:
         return tags if self.scheme == PLAIN else repair(tags, self.scheme)

@@ -221,4 +221,5 @@ SPEC = Spec(
     trainable=trainable,
     check_learned=check_learned,
     commands={"tag": 'tag --model {model} "your text"'},
+    options={"--mistakes": "the surest mistakes"},
 )
