@@ -24,23 +24,14 @@ from seqcli.kinds.classifier.spec import Model
 from seqcli.machine.device import Runtime
 from seqcli.nn.cells import ACTIVATIONS, CELLS
 from seqcli.nn.init import SCHEMES
-<<<<<<< HEAD
 from seqcli.readers import READERS, discover
-from seqcli.settings import counting
-from seqcli.settings.sections import LabeledText, Text, Training
-from seqcli.tasks import taskfile
-from seqcli.text import tokens
-from seqcli.training.evaluation import evaluate
-from seqcli.training.optim import Updater
-=======
-from seqcli.readers import READERS
-from seqcli.readers.source import Source
 from seqcli.readers.tagged import TAGGED_READERS
 from seqcli.settings import counting
-from seqcli.settings.sections import LabeledText, TaggedText
+from seqcli.settings.sections import LabeledText, TaggedText, Text, Training
 from seqcli.tasks import taskfile
 from seqcli.text import schemes, tokens
->>>>>>> tagger
+from seqcli.training.evaluation import evaluate
+from seqcli.training.optim import Updater
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS: dict[str, Any] = getattr(get_command(app), "commands", {})

@@ -13,11 +13,7 @@ from typing import Any
 
 import pytest
 from ranks import finish, start
-<<<<<<< HEAD
-from tiny_runs import line_of, write_data, write_task
-=======
-from tiny_runs import write_data, write_tagged, write_task
->>>>>>> tagger
+from tiny_runs import line_of, write_data, write_tagged, write_task
 
 from seqcli.modelfile import storage
 
