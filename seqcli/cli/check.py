@@ -47,10 +47,11 @@ def check(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Report what training would find in the data, and what to do about it, most harmful first.
+    """Report what training would find in the data, and what to do about it.
 
-    Format and columns as understood, splits, labels, lengths, unknown words; texts that repeat,
-    contradict each other, are damaged, near-empty or extreme. Nothing is trained or written.
+    Most harmful first: texts that repeat, contradict each other, are damaged, near-empty or
+    extreme. Before it: format and columns as understood, splits, labels, lengths, unknown words.
+    Nothing is trained or written.
 
     \b
     Examples:

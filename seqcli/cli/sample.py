@@ -118,9 +118,9 @@ def _options(**given: Any) -> Options:
 def _prompt(text: str) -> str:
     if text != "-":
         return text
-    from seqcli.readers.lines import lines
-
-    return "\n".join(lines("-"))
+    # Bytes that are no UTF-8 become U+FFFD, which is said as unknown: the text is a beginning to
+    # write on from, not a record whose loss would go unseen.
+    return sys.stdin.buffer.read().decode("utf-8-sig", "replace").removesuffix("\n")
 
 
 def _sample(

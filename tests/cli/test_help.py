@@ -30,6 +30,8 @@ PROMISED = {
         --output --shard --device --threads --quiet""",
     "tag": """--model --input --threshold --json --output --shard --force --device --threads
         --quiet""",
+    "check": """--task --preset --data --text-column --label-column --encoding --set --strict --json
+        --quiet""",
     "info": "--model --json",
     "params": """--hidden --layers --bidirectional --merge --no-bias --reset-after --no-reset-after
         --vocab --embed --input --dense --outputs --tied --time --batch --task --preset --model
