@@ -200,7 +200,6 @@ def test_what_is_no_model(place: Path) -> None:
     assert "did you mean 'test'" in error(2, "eval", "--model", place / "m.pt", "--split", "tset")
     error(1, "eval", "--model", place / "m.pt", "--data", "none.tsv")
     error(2, "eval", "--model", place / "m.pt", "--data", "")
-    error(1, "classify", "--model", place / "m.run" / "last.pt", "hi")
 
 
 def test_many_labels_are_not_shown_as_a_matrix(tmp_path: Path) -> None:
