@@ -52,8 +52,9 @@ above 1,000 labels |
 | `mistakes` | with `--mistakes N`, the surest first: `text`, `label`, `predicted`, \
 `prob` (of the predicted label), `path`, `line` (the row of a parquet table) |
 
-With several models (`eval --model a.pt --model b.pt --json`): `split`, `models` (the keys above for each, and
-`model`), and `differences`, each further model against the first on the rows that both were scored on:
+With several models (`eval --model a.pt --model b.pt --json`): `split`, `models` (the keys above for
+each, and `model`), and `differences`, each further model against the first on the rows that both
+were scored on:
 
 | key | value |
 |---|---|
