@@ -52,6 +52,19 @@ above 1,000 labels |
 | `mistakes` | with `--mistakes N`, the surest first: `text`, `label`, `predicted`, \
 `prob` (of the predicted label), `path`, `line` (the row of a parquet table) |
 
+With several models (`eval --model a.pt --model b.pt --json`): `split`, `models` (the keys above for
+each, and `model`), and `differences`, each further model against the first on the rows that both
+were scored on:
+
+| key | value |
+|---|---|
+| `model`, `from`, `rows` | which, against which, on how many rows (texts, or stretches of 64 \
+tokens) |
+| `loss`, `accuracy` | `difference` and its 95 % `interval`: 1,000 paired bootstrap samples with a \
+fixed seed; `accuracy` is null for language models |
+| `only_this`, `only_that`, `p` | rows that one model alone gets right, and McNemar's p; null for \
+language models |
+
 `classify --json`, one document a text:
 
 | key | value |

@@ -15,7 +15,7 @@ from seqcli.data.splits import cut_otherwise
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract, saved
-from seqcli.kinds.abilities import Approximates, Errs, Mistake, Place
+from seqcli.kinds.abilities import Approximates, Compares, Each, Errs, Mistake, Place
 from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime, choose_device, float32_products, set_threads
 from seqcli.modelfile import filecheck, storage
@@ -74,6 +74,17 @@ class Loaded:
             return whole
 
         return self.evaluate(chosen, figures), found
+
+    def each(self, chosen: Chosen) -> tuple[Figures, Each]:
+        """Figures, and what they are made of row by row."""
+        kind, found = cast(Compares, self.kind), list[Each]()
+
+        def figures(model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:
+            whole, each = kind.each(model, split, runtime, poll)
+            found.append(each)
+            return whole
+
+        return self.evaluate(chosen, figures), found[0]
 
     def choose_data(self, path: Path | None, split: str | None) -> Chosen:
         """Decide what to score, as docs/cli.md says, and read it.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-WINDOW = 15.0  # seconds that are judged at a time
+FIRST = 3.0  # seconds that are judged at a run's start: a short one would end unwarned
+WINDOW = 15.0  # later: a burst of somebody's is no reason to stop
 MUCH = 0.3  # of the time, added up over threads: alone a run shows 0.01, beside one program 0.8
 TASKS = Path("/proc/self/task")
 
@@ -18,16 +19,16 @@ class Crowding:
     """Watches a run of several threads, and has one line to say about it."""
 
     def __init__(self, threads: int, now: float) -> None:
-        self.threads, self.looked = threads, now
+        self.threads, self.looked, self.window = threads, now, FIRST
         self.queued = queued() if threads > 1 else None
 
     def hint(self, now: float) -> str | None:
         """What to do, once, if the threads queued for much of the time since the last look."""
-        if self.queued is None or now - self.looked < WINDOW:
+        if self.queued is None or now - self.looked < self.window:
             return None
         before, self.queued = self.queued, queued()
         share = ((self.queued or 0.0) - before) / (now - self.looked)
-        self.looked = now
+        self.looked, self.window = now, WINDOW
         if share < MUCH:
             return None
         self.queued = None

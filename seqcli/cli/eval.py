@@ -18,6 +18,14 @@ from seqcli.kinds.spec import Spec
 if TYPE_CHECKING:
     from seqcli.kinds.abilities import Mistake
 
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        metavar="FILE.pt",
+        help="Model that `seqcli train` wrote; several are compared.  [required]",
+    ),
+]
 SPLITS = {name: name for name in ("train", "valid", "test", "all")}
 Data = Annotated[
     str | None,
@@ -45,7 +53,7 @@ Mistakes = Annotated[
 
 
 def evaluate(
-    model: options.Model = "",
+    model: Models = None,
     data: Data = None,
     split: Split = None,
     text_column: options.TextColumn = None,
@@ -64,16 +72,40 @@ def evaluate(
 ) -> None:
     """Score a model on its own test split, or on other data.
 
+    Several models are compared with the first one on the same rows, with 95 % intervals of the
+    differences: --model a.pt --model b.pt.
+
     \b
     Examples:
       seqcli eval --model spam.pt
       seqcli eval --model spam.pt --data more.tsv --json
     """
-    path = options.model_path(model)
+    paths = [options.model_path(text) for text in model or [""]]
+    path = paths[0]
+    alone = {"--mistakes": mistakes, "--plots": plots, "--batch-size": batch_size}
+    for option, value in alone.items():
+        if len(paths) > 1 and value is not None:
+            raise ConfigError(f"{option} goes with one model", "leave it out, or a --model")
     picture = _picture(plots, force)
     wanted = None if split is None else lookup(SPLITS, split, "split")
     reading = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
     reading |= {"token_column": token_column, "tag_column": tag_column}
+    if len(paths) > 1:
+        with interrupts.at_once():
+            from seqcli.cli import compare
+
+        compare.check(paths, quiet)
+        compare.run(
+            paths,
+            None if data is None else options.existing(data, "--data"),
+            wanted,
+            reading,
+            device=device,
+            threads=threads,
+            quiet=quiet,
+            as_json=as_json,
+        )
+        return
     _, spec = options.described(path, quiet)  # refused before torch is imported
     kinds.refuse_option(spec, "--mistakes", mistakes is not None)
     kinds.refuse_option(spec, "--batch-size", batch_size is not None)

@@ -86,6 +86,28 @@ class Place(NamedTuple):
     most: int
 
 
+class Each(NamedTuple):
+    """What a model makes of each of R rows (R predictions, or stretches of several).
+
+    units: what the rows are; of two models equal rows of equal units are the same.
+    """
+
+    units: str
+    rows: NDArray[np.int64]
+    losses: NDArray[np.float64]  # nats, summed over a row
+    counts: NDArray[np.int64]  # predictions in it
+    right: NDArray[np.bool_] | None  # None for a kind whose answers are not right or wrong
+
+
+class Compares(Protocol):
+    """`eval` with several models: which is better on the same rows."""
+
+    def each(
+        self, model: nn.Module, split: Any, runtime: Runtime, poll: Poll
+    ) -> tuple[Figures, Each]:
+        """Figures of a split, and what they are made of."""
+
+
 class Approximates(Protocol):
     """`eval --batch-size`: figures that are a little off, sooner."""
 

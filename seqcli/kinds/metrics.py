@@ -17,6 +17,8 @@ Interval = tuple[float, float]
 
 DEVIATIONS = 1.959964  # of a normal distribution, around 95 % of it
 RESAMPLES = 1000  # ends of an interval move by a tenth of its width between seeds
+MANY = 100_000  # rows: of more, a bootstrap would take seconds to say what the formula says
+EXACT = 1000  # rows on which two classifiers differ
 MOST_CELLS = 500  # filled cells of a confusion matrix: resampling them takes 0.06 s
 
 
@@ -126,6 +128,41 @@ def macro_f1_interval(matrix: Counts) -> Interval:
     both = counts @ np.hstack([real & said, real, said])  # (RESAMPLES, 3 * C)
     hits, total = both[:, : len(matrix)], both[:, len(matrix) :].reshape(RESAMPLES, 2, -1).sum(1)
     return _middle((2 * hits / np.maximum(total, 1)).sum(1) / np.count_nonzero(total, axis=1))
+
+
+def paired_interval(differences: npt.NDArray[np.float64], weights: Counts) -> Interval:
+    """95 % interval of sum(differences) / sum(weights) of R rows, by a bootstrap of the rows.
+
+    Two models' rows are drawn together, so that what makes a row hard for both does not count.
+    NaN for fewer than two rows.
+    """
+    count = len(differences)
+    if count < 2:
+        return math.nan, math.nan
+    if count > MANY:
+        mean = differences.sum() / weights.sum()
+        spread = (differences - mean * weights).std() * math.sqrt(count) / weights.sum()
+        return float(mean - DEVIATIONS * spread), float(mean + DEVIATIONS * spread)
+    draw, means = np.random.default_rng(0), np.empty(RESAMPLES)
+    for place in range(RESAMPLES):
+        rows = draw.integers(count, size=count)
+        means[place] = differences[rows].sum() / weights[rows].sum()
+    return _middle(means)
+
+
+def mcnemar(only_this: int, only_that: int) -> float:
+    """p of two classifiers being equally good, from the rows that one alone gets right.
+
+    Exact (binomial) up to 1,000 of these, beyond by chi-squared with continuity correction.
+    """
+    both, less = only_this + only_that, min(only_this, only_that)
+    if not both:
+        return 1.0
+    if both <= EXACT:
+        tail = sum(math.comb(both, count) for count in range(less + 1))
+        return float(min(2 * tail / 2**both, 1.0))
+    distance = max(abs(only_this - only_that) - 1, 0)
+    return math.erfc(math.sqrt(distance**2 / both / 2))
 
 
 def _middle(figures: npt.NDArray[np.float64]) -> Interval:

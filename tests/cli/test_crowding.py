@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from seqcli.cli import crowding
-from seqcli.cli.crowding import WINDOW, Crowding
+from seqcli.cli.crowding import FIRST, WINDOW, Crowding
 
 
 def test_queueing_for_much_of_a_window_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds = iter([5.0, 5.5, 5.5 + 0.8 * WINDOW])
+    seconds = iter([5.0, 5.1, 5.6, 5.6 + 0.8 * WINDOW])
     monkeypatch.setattr(crowding, "queued", lambda: next(seconds))
-    watch = Crowding(8, now=100.0)
+    watch = Crowding(8, now=100.0 - FIRST)
+    assert watch.hint(100.0) is None  # a tenth of a second: nothing
     assert watch.hint(100.0 + WINDOW / 2) is None  # too early to tell
     assert watch.hint(100.0 + WINDOW) is None  # half a second: nothing
     told = watch.hint(100.0 + 2 * WINDOW)
@@ -25,6 +26,14 @@ def test_queueing_for_much_of_a_window_is_told_once(monkeypatch: pytest.MonkeyPa
     assert "--resume --threads 4" in told
     assert len(told) < 80
     assert watch.hint(100.0 + 9 * WINDOW) is None
+
+
+def test_a_short_run_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0, 2.5])
+    monkeypatch.setattr(crowding, "queued", lambda: next(seconds))
+    watch = Crowding(2, now=50.0)
+    assert watch.hint(52.0) is None
+    assert watch.hint(50.0 + FIRST) is not None
 
 
 def test_one_thread_and_systems_that_do_not_count_are_left_alone(

@@ -25,7 +25,7 @@ from seqcli.data.survey import Survey
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
 from seqcli.kinds import metrics
-from seqcli.kinds.abilities import Mark, Mistake, Place, Scores
+from seqcli.kinds.abilities import Each, Mark, Mistake, Place, Scores
 from seqcli.kinds.classifier import reading
 from seqcli.kinds.classifier.explanation import Reader, explain
 from seqcli.kinds.classifier.mistakes import mistakes
@@ -83,6 +83,9 @@ class Classifier:
             )
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
         notes = reading.notes(source, data, config.data.repeats)
+        seed, cut = config.train.seed, {"valid", "test"} - set(source.parts)
+        if config.data.split_seed is None and seed != 1 and cut & data.splits.keys():
+            notes.append(f"seed {seed} cuts other splits too; data.split_seed=1 keeps seed 1's")
         vectors = None
         if config.model.vectors:
             vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
@@ -310,6 +313,16 @@ class Classifier:
         source = self.source(place.path, place.split)
         found = mistakes(predicted, split, self.labels, source, place.most)
         return self.score(predicted, split.labels), found
+
+    def each(
+        self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
+    ) -> tuple[Figures, Each]:
+        """See `Compares.each`: a row is a text."""
+        predicted, count = self.predict(model, split, runtime, poll), len(split)
+        losses = -predicted[np.arange(count), split.labels].astype(np.float64)
+        right = predicted.argmax(1) == split.labels
+        each = Each("texts", split.rows, losses, np.ones(count, np.int64), right)
+        return self.score(predicted, split.labels), each
 
     def _weights(self) -> NDArray[np.float64]:
         """Balanced class weights N / (C * n_c), (C,); a label without examples gets 0."""

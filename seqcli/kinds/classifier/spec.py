@@ -192,5 +192,5 @@ SPEC = Spec(
     trainable=trainable,
     check_learned=check_learned,
     commands={"classify": 'classify --model {model} "your text"'},
-    options={"--mistakes": "the surest mistakes"},
+    options={"--mistakes": "the surest mistakes", "a second --model": "a comparison"},
 )

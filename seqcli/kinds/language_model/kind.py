@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Generator, nn
 
 from seqcli.data.batching import Columns, Window
@@ -22,6 +24,7 @@ from seqcli.data.idcache import kept_corpus
 from seqcli.data.survey import Survey
 from seqcli.errors import ConfigError, DataError
 from seqcli.kinds import metrics
+from seqcli.kinds.abilities import Each
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.language_model import reading
 from seqcli.kinds.language_model.network import language_model
@@ -35,6 +38,7 @@ from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
 PORTION = 8  # a part so small is read to see how long the whole takes
+READ_EACH = 64  # tokens that are compared as one: a word's loss hangs on those before it
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 
 
@@ -195,8 +199,15 @@ class LanguageModel:
         read = min(max(size // PORTION, train.batch_size * (train.steps + 1)), size)
         return Text(split.ids[:read], split.unknown_share), size / read
 
-    def score(self, model: nn.Module, split: Text, windows: Columns, poll: Poll) -> Figures:
-        """Figures over `windows`, the model in eval mode."""
+    def score(
+        self,
+        model: nn.Module,
+        split: Text,
+        windows: Columns,
+        poll: Poll,
+        each: tuple[list[float], list[int]] | None = None,
+    ) -> Figures:
+        """Figures over `windows`, the model in eval mode; `each` takes their losses and tokens."""
         assert isinstance(model, Network)
         device = model.output.weight.device
         total, count, state = 0.0, 0, None
@@ -204,10 +215,26 @@ class LanguageModel:
             poll()
             window = windows[index].to(device)
             outputs, state = model(window.ids, state)
-            total += model.loss(outputs, window.targets)[1].item()
+            loss = model.loss(outputs, window.targets)[1].item()
+            total += loss
             count += window.tokens
+            if each is not None:
+                each[0].append(loss)
+                each[1].append(window.tokens)
         total, everywhere = windows.ranks.totals(total, count)
         return {**self._figures(total, int(everywhere)), "unknown_share": split.unknown_share}
+
+    def each(
+        self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll
+    ) -> tuple[Figures, Each]:
+        """See `Compares.each`: a row is a stretch of READ_EACH tokens, in the order of the text."""
+        losses, counts = list[float](), list[int]()
+        windows = Columns(split.ids, 1, READ_EACH, exact=True)
+        figures = self.score(model, split, windows, poll, (losses, counts))
+        what = hashlib.sha256("\0".join(self.vocab.to_list()).encode("utf-8", "surrogatepass"))
+        what.update(np.ascontiguousarray(split.ids, np.int64).data)
+        rows = np.arange(len(losses))
+        return figures, Each(what.hexdigest(), rows, np.array(losses), np.array(counts), None)
 
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown.

@@ -120,5 +120,5 @@ SPEC = Spec(
     check=check,
     check_learned=check_learned,
     commands={"sample": "sample --model {model}"},
-    options={"--batch-size": "columns read at once"},
+    options={"--batch-size": "columns read at once", "a second --model": "a comparison"},
 )
