@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from rows import REAL
+from rows import REAL, real
 
 from seqcli.data.labeled import load
 from seqcli.readers import discover
@@ -18,7 +18,7 @@ PLACES = {"spam": "sms-spam/SMSSpamCollection.tsv", "imdb": "imdb", "names": "na
 def place(task: str) -> Path:
     """Where a task's data are."""
     if REAL:
-        return (Path(REAL) / PLACES[task]).resolve()
+        return real(PLACES[task])
     return sample_path(resolve(task).about.sample)
 
 

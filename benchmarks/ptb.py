@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
-from rows import OURS, REAL, Row, afresh, answer, rates, tell, worker
+from rows import OURS, REAL, Row, afresh, answer, rates, real, tell, worker
 from torch import nn
 from torch.nn import functional as F
 
@@ -108,7 +107,7 @@ def work(name: str, preset: str, updates: str, *sizes: str) -> None:
 def stream() -> np.ndarray:
     """The training text's ids."""
     data = resolve("ptb").config.data
-    path = Path(REAL) / "ptb" if REAL else sample_path("words")
+    path = real("ptb") if REAL else sample_path("words")
     return load_corpus(discover(path, data, ("text",)), data, None, lambda: None).streams["train"]
 
 

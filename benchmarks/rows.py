@@ -18,7 +18,20 @@ from typing import Any
 ROUNDS = 5
 OURS = "seqcli"
 REAL = os.environ.get("SEQCLI_DATA")
+DATA_PAGE = "docs/data.md lists its files"
 SEQCLI = [sys.executable, "-m", "seqcli"]
+
+
+def real(name: str) -> Path:
+    """A file or folder of the real data; without it the program ends with one line that says so."""
+    if not REAL:
+        sys.exit(f"SEQCLI_DATA is not set: it names the folder with the real data; {DATA_PAGE}")
+    path = (Path(REAL) / name).resolve()
+    if not path.exists():
+        sys.exit(
+            f"{path} is not there: SEQCLI_DATA names the folder with the real data; {DATA_PAGE}"
+        )
+    return path
 
 
 @dataclass(frozen=True)

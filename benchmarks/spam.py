@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import rows as rows_of
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.svm import LinearSVC
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--preset", default="")
     parser.add_argument("options", nargs="*", help="more options of seqcli train")
     asked = parser.parse_args()
-    path = Path(os.environ["SEQCLI_DATA"]) / "sms-spam" / "SMSSpamCollection.tsv"
+    path = rows_of.real("sms-spam/SMSSpamCollection.tsv")
     rows: dict[str, list[tuple[float, float]]] = {"linear SVM": [], "seqcli": []}
     print("seed  model        spam F1  accuracy  seconds")
     for seed in SEEDS:

@@ -34,6 +34,30 @@ def test_ratios_are_of_one_round_and_above_one_where_seqcli_is_ahead() -> None:
     assert errors == [pytest.approx(2)]
 
 
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        (None, "SEQCLI_DATA is not set: it names the folder with the real data; docs/data.md"),
+        ("/no/such/folder", "/no/such/folder/sms-spam/SMSSpamCollection.tsv is not there: SEQCLI_"),
+    ],
+)
+def test_without_the_real_data_one_line_says_so(folder: str | None, said: str) -> None:
+    variables = {name: value for name, value in os.environ.items() if name != "SEQCLI_DATA"}
+    variables |= {"PYTHONPATH": str(HERE.parent)} | ({"SEQCLI_DATA": folder} if folder else {})
+    command = [sys.executable, str(HERE / "spam.py")]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_page_lists_the_files_that_are_looked_for() -> None:
+    import data
+
+    page = (HERE.parent / "docs" / "data.md").read_text()
+    assert all(f"`{place}" in page for place in data.PLACES.values())
+
+
 def test_a_row_becomes_a_line_for_each_program() -> None:
     from report import lines
     from rows import Row

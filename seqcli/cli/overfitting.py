@@ -32,8 +32,8 @@ class Overfitting:
             return None
         self.silent = True
         return (
-            f"it overfits: valid loss worse for {worse} epochs, train loss falls; "
-            f"--patience {MANY} ends such a run"
+            f"it overfits: valid loss worse for {worse} epochs, train's falls; "
+            f"--patience {MANY} stops"
         )
 
 
@@ -47,6 +47,5 @@ def few_updates(batches: int, train: Training) -> str | None:
         return None
     epochs = f"{train.epochs} epoch" + "s" * (train.epochs != 1)
     return (
-        f"only {updates} updates in all ({epochs} of {batches}): "
-        "a smaller --batch-size or more --epochs gives more"
+        f"only {updates} updates in all ({epochs} of {batches}): a smaller --batch-size gives more"
     )

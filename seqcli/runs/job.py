@@ -63,8 +63,9 @@ def begun(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> Begun:
     a run, ConfigError for settings that do not exist.
     """
     folder = path if path.is_dir() else path.parent
-    if folder.suffix != ".run":
-        folder = folder_of(path)
+    if folder.suffix != ".run":  # from inside of it, or the model beside it
+        here = folder.absolute()
+        folder = here if here.suffix == ".run" else folder_of(path)
     last = folder / "last.pt"
     if not last.exists():
         raise DataError(path, 0, "no run to go on with", "--resume OUT.run names a run's folder")

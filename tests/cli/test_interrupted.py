@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,9 @@ def test_a_run_s_folder_says_the_rest(here: Path) -> None:
     assert "model.hidden was [5], is [6]" in error(
         2, "train", "--resume", "a.bin.run", "--hidden", "6"
     )
+    with contextlib.chdir("a.bin.run"):
+        assert answer("train", "--resume", ".", "--epochs", "2")["task"] == "tiny"
+        assert answer("train", "--resume", "last.pt", "--epochs", "2")["task"] == "tiny"
     Path("a.bin.run").rename("b.run")
     assert answer("train", "--resume", "b.run", "--epochs", "3")["model"] == "b.pt"
 

@@ -30,7 +30,7 @@ def test_it_is_said_once() -> None:
     said = hints(Training(), RISING)
     assert [number for number, line in enumerate(said) if line] == [6]
     assert said[6] == (
-        "it overfits: valid loss worse for 5 epochs, train loss falls; --patience 5 ends such a run"
+        "it overfits: valid loss worse for 5 epochs, train's falls; --patience 5 stops"
     )
 
 
@@ -49,9 +49,7 @@ def test_it_is_not_said(settings: Training, losses: list[tuple[float, float]]) -
 
 def test_a_handful_of_updates_is_said_before_they_are_made(here: Path) -> None:
     said = train("--epochs", "1", "--batch-size", "32").splitlines()
-    at = said.index(
-        "only 2 updates in all (1 epoch of 2): a smaller --batch-size or more --epochs gives more"
-    )
+    at = said.index("only 2 updates in all (1 epoch of 2): a smaller --batch-size gives more")
     assert said[at + 1].startswith("epoch 1/1 ")
     assert few_updates(5, Training(epochs=10)) is None
     assert few_updates(5, Training(epochs=3, max_steps=4)) is None  # somebody asked for so few
