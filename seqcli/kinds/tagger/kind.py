@@ -23,10 +23,18 @@ from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.spec import Spec
 from seqcli.kinds.tagger import metrics
 from seqcli.kinds.tagger.answering import Reading, answers, outer
-from seqcli.kinds.tagger.batches import UNKNOWN_TAG, Epoch, Split, TagBatch, gather, put
+from seqcli.kinds.tagger.batches import (
+    UNKNOWN_TAG,
+    Epoch,
+    Split,
+    TagBatch,
+    gather,
+    put,
+    reading_order,
+)
 from seqcli.kinds.tagger.mistakes import mistakes
 from seqcli.kinds.tagger.network import tagger
-from seqcli.kinds.tagger.spec import SPEC, Settings, inside_tags, types_of
+from seqcli.kinds.tagger.spec import MOST_TAGS, SPEC, Settings, inside_tags, types_of
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.tagging import Tagger as Network
@@ -80,6 +88,9 @@ class Tagger:
         scheme, labels = _labels(train, config.data.scheme)
         if len(labels) < 2:
             problem = f"at least two tags expected, found: {', '.join(labels)}"
+            raise DataError(path, 0, problem, "is the tag column the right one? see --tag-column")
+        if len(inside_tags(labels, scheme, config.model.inside)) > MOST_TAGS:
+            problem = f"at most {MOST_TAGS:,} tags expected, found: {len(labels):,}"
             raise DataError(path, 0, problem, "is the tag column the right one? see --tag-column")
         spelling, counts = _spelling(config, train)
         notes = [f"tags: {_described(scheme, labels)}; sentences: {source.format}"]
@@ -271,7 +282,7 @@ class Tagger:
         """
         found, offsets = np.zeros(split.tokens, np.int64), split.sentences.words.offsets
         total = count = 0.0
-        for rows in runtime.ranks.own(batching.reading_order(split.lengths)):
+        for rows in runtime.ranks.own(reading_order(split, len(self.inside))):
             poll()
             batch = gather(split, rows, self.buckets).to(runtime.device)
             lengths = batch.sentences.lengths
