@@ -138,7 +138,7 @@ class Tagger:
     def rows(self, tensor: str) -> Rows | None:
         """See `Kind.rows`: words and their parts one by one, tags only where all are the same."""
         spelling = self.spelling
-        if tensor == "words.weight":
+        if tensor == "embedding.weight":
             return Rows(spelling.vocab.to_list())
         if tensor == "characters.embedding.weight":
             return Rows(["unknown", "begin", "end", *(f"={one}" for one in spelling.characters)])
@@ -201,7 +201,7 @@ class Tagger:
         )
         if generator is not None and self.vectors is not None:
             with torch.no_grad():
-                network.words.weight.copy_(torch.from_numpy(self.vectors))
+                network.embedding.weight.copy_(torch.from_numpy(self.vectors))
         return network
 
     @property
