@@ -18,7 +18,7 @@ from rows import OURS, ROUNDS, Row, afresh, in_turn, seconds, tell
 
 from seqcli.machine.device import choose_precision, keep_freed_memory, set_threads
 from seqcli.nn.stepping import Product
-from seqcli.settings.sections import Config
+from seqcli.settings.config import Config
 from seqcli.tasks.taskfile import resolve
 
 SIDE, COPIED = 2048, 256 << 20  # of a square matrix; bytes

@@ -21,7 +21,7 @@ from seqcli.interrupts import interrupts
 from seqcli.kinds.language_model.kind import LanguageModel, Text
 from seqcli.machine.device import Runtime, keep_freed_memory, set_threads, training_runtime
 from seqcli.readers import discover
-from seqcli.settings.sections import Config
+from seqcli.settings.config import Config
 from seqcli.tasks.taskfile import resolve, sample_path
 from seqcli.text.vocab import Vocab
 from seqcli.training.loop import fit

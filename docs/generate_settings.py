@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from seqcli.kinds import KINDS
+from seqcli.settings.config import SECTIONS
 from seqcli.settings.counting import FORMULAS
-from seqcli.settings.sections import SECTIONS
 from seqcli.tasks import taskfile
 
 PAGE = Path(__file__).with_name("settings.md")

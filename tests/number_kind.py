@@ -23,9 +23,10 @@ from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.spec import Figure, Learned, Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
+from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes
 from seqcli.settings.fields import setting
-from seqcli.settings.sections import Config, Reading, Training
+from seqcli.settings.sections import Reading, Training
 from seqcli.settings.table import Row, Table
 
 TASK = """

@@ -9,7 +9,7 @@ from seqcli import kinds
 from seqcli.kinds.language_model.kind import LanguageModel
 from seqcli.modelfile import storage
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.settings import sections
+from seqcli.settings.config import to_dict
 from seqcli.text.vocab import Vocab
 
 WORDS = ["<unk>", "<eos>", "the", "cat", "sat", "on", "a", "mat", "N", "n't", ",", "$"]
@@ -58,7 +58,7 @@ def write(path: Path, kind: LanguageModel, network: Network, data: Path | None =
     described = {
         "task": "tiny",
         "preset": "",
-        "config": sections.to_dict(kind.config),
+        "config": to_dict(kind.config),
         "learned": kind.learned(),
         "data": {
             "path": str(data or "nowhere.txt"),

@@ -8,7 +8,7 @@ import torch
 from seqcli import kinds
 from seqcli.kinds.classifier.kind import Classifier
 from seqcli.modelfile import storage
-from seqcli.settings import sections
+from seqcli.settings.config import to_dict
 from seqcli.text.vocab import Vocab
 
 WORDS = ["win", "a", "prize", "now", "see", "you", "at", "six", "call", "free", "offer", "late"]
@@ -33,7 +33,7 @@ def write_model(
     described = {
         "task": "tiny",
         "preset": "",
-        "config": sections.to_dict(config),
+        "config": to_dict(config),
         "learned": kind.learned(),
         "data": {"path": "nowhere.tsv", "sha256": "0", "sample": False, "sizes": {}},
         "epoch": 1,

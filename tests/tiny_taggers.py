@@ -10,7 +10,7 @@ import torch
 from seqcli import kinds
 from seqcli.kinds.tagger.kind import Tagger
 from seqcli.modelfile import storage
-from seqcli.settings import sections
+from seqcli.settings.config import to_dict
 from seqcli.text.schemes import PLAIN, all_tags
 from seqcli.text.spelling import Spelling
 from seqcli.text.vocab import Vocab
@@ -54,7 +54,7 @@ def write(path: Path, scheme: str = "BIO", **given: Any) -> Path:
     described = {
         "task": "tiny",
         "preset": "",
-        "config": sections.to_dict(kind.config),
+        "config": to_dict(kind.config),
         "learned": kind.learned(),
         "data": {"path": "nowhere.conll", "sha256": "0", "sample": False, "sizes": {}},
         "epoch": 1,

@@ -19,8 +19,8 @@ from seqcli.errors import ConfigError, unknown_name
 from seqcli.kinds import KINDS, as_model, check_model
 from seqcli.kinds.spec import Spec
 from seqcli.modelfile import filecheck
+from seqcli.settings.config import SECTIONS
 from seqcli.settings.fields import Option, Typed
-from seqcli.settings.sections import SECTIONS
 
 Model = Annotated[
     str, typer.Option(metavar="FILE.pt", help="Model that `seqcli train` wrote.  [required]")

@@ -17,9 +17,9 @@ from seqcli.kinds.language_model.spec import SPEC as LANGUAGE_MODEL
 from seqcli.kinds.spec import Spec, refuse_clash, typed
 from seqcli.kinds.tagger.spec import SPEC as TAGGER
 from seqcli.modelfile import filecheck
-from seqcli.settings import sections
+from seqcli.settings.config import AnyConfig, from_dict
 from seqcli.settings.counting import FORMULAS
-from seqcli.settings.sections import AnyConfig
+from seqcli.settings.sections import Layers
 
 KINDS: dict[str, Spec] = {spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODEL, TAGGER)}
 
@@ -45,13 +45,13 @@ def parts(table: Mapping[str, Any]) -> AnyConfig:
     for name, values in table.items():
         if name in spec.sections and isinstance(values, Mapping):
             _belongs(spec, name, values)
-    return sections.from_dict(table, spec.sections)
+    return from_dict(table, spec.sections)
 
 
 def check(config: AnyConfig) -> AnyConfig:
     """Refuse settings that cannot stand together. Errors: ConfigError."""
     spec, train = KINDS[config.kind], config.train
-    if isinstance(config.model, sections.Layers):
+    if isinstance(config.model, Layers):
         lookup(FORMULAS, config.model.cell, "cell")
         if not config.model.sizes:
             raise ConfigError("model.hidden: at least one size expected")
@@ -73,9 +73,9 @@ def trainable(config: AnyConfig) -> None:
     and keep their sizes. Errors: ConfigError.
     """
     model = config.model
-    if isinstance(model, sections.Layers):
+    if isinstance(model, Layers):
         gates = "model.recurrent_activation is that of gates, which model.cell = rnn does not have"
-        usual = sections.Layers.recurrent_activation
+        usual = Layers.recurrent_activation
         refuse_clash(model.cell == "rnn" and model.recurrent_activation != usual, gates)
         forget = "model.unit_forget_bias starts a bias: it needs an lstm with model.bias"
         refuse_clash(model.unit_forget_bias and (model.cell != "lstm" or not model.bias), forget)

@@ -15,8 +15,7 @@ from seqcli.kinds import KINDS
 from seqcli.kinds.spec import Spec, typed
 from seqcli.modelfile import filecheck
 from seqcli.runs.job import model_of
-from seqcli.settings import sections
-from seqcli.settings.sections import AnyConfig
+from seqcli.settings.config import SECTIONS, AnyConfig, to_dict
 from seqcli.tasks import taskfile
 
 HINT = "give a file that `seqcli train` wrote: OUT.pt, or one of OUT.run/"
@@ -125,8 +124,8 @@ def _settings(config: AnyConfig, task: str = "", preset: str = "") -> dict[str, 
     if task in taskfile.names():
         with contextlib.suppress(SeqcliError):  # a preset that is no more
             usual, compared = taskfile.resolve(task, preset).config, "task"
-    before, now = sections.to_dict(usual), sections.to_dict(config)
-    names = [(section, key) for section in sections.SECTIONS for key in now[section]]
+    before, now = to_dict(usual), to_dict(config)
+    names = [(section, key) for section in SECTIONS for key in now[section]]
     pairs = {f"{part}.{key}": [before[part].get(key), now[part][key]] for part, key in names}
     del pairs["data.path"]
     differ = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -19,8 +19,8 @@ from seqcli.kinds.spec import Figure
 from seqcli.modelfile import storage
 from seqcli.runs import pictures
 from seqcli.runs.job import folder_of
-from seqcli.settings import sections
-from seqcli.settings.sections import AnyConfig, Training
+from seqcli.settings.config import SECTIONS, AnyConfig, to_dict
+from seqcli.settings.sections import Training
 from seqcli.training.checkpoint import counters
 from seqcli.training.pace import settle
 
@@ -224,9 +224,9 @@ def _same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
 
     A setting that was not there yet had its default's effect.
     """
-    new, differences = sections.to_dict(now), []
-    usual = sections.to_dict(kinds.parts({"kind": now.kind}))
-    for section in sections.SECTIONS:
+    new, differences = to_dict(now), []
+    usual = to_dict(kinds.parts({"kind": now.kind}))
+    for section in SECTIONS:
         old_values, new_values = then.get(section), new[section]
         if not isinstance(old_values, dict):
             differences.append(f"[{section}] was nothing")

@@ -16,7 +16,8 @@ from seqcli.machine.distributed import Ranks
 from seqcli.modelfile import storage
 from seqcli.runs.folder import RunFolder
 from seqcli.runs.job import Job
-from seqcli.settings import fields, sections
+from seqcli.settings import fields
+from seqcli.settings.config import to_dict
 from seqcli.tasks.taskfile import to_toml
 from seqcli.training.checkpoint import Packed, parameters
 from seqcli.training.loop import Evaluated, chosen_by
@@ -68,7 +69,7 @@ class Recorder:
             "preset": task.preset,
             "about": fields.as_dict(task.about),
             "out": self.folder.model.name,
-            "config": sections.to_dict(task.config),
+            "config": to_dict(task.config),
             "data": self._data(),
             "learned": self.prepared.kind.learned(),
             "state": values,
@@ -84,7 +85,7 @@ class Recorder:
         description = {
             "task": task.name,
             "preset": task.preset,
-            "config": sections.to_dict(task.config),
+            "config": to_dict(task.config),
             "learned": self.prepared.kind.learned(),
             "data": self._data(),
             "epoch": best.epoch,

@@ -15,7 +15,7 @@ from seqcli.kinds.contract import Prepared
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.modelfile.storage import ModelFile
 from seqcli.runs.folder import RunFolder
-from seqcli.settings.sections import AnyConfig
+from seqcli.settings.config import AnyConfig
 from seqcli.training.checkpoint import unpack
 from seqcli.training.loop import Diverged
 from seqcli.training.pace import settle

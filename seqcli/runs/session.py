@@ -23,7 +23,7 @@ from seqcli.runs.job import Job
 from seqcli.runs.record import Recorder
 from seqcli.runs.resume import RolledBack, last_good, roll_back, take_up
 from seqcli.runs.transfer import transfer
-from seqcli.settings import sections
+from seqcli.settings.config import to_dict
 from seqcli.settings.table import Table
 from seqcli.training.checkpoint import Packed, pack
 from seqcli.training.evaluation import SCORED, evaluate
@@ -67,7 +67,7 @@ class Session:
 
     def in_common(self) -> dict[str, str]:
         """What all ranks must have alike."""
-        settings = sections.to_dict(self._config)
+        settings = to_dict(self._config)
         del settings["data"]["path"]  # its fingerprint counts
         return {
             "data": self.prepared.fingerprint,

@@ -16,16 +16,16 @@ from seqcli import kinds
 from seqcli.errors import ConfigError, DataError, lookup, unknown_name
 from seqcli.files import readable_file
 from seqcli.kinds import KINDS
-from seqcli.settings import fields, sections
+from seqcli.settings import fields
+from seqcli.settings.config import SECTIONS, AnyConfig, to_dict
 from seqcli.settings.counting import Sizes
 from seqcli.settings.fields import setting
-from seqcli.settings.sections import AnyConfig
 from seqcli.tasks.places import line_of, parted
 
 PACKAGE = Path(__file__).parents[1]
 BUNDLED = PACKAGE / "tasks"
 MAX_BYTES = 1 << 20
-SETTING = re.compile(rf"({'|'.join(sections.SECTIONS)})\.(\w+)")
+SETTING = re.compile(rf"({'|'.join(SECTIONS)})\.(\w+)")
 
 
 @dataclass(frozen=True)
@@ -176,10 +176,10 @@ def _table(table: Mapping[str, Any], key: str, above: str = "") -> Mapping[str, 
 def _in_sections(table: Mapping[str, Any], kind: str, above: str = "") -> None:
     """Refuse a setting outside of a section, and say which it belongs to. Errors: ConfigError."""
     for key, value in table.items():
-        if isinstance(value, Mapping) or key in ("kind", "about", "expected", *sections.SECTIONS):
+        if isinstance(value, Mapping) or key in ("kind", "about", "expected", *SECTIONS):
             continue
         spec = KINDS.get(kind)
-        homes = [name for name in sections.SECTIONS if spec and kinds.has(spec, name, key)]
+        homes = [name for name in SECTIONS if spec and kinds.has(spec, name, key)]
         home = homes[0] if homes else "SECTION"
         error = ConfigError(f"{key} stands in no section", f"write [{above}{home}] above it")
         error.key = (key,)
@@ -225,7 +225,7 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def to_toml(config: AnyConfig) -> str:
     """The Config as a task file that gives it back."""
     lines = [f'kind = "{config.kind}"']
-    for section, values in sections.to_dict(config).items():
+    for section, values in to_dict(config).items():
         if section == "kind":
             continue
         lines += ["", f"[{section}]"]

@@ -19,7 +19,7 @@ from tiny_runs import answer, error, interrupted, job, seqcli, write_data, write
 from seqcli.answers.loading import load_model
 from seqcli.modelfile import filecheck, storage
 from seqcli.runs import pictures
-from seqcli.settings import sections
+from seqcli.settings.config import to_dict
 from seqcli.tasks import taskfile
 
 KEYS = {
@@ -107,7 +107,7 @@ def test_settings_that_differ_from_the_task_s(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.pt")
     file = storage.load(path)
     described = {**file.description, "task": "spam"}
-    described["config"] = sections.to_dict(taskfile.resolve("spam").config)
+    described["config"] = to_dict(taskfile.resolve("spam").config)
     described["config"]["train"]["epochs"] = 3
     described["config"]["data"]["path"] = "/elsewhere"  # of no interest: `data` says it
     storage.save(path, described, file.tensors)

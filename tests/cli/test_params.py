@@ -14,7 +14,7 @@ from seqcli import kinds
 from seqcli.cli.params import params
 from seqcli.errors import SeqcliError
 from seqcli.modelfile import filecheck
-from seqcli.settings import sections
+from seqcli.settings.config import to_dict
 from seqcli.settings.counting import FORMULAS
 from seqcli.tasks import taskfile
 
@@ -216,7 +216,7 @@ def test_task(args: str, total: int) -> None:
 def test_model_file(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     model = {"cell": "gru", "embed": 4, "hidden": [5]}
     described: dict[str, Any] = {
-        "config": sections.to_dict(kinds.read({"kind": kind, "model": model})),
+        "config": to_dict(kinds.read({"kind": kind, "model": model})),
         "data": {"path": "x", "sha256": "0", "sample": False, "sizes": {}},
         "learned": {"vocabulary": [f"word {number}" for number in range(30)]},
     }

@@ -16,7 +16,7 @@ from seqcli.errors import SeqcliError, TrainingError
 from seqcli.modelfile import filecheck, storage
 from seqcli.runs.job import Job
 from seqcli.runs.run import Started, run
-from seqcli.settings import sections
+from seqcli.settings.config import to_dict
 from seqcli.tasks.taskfile import resolve
 from seqcli.training.loop import Evaluated
 from seqcli.training.state import TrainState
@@ -192,5 +192,5 @@ def test_the_state_is_handed_out_whole(tmp_path: Path) -> None:
     assert isinstance(started.state, TrainState)
     assert started.table.total == sum(w.numel() for w in started.state.model.parameters())
     kind: Any = started.prepared.kind
-    assert sections.to_dict(kind.config) == sections.to_dict(job(tmp_path).task.config)
+    assert to_dict(kind.config) == to_dict(job(tmp_path).task.config)
     events.close()

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
 from seqcli.kinds.spec import Figure, Learned, Spec, names_problem, refuse_clash
+from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes, dense, stack
 from seqcli.settings.fields import setting
 from seqcli.settings.sections import (
     MAX_SIZE,
-    Config,
     LabeledText,
     NgramTraining,
     TokenLayers,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
 from seqcli.kinds.spec import Figure, Learned, Spec, names_problem
+from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes, dense, stack
 from seqcli.settings.fields import setting
-from seqcli.settings.sections import Config, RunningText, TokenLayers, Training
+from seqcli.settings.sections import RunningText, TokenLayers, Training
 from seqcli.settings.table import Table
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
 from seqcli.kinds.spec import Figure, Learned, Spec, names_problem
+from seqcli.settings.config import Config
 from seqcli.settings.counting import FORMULAS, MARKS, Sizes, dense, stack
 from seqcli.settings.fields import setting
 from seqcli.settings.sections import (
     MAX_SIZE,
-    Config,
     TaggedText,
     TokenLayers,
     Training,
