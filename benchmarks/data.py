@@ -9,6 +9,7 @@ from rows import REAL, real
 
 from seqcli.data.labeled import load
 from seqcli.readers import discover
+from seqcli.settings.sections import LabeledText
 from seqcli.tasks.taskfile import resolve, sample_path
 
 PLACES = {"spam": "sms-spam/SMSSpamCollection.tsv", "imdb": "imdb", "names": "names"}
@@ -24,6 +25,7 @@ def place(task: str) -> Path:
 def splits(task: str, seed: int) -> dict[str, list[tuple[str, str]]]:
     """(label, text) of "train" (validation in) and "test", as seqcli cuts them for `seed`."""
     data = resolve(task).config.data
+    assert isinstance(data, LabeledText)
     source = discover(place(task), data)
     records = list(source.records())
     found = load(source, data, seed=seed).splits

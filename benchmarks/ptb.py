@@ -20,7 +20,7 @@ from seqcli.data.corpus import load_corpus
 from seqcli.interrupts import interrupts
 from seqcli.kinds.language_model.kind import LanguageModel, Text
 from seqcli.machine.device import Runtime, keep_freed_memory, set_threads, training_runtime
-from seqcli.readers.plain_text import text_source
+from seqcli.readers import discover
 from seqcli.settings.sections import Config
 from seqcli.tasks.taskfile import resolve, sample_path
 from seqcli.text.vocab import Vocab
@@ -108,7 +108,7 @@ def stream() -> np.ndarray:
     """The training text's ids."""
     data = resolve("ptb").config.data
     path = real("ptb") if REAL else sample_path("words")
-    return load_corpus(text_source(path, data), data, None, lambda: None).streams["train"]
+    return load_corpus(discover(path, data, ("text",)), data, None, lambda: None).streams["train"]
 
 
 def zipf(vocabulary: int) -> np.ndarray:

@@ -143,7 +143,7 @@ class Worker:
             self.words.seek(0)
             last = self.words.read()[-2000:]
             self.end()
-            raise SystemExit(f"{self.process.args}: ended\n{last}")
+            raise SystemExit(f"{self.process.args!s}: ended\n{last}")
         return float(answer)
 
     def end(self) -> float:

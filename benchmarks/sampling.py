@@ -19,7 +19,7 @@ from torch import nn
 
 from seqcli.answers.options import Options
 from seqcli.answers.sampling import Specials, generate
-from seqcli.kinds import networks
+from seqcli.kinds.language_model.network import language_model
 from seqcli.machine.device import choose_precision, keep_freed_memory, set_threads
 from seqcli.nn.stepping import bfloat16_pays
 from seqcli.tasks.taskfile import resolve
@@ -55,7 +55,7 @@ def seqcli_writes(preset: str, tokens: int, count: int) -> Callable[[], object]:
     """Writes so many texts of so many tokens, as `seqcli sample` sets itself up."""
     keep_freed_memory()
     model = resolve("ptb", preset).config.model
-    network = networks.language_model(model, VOCABULARY, torch.Generator().manual_seed(1)).eval()
+    network = language_model(model, VOCABULARY, torch.Generator().manual_seed(1)).eval()
     options, specials = Options(max_tokens=tokens), Specials(UNKNOWN, None)
     half = choose_precision("auto", torch.device("cpu"), bfloat16_pays(network, count)) == "bf16"
     return lambda: list(generate(network, [1], specials, options, seed=1, count=count, half=half))

@@ -82,6 +82,35 @@ of many hundred tokens, neighbors of little weight are left out together and sha
 On a terminal `--explain` colors the ground: cyan for the label, yellow against it, pale where the
 weight is small. Elsewhere, and with `NO_COLOR`, the ten heaviest tokens stand behind the answer as
 `token:+weight`; in a table, `explain` is a column of JSON.
+
+## JSON of taggers
+
+`eval --json`, and `valid` and `test` of `train --json`:
+
+| key | value |
+|---|---|
+| `sentences`, `tokens`, `loss` | how many; nats a token, of sentences whose tags training knows |
+| `scheme` | how the data writes spans: IOB1, BIO, BIOES, BILOU, or plain |
+| `accuracy`, `accuracy_interval` | of tokens; 95 % by drawing sentences again, with a fixed seed |
+| `accuracy_known`, `accuracy_unknown` | of words that the vocabulary has, and has not; null where \
+there are none |
+| `sentence_accuracy` | share of sentences without a mistake |
+| `span` | null for plain tags; else `precision`, `recall`, `f1`, `f1_interval`, `f1_macro`, \
+`per_type`, `types` and their `confusion` (last row and column: no span there): strict, a span \
+counts if start, end and type are right and its tags well-formed; `f1_lenient`: as conlleval |
+| `f1`, `score` | F1 of spans, null without; what chooses the epoch: that F1, else the accuracy |
+| `labels`, `per_label`, `confusion` | of tags, as for classifiers |
+| `mistakes` | as for classifiers: a span that is not there, or a wrong plain tag, in brackets in \
+`text`; `line` is that of the sentence |
+
+`tag --json`, one document a sentence:
+
+| key | value |
+|---|---|
+| `text`, `tokens`, `tags` | tokens as they stand in the text; tags as in the training data |
+| `probs` | the probability of each token's tag |
+| `spans` | `start`, `end` (characters of `text`), `type`, `text`, `prob` (of the whole span) |
+| `unknown_share` | share of the tokens that the vocabulary lacks |
 """
 
 

@@ -7,7 +7,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from seqcli.kinds import KINDS, has
+from seqcli.kinds import KINDS
 from seqcli.settings.counting import FORMULAS
 from seqcli.settings.sections import SECTIONS
 from seqcli.tasks import taskfile
@@ -83,26 +83,31 @@ def page() -> str:
 
 
 def section(name: str, holders: list[type[Any]]) -> str:
-    """A heading, and a row for each setting that one of these dataclasses has."""
-    hints: dict[str, Any] = {}
-    found: dict[str, dataclasses.Field[Any]] = {}
+    """A heading, and a row for each setting that one of these dataclasses has.
+
+    Two for one that means something else, or has another default, in another kind.
+    """
+    found: dict[str, dict[tuple[str, str, str], list[type[Any]]]] = {}
     for holder in holders:
-        hints |= typing.get_type_hints(holder)
-        found |= {field.name: field for field in dataclasses.fields(holder)}
+        hints = typing.get_type_hints(holder)
+        for field in dataclasses.fields(holder):
+            may_be = values(name, field, hints[field.name])
+            said = (shown(field.default), may_be, escaped(field.metadata["help"]))
+            found.setdefault(field.name, {}).setdefault(said, []).append(holder)
     rows = [
-        f"| `{field.name}` | {shown(field.default)} | {values(name, field, hints[field.name])} "
-        f"| {owners(name, field.name)} | {escaped(field.metadata['help'])} |"
-        for field in found.values()
+        f"| `{key}` | {default} | {may_be} | {owners(name, own)} | {meaning} |"
+        for key, variants in found.items()
+        for (default, may_be, meaning), own in variants.items()
     ]
     head = "| setting | default | values | kinds | meaning |\n|---|---|---|---|---|"
     return "\n".join([f"## [{name}]", "", f"{SAYS[name].capitalize()}.", "", head, *rows, ""])
 
 
-def owners(section_name: str, key: str) -> str:
-    """The kinds that know a setting; a dash for all of them."""
+def owners(section_name: str, holders: list[type[Any]]) -> str:
+    """The kinds whose sections these are; a dash for all of them."""
     if section_name not in SECTIONS:
         return "-"
-    names = [spec.name for spec in KINDS.values() if has(spec, section_name, key)]
+    names = [spec.name for spec in KINDS.values() if spec.sections[section_name] in holders]
     return "-" if len(names) == len(KINDS) else ", ".join(names)
 
 

@@ -265,6 +265,58 @@ def tale_lines(chapters: int = 24) -> list[str]:
     return lines[:-1]
 
 
+# --------------------------------------------------------------------------- tagged sentences
+TAGGED = {"train": 560, "dev": 70, "test": 70}
+
+
+def tagged_sentences(name: str) -> Iterator[tuple[str, list[list[tuple[str, str]]]]]:
+    """Sentences of (word, tag) by split, none twice; spans as BIO tags."""
+    grammar = Grammar(HERE / "grammar" / f"{name}.txt")
+    seen: dict[str, list[tuple[str, str]]] = {}
+    while len(seen) < sum(TAGGED.values()):
+        text = articles(grammar.expand("sentence"))
+        tokens = spans_of(text) if name == "ner" else parts_of_speech(text)
+        word, tag = tokens[0]
+        tokens[0] = (word[:1].upper() + word[1:], tag)
+        seen.setdefault(" ".join(word for word, _ in tokens), tokens)
+    sentences = list(seen.values())
+    for split, size in TAGGED.items():
+        yield split, sentences[:size]
+        sentences = sentences[size:]
+
+
+def parts_of_speech(text: str) -> list[tuple[str, str]]:
+    """`The/DET mill/NOUN` as pairs; "a" becomes "an" before a vowel."""
+    pairs = [piece.rsplit("/", 1) for piece in text.split()]
+    words = [word for word, _ in pairs]
+    following = [*words[1:], ""]
+    return [
+        ("an" if word == "a" and after[:1] in "aeiou" and after else word, tag)
+        for (word, tag), after in zip(pairs, following, strict=True)
+    ]
+
+
+def spans_of(text: str) -> list[tuple[str, str]]:
+    """`<place Copper Bay> is near` as pairs of words and BIO tags."""
+    tokens: list[tuple[str, str]] = []
+    for span, kind, inside, plain in re.findall(r"(<(\w+) ([^>]*)>)|([^<]+)", text):
+        words = re.findall(r"'s\b|\w[\w-]*|[^\s\w]", inside if span else plain)
+        marks = ["B", *["I"] * (len(words) - 1)] if span else []
+        tags = [f"{mark}-{kind}" for mark in marks] if span else ["O"] * len(words)
+        tokens += zip(words, tags, strict=True)
+    return tokens
+
+
+def conllu_lines(sentences: list[list[tuple[str, str]]], split: str) -> Iterator[str]:
+    """CoNLL-U with words and their part of speech alone."""
+    for number, tokens in enumerate(sentences, 1):
+        yield f"# sent_id = village-{split}-{number}"
+        yield f"# text = {' '.join(word for word, _ in tokens)}"
+        for place, (word, tag) in enumerate(tokens, 1):
+            yield "\t".join([str(place), word, "_", tag, *["_"] * 6])
+        yield ""
+
+
 # --------------------------------------------------------------------------- files
 def write(path: Path, lines: Iterable[str]) -> None:
     """Write lines as UTF-8 with LF ends, and say how many."""
@@ -281,6 +333,12 @@ def main(folder: Path) -> None:
     for split, lines in word_splits({"train": 6000, "valid": 600, "test": 600}):
         write(folder / "words" / f"words.{split}.txt", lines)
     write(folder / "tale.txt", tale_lines())
+    for split, sentences in tagged_sentences("pos"):
+        write(folder / "pos" / f"village-{split}.conllu", list(conllu_lines(sentences, split))[:-1])
+    for split, sentences in tagged_sentences("ner"):
+        rows = [[f"{word}\t{tag}" for word, tag in tokens] for tokens in sentences]
+        lines = [line for tokens in rows for line in (*tokens, "")]
+        write(folder / "ner" / f"news.{split}.conll", lines[:-1])
     for path in sorted((HERE / "names").glob("*.txt")):
         names = set(path.read_text(encoding="utf-8").split("\n")) - {""}
         write(folder / "names" / path.name, sorted(names))

@@ -5,7 +5,7 @@ Nothing of the process is changed by it but torch's number of threads, if `threa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from seqcli.answers.loading import Loaded, load_model
 from seqcli.answers.options import Options
 from seqcli.answers.prediction import Predictor
+from seqcli.answers.tagging import SequenceTagger, as_json
 from seqcli.answers.writing import Writer
 from seqcli.runs import about
 
@@ -49,39 +50,55 @@ class Model:
         """Labels, in the order of their probabilities; empty for a kind that has none."""
         return tuple(self._loaded.description["learned"].get("labels", ()))
 
-    def classify(self, texts: str | Iterable[str], *, probs: bool = False) -> pandas.DataFrame:
-        """One row a text, in order: text, label, prob, unknown_share.
+    def classify(self, texts: Iterable[str], *, probs: bool = False) -> pandas.DataFrame:
+        """One row a text, in order: text, label, prob, unknown_share; a Series gives its index.
 
-        With `probs` also a column "prob_LABEL" for every label. A string is one text; of a Series
-        the index is kept. A missing value (None, NaN), as tables have them, is an empty text.
-        Errors: SeqcliError for a model without labels, TypeError for what is no text.
+        With `probs` also a column "prob_LABEL" for every label. A missing value (None, NaN), as
+        tables have them, is an empty text. Errors: SeqcliError for a model without labels,
+        TypeError for what is no text, and for what is no list of texts.
         """
         import pandas
+
+        if isinstance(texts, (str, bytes)):
+            raise TypeError(f"a list of texts expected, one {type(texts).__name__} found: [text]")
+        if isinstance(texts, (pandas.DataFrame, Mapping)):
+            what = type(texts).__name__
+            raise TypeError(f'texts expected, a {what} found: pass a column, as table["text"]')
 
         def text(value: object) -> str:
             if isinstance(value, str):
                 return value
             if value is None or value is pandas.NA or value != value:
                 return ""
-            raise TypeError(f"a text expected, {type(value).__name__} found: {value!r:.60}")
+            cure = "; decode it first" if isinstance(value, bytes) else ""
+            raise TypeError(f"a text expected, {type(value).__name__} found: {value!r:.60}{cure}")
 
-        # what these give one by one are numbers, and names of columns
-        for other, instead in ((bytes, "a string"), (pandas.DataFrame, "a column of it")):
-            if isinstance(texts, other):
-                raise TypeError(f"texts expected, {other.__name__} found: give {instead}")
-        texts = [texts] if isinstance(texts, str) else texts
-        index = texts.index if isinstance(texts, pandas.Series) else None
         answers = Predictor.of(self._loaded).classify(map(text, texts))
         columns = ["text", "label", "prob", "unknown_share"]
         table = pandas.DataFrame(
             [(row.text, row.label, row.prob, row.unknown_share) for row in answers],
             columns=columns,
-            index=index,
+            index=texts.index if isinstance(texts, pandas.Series) else None,
         )
         if probs:
             for label in self.labels:
                 table[f"prob_{label}"] = [row.probs[label] for row in answers]
         return table
+
+    def tag(
+        self, sentences: Iterable[str | Sequence[str]], *, threshold: float = 0.0
+    ) -> pandas.DataFrame:
+        """One row a sentence, in order: text, tokens, tags, probs, spans, unknown_share.
+
+        A sentence is a text, or a list of tokens. `spans` is a list of dictionaries: start, end (in
+        characters), type, text, prob; those below `threshold` are left out. Errors: SeqcliError for
+        a model that gives no tags.
+        """
+        import pandas
+
+        found = SequenceTagger.of(self._loaded).tag(sentences, threshold)
+        columns = ["text", "tokens", "tags", "probs", "spans", "unknown_share"]
+        return pandas.DataFrame([as_json(*pair) for pair in found], columns=columns)
 
     def sample(
         self,

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
+from seqcli.data.survey import Found, Survey
 from seqcli.errors import ConfigError, DataError
 from seqcli.files import sha256
 from seqcli.kinds import KINDS
@@ -172,6 +173,15 @@ class Curve:
         return Prepared(kind, dict(splits), sizes, "points", ["no words here"], sha256(path))
 
     @classmethod
+    def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
+        splits = cut(read(path), config)
+        sizes = {name: len(points) for name, points in splits.items()}
+        far = np.flatnonzero(np.abs(read(path)[:, 1]) > 1e6)
+        odd = [Found("far", f"{len(far)} points far off", "is it the unit?", len(far))]
+        found = tuple(odd if len(far) else [])
+        return Survey("points", {}, sizes, "points", {"p50": 1, "p95": 1, "max": 1}, findings=found)
+
+    @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> Curve:
         return cls(config, learned["center"], learned["width"])
 
@@ -221,6 +231,10 @@ class Curve:
 
     def validation(self, model: nn.Module, split: Points, runtime: Runtime, poll: Poll) -> Figures:
         return self.figures(model, split, runtime, poll)
+
+    def portion(self, split: Points) -> tuple[Points, float]:
+        part = split[::8]
+        return part, len(split) / len(part)
 
     def _squares(self, model: nn.Module, points: Tensor) -> Tensor:
         x, y = points.float().unbind(1)

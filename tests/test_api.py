@@ -36,26 +36,11 @@ def test_classify_gives_a_row_for_each_text(tmp_path: Path) -> None:
 
 def test_missing_values_are_empty_texts_and_numbers_none(tmp_path: Path) -> None:
     model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
-    found = model.classify(["", None, float("nan"), pandas.NA, "win"])  # type: ignore[list-item]
+    found = model.classify(["", None, float("nan"), pandas.NA, "win"])
     assert list(found["text"]) == ["", "", "", "", "win"]
     assert found["prob"][:4].nunique() == 1
     with pytest.raises(TypeError, match="a text expected, int found: 7"):
-        model.classify(["win", 7])  # type: ignore[list-item]
-
-
-def test_a_series_keeps_its_index_and_a_string_is_one_text(tmp_path: Path) -> None:
-    model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
-    mails = pandas.DataFrame({"text": ["win a prize", "see you", "call now"]}, index=[7, 3, 9])
-    kept = mails[mails["text"] != "see you"]
-    answers = model.classify(kept["text"], probs=True)
-    assert list(answers.index) == [7, 9]
-    mails["label"] = answers["label"]  # as anybody would: the rows that were asked for, no others
-    assert mails["label"].isna().tolist() == [False, True, False]
-    assert list(model.classify("win a prize")["text"]) == ["win a prize"]
-    with pytest.raises(TypeError, match="DataFrame found: give a column of it"):
-        model.classify(mails)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="bytes found: give a string"):
-        model.classify(b"win")  # type: ignore[arg-type]
+        model.classify(["win", 7])
 
 
 def test_one_name_catches_every_error(tmp_path: Path) -> None:
@@ -93,3 +78,24 @@ def test_a_model_says_what_it_is_on_one_line(tmp_path: Path) -> None:
     assert repr(model) == f"<seqcli classifier {path}: 3 labels, 1,151 parameters>"
     assert model.info["labels"] == ["ham", "spam", "other"]
     assert model.info["commands"][0].startswith("seqcli classify --model ")
+
+
+def test_what_is_no_list_of_texts_is_refused(tmp_path: Path) -> None:
+    model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
+    table = pandas.DataFrame({"text": ["win", "see"], "keep": [0, 1]})
+    for given, cure in (
+        ("win a prize", r"one str found: \[text\]"),
+        (b"win", r"one bytes found: \[text\]"),
+        ([b"win"], "bytes found: b'win'; decode it first"),
+        (table, r'a DataFrame found: pass a column, as table\["text"\]'),
+        ({"text": "win"}, "a dict found: pass a column"),
+    ):
+        with pytest.raises(TypeError, match=cure):
+            model.classify(given)
+
+
+def test_a_series_keeps_its_index(tmp_path: Path) -> None:
+    model = seqcli.load(tiny_models.write_model(tmp_path / "m.pt"), threads=1)
+    texts = pandas.Series(["win", "see", "late"], index=[7, 3, 5])
+    assert model.classify(texts, probs=True).index.tolist() == [7, 3, 5]
+    assert model.classify(texts[texts != "see"])["text"].to_dict() == {7: "win", 5: "late"}

@@ -125,19 +125,57 @@ def test_the_readme_runs_as_written(tmp_path: Path, shell: dict[str, str]) -> No
 
 
 def test_every_promise_of_reliability_names_tests_that_exist() -> None:
-    """The last cell of a row: files, each with the first words of its tests in backticks."""
+    """The last cell of a row: files, each with words of its tests' names in backticks.
+
+    A cell without a file goes on with the one above.
+    """
     page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     cells = re.findall(r"\| ([^|\n]+) \|$", page, re.M)
     named = [part for cell in cells for part in re.split(r";|, (?=tests/)", cell)]
-    rows = 0
+    rows, content = 0, ""
     for part in named:
-        file = re.search(r"test_\w+", part)
-        if file is None:
+        file = re.search(r"\btest_\w+", part)
+        if file is not None:
+            (path,) = ROOT.glob(f"tests/**/{file.group()}.py")
+            content = path.read_text(encoding="utf-8")
+        elif "`" not in part:
             assert part in ("where", "held by", "the same"), part
             continue
-        (path,) = ROOT.glob(f"tests/**/{file.group()}.py")
-        content = path.read_text(encoding="utf-8")
         for words in re.findall(r"`(\w+)`", part):
-            assert f"def test_{words}" in content, part
+            assert re.search(rf"def test_\w*{words}", content), part
         rows += 1
     assert rows > 30
+
+
+def test_the_worked_example_of_a_kind_is_the_tests_own() -> None:
+    """Every block of Python stands in it word for word, in the page's order."""
+    page = (ROOT / "docs" / "adding-a-kind.md").read_text(encoding="utf-8")
+    code = (ROOT / "tests" / "number_kind.py").read_text(encoding="utf-8")
+    found = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    assert len(found) >= 6
+    places = [code.find(block) for block in found]
+    for block, place in zip(found, places, strict=True):
+        assert place >= 0, f"tests/number_kind.py has no\n{block}"
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("name", ["adding-a-kind", "architecture", "one-update"])
+def test_the_files_that_a_page_names_exist(name: str) -> None:
+    """In backticks: from the root of the checkout, or from seqcli/."""
+    page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:\w+/)*\w+\.(?:py|md|toml|txt)|(?:\w+/)+)`", page)
+    assert len(named) >= 3
+    for path in named:
+        assert (ROOT / path).exists() or (ROOT / "seqcli" / path).exists(), path
+
+
+def test_the_walk_through_an_update_names_what_is_there() -> None:
+    """Each word in backticks is a file, or a name that one of the named files has."""
+    page = (ROOT / "docs" / "one-update.md").read_text(encoding="utf-8")
+    files = {ROOT / "seqcli" / path for path in re.findall(r"`((?:\w+/)*\w+\.py)`", page)}
+    files |= set((ROOT / "seqcli" / "kinds").glob("*.py"))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    for words in re.findall(r"`([\w.]+)`", page):
+        last = words.split(".")[-1]
+        known = re.search(rf"\b{last}\b", code) or (ROOT / "seqcli" / words).exists()
+        assert known, words

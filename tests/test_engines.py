@@ -84,7 +84,8 @@ def check(found: pandas.DataFrame, expected: dict[str, tuple[str, float]]) -> No
     answers = {name: (label, float(prob)) for name, label, prob in rows}
     assert answers.keys() == expected.keys()
     for name, (label, prob) in expected.items():
-        assert answers[name] == (label, pytest.approx(prob, abs=1e-5)), name
+        assert answers[name][0] == label, name
+        assert answers[name][1] == pytest.approx(prob, abs=1e-5), name
 
 
 @pytest.mark.slow

@@ -15,7 +15,8 @@ from seqcli.cli.app import app
 
 COMMANDS = sorted(getattr(get_command(app), "commands", {}))
 HEAVY = ("matplotlib", "numpy", "pandas", "pyarrow", "torch", "torch._dynamo")
-# Runs the program, then says on the last line of stderr what was loaded.
+TOLD = "loaded: "
+# Runs the program, then says on stderr what was loaded.
 PROBE = f"""
 import json, sys
 from seqcli.cli.app import main
@@ -23,7 +24,7 @@ try:
     main()
 except SystemExit as end:
     code = end.code
-print(json.dumps([code, sorted(set({HEAVY!r}) & sys.modules.keys())]), file=sys.stderr)
+print({TOLD!r} + json.dumps([code, sorted(set({HEAVY!r}) & sys.modules.keys())]), file=sys.stderr)
 """
 
 
@@ -38,7 +39,8 @@ def run(*args: str, **variables: str) -> tuple[int, list[str], str]:
         check=False,
     )
     print(f"seqcli {' '.join(args)}: {time.perf_counter() - start:.2f} s")  # pytest -rP shows it
-    code, heavy = json.loads(done.stderr.splitlines()[-1])
+    told = next(line for line in done.stderr.splitlines() if line.startswith(TOLD))
+    code, heavy = json.loads(told.removeprefix(TOLD))
     return code, heavy, done.stdout
 
 
@@ -60,6 +62,18 @@ def test_this_is_light(args: list[str]) -> None:
     code, heavy, stdout = run(*args)
     assert (code, heavy) == (0, [])
     assert stdout
+
+
+def test_telling_what_a_model_is_is_light(tmp_path: Path) -> None:
+    import tiny_models
+
+    path = tiny_models.write_model(tmp_path / "m.pt")
+    for more in ([], ["--json"]):
+        code, heavy, stdout = run("info", "--model", str(path), *more)
+        assert (code, heavy) == (0, [])
+        assert "classifier" in stdout
+    (tmp_path / "x.pt").write_bytes(b"PK\x03\x04")
+    assert run("info", "--model", str(tmp_path / "x.pt"))[:2] == (1, [])
 
 
 @pytest.mark.parametrize("args", [["train", "--epohcs", "3"], ["trian"], ["params", "lstn"]])

@@ -33,7 +33,7 @@ def tiny(
     size: float = 0.8,
 ) -> tuple[LanguageModel, Network]:
     """A kind and its network, in eval mode."""
-    config = kinds.read(
+    config: Any = kinds.read(
         {
             "kind": "language-model",
             "data": {"tokenizer": "spaces", "document": "line", **(data or {})},

@@ -23,7 +23,7 @@ def write_model(
 ) -> Path:
     """Write the model file that a run would; `data` and `model` are settings of the task file."""
     sizes = {"embed": 8, "hidden": [12], **(model or {})}
-    config = kinds.read({"kind": "classifier", "data": data or {}, "model": sizes})
+    config: Any = kinds.read({"kind": "classifier", "data": data or {}, "model": sizes})
     letters = config.data.tokenizer == "characters"
     tokens = list("abcdefghijklmnopqrstuvwxyz ") if letters else WORDS
     special = ["<unk>"] * config.data.unknown

@@ -6,7 +6,7 @@ import json
 import random
 import re
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,18 @@ def write_data(path: Path, rows: int = 60, labels: tuple[str, ...] = ("ham", "sp
     return path
 
 
+def write_tagged(path: Path, sentences: int = 60) -> Path:
+    """Columns of word and BIO tag: a name or a place among common words."""
+    draw = random.Random(7)
+    rows = []
+    for number in range(sentences):
+        rows += [f"{word}\tO" for word in draw.choices(PLAIN, k=draw.randint(1, 5))]
+        rows += draw.choice((["Mary\tB-person", "Smith\tI-person"], ["Oslo\tB-place"]))
+        rows += [f"{number}\tO", ""]
+    path.write_text("\n".join(rows))
+    return path
+
+
 def write_task(path: Path) -> Path:
     """TASK as a file."""
     path.write_text(TASK)
@@ -76,6 +88,11 @@ def job(folder: Path, name: str = "out", overrides: Any = None, **given: Any) ->
     chosen = with_data(resolve(str(task), "", overrides or {}), data)
     given = {"device": "cpu", "threads": 1, **given}
     return Job(chosen, data, False, folder / f"{name}.pt", **given)
+
+
+def begun(asked: Job) -> Generator[RunEvent, None, None]:
+    """The events of a run; `close` ends it where it is."""
+    yield from run(asked)
 
 
 def finished(asked: Job) -> Finished:
@@ -103,6 +120,12 @@ def answer(*args: str | Path) -> Any:
     assert result.exit_code == 0, result.stderr
     assert result.stdout.count("\n") == 1
     return json.loads(result.stdout, parse_constant=lambda name: 1 / 0)
+
+
+def line_of(lines: Sequence[str], beginning: str) -> str:
+    """The one line that begins so."""
+    (found,) = (line for line in lines if line.startswith(beginning))
+    return found
 
 
 def log_rows(model: Path) -> list[dict[str, Any]]:

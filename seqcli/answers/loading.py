@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +15,7 @@ from seqcli.data.splits import cut_otherwise
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract, saved
-from seqcli.kinds.abilities import Approximates, Classifies, Compares, Each, Mistake, Place
+from seqcli.kinds.abilities import Approximates, Compares, Each, Errs, Mistake, Place
 from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime, choose_device, float32_products, set_threads
 from seqcli.modelfile import filecheck, storage
@@ -50,14 +49,23 @@ class Loaded:
         score = figures or self.kind.figures
         return evaluate(score, self.model, chosen.data, self.runtime, interrupts.poll)
 
-    def approximate(self, chosen: Chosen, columns: int) -> Figures:
-        """Figures of `columns` read at once. Errors: ConfigError for too many."""
-        kind = cast(Approximates, self.kind)
-        return self.evaluate(chosen, partial(kind.approximate, columns=columns))
+    def approximate(self, chosen: Chosen, columns: int) -> tuple[Figures, str]:
+        """Figures of `columns` read at once, and why they are not exact.
+
+        Errors: ConfigError for too many.
+        """
+        kind, said = cast(Approximates, self.kind), list[str]()
+
+        def figures(model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:
+            found, words = kind.approximate(model, split, runtime, poll, columns=columns)
+            said.append(words)
+            return found
+
+        return self.evaluate(chosen, figures), said[0]
 
     def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake]]:
         """Figures, and the surest mistakes, at most so many."""
-        kind, found = cast(Classifies, self.kind), list[Mistake]()
+        kind, found = cast(Errs, self.kind), list[Mistake]()
         place = Place(chosen.path, chosen.split, most)
 
         def figures(model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:

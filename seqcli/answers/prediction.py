@@ -16,6 +16,7 @@ from seqcli.errors import SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.kinds.abilities import Classifies, Mark
 from seqcli.machine.device import Runtime
+from seqcli.text.normal import whole
 
 ROWS = 1024  # of a group
 CHARACTERS = 1 << 20  # of a group: a text more may pass it
@@ -160,13 +161,6 @@ class Predictor:
                 group.texts, top_k=top_k, threshold=threshold, abstain=abstain
             )
         ]
-
-
-def whole(text: str) -> str:
-    """The text with each half character (a lone surrogate) as U+FFFD: no file can hold one."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def grouped(

@@ -147,9 +147,17 @@ class _Batch:
     texts: list[_Text]
     end: int | None
     said: Tensor | None  # (B, V), what is penalized; None without a penalty
-    logits: Tensor | None  # (B, V) of the first token, where nothing was read before it
+    logits: Tensor | None  # (B, V) of the first token, where nothing was read before it: or else
     outputs: Tensor | None  # (B, H) of the stack
     state: tuple[State, ...]
+
+    def next_logits(self, stepper: Stepper) -> Tensor:
+        """Of the next token, (B, V)."""
+        if self.outputs is not None:
+            return stepper.logits(self.outputs)
+        if self.logits is None:
+            raise ValueError("neither outputs nor logits")
+        return self.logits
 
     def say(self, ids: Tensor) -> None:
         """Tokens (B,) are said from now on; an end mark is none."""
@@ -180,8 +188,7 @@ def _together(
     for left in range(options.max_tokens - 1, -1, -1):
         poll()
         outputs = batch.outputs
-        logits = batch.logits if outputs is None else stepper.logits(outputs)
-        assert logits is not None
+        logits = batch.next_logits(stepper)
         numbers = np.array([next(text.numbers) for text in batch.texts])
         found, chosen, scale = choose(logits, batch.said, options, numbers)
         ids = torch.from_numpy(found).to(logits.device)

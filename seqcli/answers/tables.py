@@ -51,11 +51,16 @@ def check_output(path: Path, *, force: bool, safe: bool = False) -> str:
         raise ConfigError(
             f"--safe-csv: no spreadsheet computes the cells of {kind}", "leave it out"
         )
+    check_free(path, force=force)
+    return kind
+
+
+def check_free(path: Path, *, force: bool) -> None:
+    """Errors: SeqcliError for a folder, and for what exists already unless `force`."""
     if path.is_dir():
         raise SeqcliError(f"{path}: a folder", "--output takes the name of a file")
     if path.exists() and not force:
         raise SeqcliError(f"{path} exists", "--force overwrites it, --output FILE goes elsewhere")
-    return kind
 
 
 def fresh_names(taken: Sequence[str], wanted: Sequence[str]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,10 +60,6 @@ SafeCsv = Annotated[
     bool,
     typer.Option("--safe-csv", help="Keep spreadsheets from computing cells.  [default: no]"),
 ]
-Shard = Annotated[
-    str | None,
-    typer.Option(metavar="I/N", help="Every Nth row, from the Ith.  [default: all rows]"),
-]
 
 
 def classify(
@@ -82,7 +77,7 @@ def classify(
     output: Output = None,
     force: Force = False,
     safe_csv: SafeCsv = False,
-    shard: Shard = None,
+    shard: options.Shard = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
@@ -162,7 +157,7 @@ class _Source:
             options.existing(path or "", "--input") if table else None,
             text_column,
             encoding or "utf-8",
-            _shard(shard),
+            options.shard(shard),
         )
 
     @property
@@ -173,7 +168,7 @@ class _Source:
     def open(self) -> None:
         """Look at what is to be read before the model is. Errors: DataError, ConfigError."""
         from seqcli.readers import open_table
-        from seqcli.readers.live import check_encoding
+        from seqcli.readers.lines import check_encoding
         from seqcli.settings.sections import LabeledText
 
         check_encoding(self._encoding)
@@ -189,29 +184,19 @@ class _Source:
         return recut(sharded(self._all(), place - 1, count), (1,) if one_by_one else FIRST)
 
     def _all(self) -> Iterator[Group]:
-        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped, whole
+        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped
         from seqcli.readers.live import arriving
+        from seqcli.text.normal import whole
 
         table = self._table
         if table is not None:
-            return grouped((table.text_of(row), row.cells) for row in table.rows)
+            text = table.getter("text")
+            return grouped((text(row), row.cells) for row in table.rows)
         if self._texts:
             return grouped((text, (text,)) for text in map(whole, self._texts))
         stream = None if sys.stdin is None else sys.stdin.buffer
         found = arriving(stream, self._encoding, rows=ROWS, characters=CHARACTERS)
         return (Group(some) for some in found)
-
-
-def _shard(text: str | None) -> tuple[int, int]:
-    """`2/8` as (2, 8). Errors: ConfigError."""
-    if text is None:
-        return 1, 1
-    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text.strip())
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise ConfigError(
-            f"--shard: I/N with I from 1 to N expected, {text!r} found", "--shard 1/4 … --shard 4/4"
-        )
-    return int(match[1]), int(match[2])
 
 
 def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path | None:

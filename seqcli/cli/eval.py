@@ -58,6 +58,8 @@ def evaluate(
     split: Split = None,
     text_column: options.TextColumn = None,
     label_column: options.LabelColumn = None,
+    token_column: options.TokenColumn = None,
+    tag_column: options.TagColumn = None,
     encoding: options.Encoding = None,
     batch_size: BatchSize = None,
     mistakes: Mistakes = None,
@@ -87,6 +89,7 @@ def evaluate(
     picture = _picture(plots, force)
     wanted = None if split is None else lookup(SPLITS, split, "split")
     reading = {"text_column": text_column, "label_column": label_column, "encoding": encoding}
+    reading |= {"token_column": token_column, "tag_column": tag_column}
     if len(paths) > 1:
         with interrupts.at_once():
             from seqcli.cli import compare
@@ -118,12 +121,15 @@ def evaluate(
     if mistakes is not None:
         figures, found = loaded.mistakes(chosen, mistakes)
     elif batch_size is not None and batch_size > 1:
-        figures = loaded.approximate(chosen, batch_size)
+        figures, words = loaded.approximate(chosen, batch_size)
+        if not quiet:
+            say(f"approximate: {words}")
     else:
         figures = loaded.evaluate(chosen)
     figures = {"split": chosen.split, **figures}
-    if not quiet and batch_size is not None and batch_size > 1:
-        say(f"approximate: {batch_size} columns, each from the zero state")
+    unlabeled = getattr(chosen.data, "unlabeled", None)
+    if not quiet and unlabeled:
+        say(f"texts without a label: {unlabeled:,} left out")
     if picture is not None:
         _draw(figures, picture, quiet)
     if as_json:
@@ -144,11 +150,19 @@ def _print(
     from seqcli.cli import tables
 
     console = out()
-    if "per_label" in figures:
-        console.print(tables.label_table(figures))
+    span = figures.get("span")  # where there are spans, types are what a person looks at
+    if span is not None:
+        console.print(tables.label_table(span["per_type"], "type"))
+        console.print()
+    elif "per_label" in figures:
+        console.print(tables.label_table(figures["per_label"]))
         console.print()
     for line in tables.figure_lines(figures, spec.listed):
         answer(line)
+    if span is not None:
+        for line in tables.span_lines(span):
+            answer(line)
+        figures = {"labels": [*span["types"], "(no span)"], "confusion": span["confusion"]}
     if "confusion" in figures:
         matrices = tables.confusion_tables(figures, console.width)
         for matrix in matrices:

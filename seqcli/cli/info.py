@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, safe
 from seqcli.kinds import KINDS
 
 FEW_LABELS = 20
+NAME = 12  # columns
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.  [default: lines]")]
 File = Annotated[
     str, typer.Option(metavar="FILE", help="A model, or a file of its run folder.  [required]")
 ]
+Line = tuple[str, list[str]]  # a name, and parts that are not broken apart
 
 
 def info(model: File = "", as_json: AsJson = False) -> None:
-    """Say what a model file is: task, kind, labels, data, figures, settings, what serves it.
+    """Say what a model is: task, kind, labels, figures, settings, uses.
 
     Of a run folder's files too: last.pt, log.jsonl, config.toml and the pictures.
 
@@ -33,58 +38,104 @@ def info(model: File = "", as_json: AsJson = False) -> None:
     if as_json:
         answer_json(found)
         return
-    for name, text in _lines(found):
-        answer(f"{name:<12} {safe(text)}".rstrip())
+    answer(safe(found["path"]))
+    width = shutil.get_terminal_size().columns
+    for name, parts in _lines(found):
+        for line in _wrapped(name, parts, width):
+            answer(line)
 
 
-def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """What there is to say, a name and a text each."""
-    said = [(found["path"], ""), ("what", found["what"])]
+def _lines(found: Mapping[str, Any]) -> Iterator[Line]:
+    """What there is to say."""
+    yield "what", [found["what"]]
     if found.get("task"):
-        preset = f", preset {found['preset']}" if found.get("preset") else ""
-        said.append(("task", f"{found['task']}{preset}"))
-    said += [(name, found[name]) for name in ("kind", "model") if found.get(name)]
-    if found.get("labels"):
-        labels = found["labels"]
-        more = ", …" if len(labels) > FEW_LABELS else ""
-        said.append(("labels", f"{len(labels):,}: {', '.join(labels[:FEW_LABELS])}{more}"))
-    counted = [name for name in ("vocabulary", "parameters", "bytes", "epochs") if found.get(name)]
-    said += [(name, f"{found[name]:,}") for name in counted]
-    if found.get("epoch") is not None:
-        best = f", best {found['best']}" if found.get("best") else ""
-        said.append(("epoch", f"{found['epoch']}, step {found.get('step', 0):,}{best}"))
-    if "complete" in found:
-        said.append(("complete", "yes" if found["complete"] else "no: --resume goes on"))
-    said += _scores(found)
-    data = found.get("data")
-    if data:
-        sizes = ", ".join(f"{name} {size:,}" for name, size in data.get("sizes", {}).items())
-        said.append(("data", "bundled sample" if data.get("sample") else data["path"]))
-        said += [("", sizes)] if sizes else []
-        said.append(("", f"SHA-256 {data['sha256']}"))
+        preset = [f"preset {found['preset']}"] if found["preset"] else []
+        yield "task", [found["task"], *preset]
+    for name in ("kind", "model"):
+        if found.get(name):
+            yield name, [found[name]]
+    yield from _counts(found)
+    yield from _progress(found)
+    yield from _figures(found)
+    if "data" in found:
+        data = found["data"]
+        yield "data", ["bundled sample" if data["sample"] else data["path"]]
+        if data["sizes"]:
+            yield "", [f"{name} {size:,}" for name, size in data["sizes"].items()]
+        yield "SHA-256", [data["sha256"]]
     for name, (usual, own) in found.get("settings", {}).items():
-        said.append(("setting", f"{name} = {own} (the task's: {usual})"))
-    versions = found.get("versions")
-    if versions:
-        shown = ", ".join(f"{name} {version}" for name, version in versions.items())
-        said.append(("versions", f"{shown}; file format {found['format']}"))
-    said += [("use", command) for command in found.get("commands", ())]
-    return said
+        yield "setting", [f"{name} = {_typed(own)} ({found['compared_with']}: {_typed(usual)})"]
+    if "format" in found:
+        yield "format", [str(found["format"])]
+    if found.get("versions"):
+        versions = [f"{name} {version}" for name, version in found["versions"].items()]
+        yield "versions", versions
+    for command in found.get("commands", ()):
+        yield "use", [command]
 
 
-def _scores(found: dict[str, Any]) -> list[tuple[str, str]]:
-    spec, said = KINDS.get(found.get("kind", "")), []
-    for split, figures in (found.get("scores") or {}).items():
-        if not figures or spec is None:
-            continue
-        parts = []
-        for name in spec.listed:
-            value = figures.get(name)
-            if not isinstance(value, float):
-                continue
-            low_high = figures.get(f"{name}_interval")
-            known = isinstance(low_high, list) and None not in low_high
-            interval = f" ({low_high[0]:.4f} to {low_high[1]:.4f})" if known and low_high else ""
-            parts.append(f"{name} {value:.4f}{interval}")
-        said.append((split, ", ".join(parts)))
-    return said
+def _counts(found: Mapping[str, Any]) -> Iterator[Line]:
+    """How much there is of what."""
+    labels = found.get("labels")
+    if labels:
+        few = labels[:FEW_LABELS] + ["…"] * (len(labels) > FEW_LABELS)
+        yield "labels", [f"{len(labels):,}: {few[0]}", *few[1:]]
+    for name in ("vocabulary", "parameters", "bytes", "epochs"):
+        if found.get(name) is not None:
+            yield name, [f"{found[name]:,}"]
+
+
+def _progress(found: Mapping[str, Any]) -> Iterator[Line]:
+    """How far the run was."""
+    if "epoch" in found:
+        yield "epoch", [str(found["epoch"]), f"step {found['step']:,}"]
+    if found.get("best") is not None:
+        yield "best epoch", [str(found["best"])]
+    if "complete" in found:
+        done = f"yes: {found['finished']}" if found["finished"] else "yes"
+        yield "complete", [done if found["complete"] else "no: --resume goes on"]
+
+
+def _figures(found: Mapping[str, Any]) -> Iterator[Line]:
+    """Of each split of a model, those that `eval` prints; of a log its last row's, all."""
+    spec, row = KINDS.get(found.get("kind", "")), found.get("last") or {}
+    scores = found.get("scores", {split: row.get(split) for split in ("train", "valid")})
+    for split, figures in scores.items():
+        if isinstance(figures, dict):
+            names = spec.listed if spec else figures
+            shown = [_figure(name, figures) for name in names if name in figures]
+            yield split, [text for text in shown if text]
+
+
+def _figure(name: str, figures: Mapping[str, Any]) -> str:
+    """A figure with its interval; "" where it is no number."""
+    value = figures[name]
+    if type(value) is int:
+        return f"{name} {value:,}"
+    if type(value) is not float:
+        return ""
+    match figures.get(f"{name}_interval"):
+        case [float(low), float(high)]:
+            return f"{name} {value:.4f} ({low:.4f} to {high:.4f})"
+    return f"{name} {value:.4f}"
+
+
+def _typed(value: Any) -> str:
+    """A setting as `--set` takes it; in words where it is nothing."""
+    if value is None or value in ("", []):
+        return "absent" if value is None else "empty"
+    if isinstance(value, list):
+        return ",".join(map(_typed, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _wrapped(name: str, parts: list[str], width: int) -> Iterator[str]:
+    """Parts with commas between them, in as many lines as they need; a long part stays whole."""
+    line, empty = f"{name:<{NAME}}", True
+    for place, part in enumerate(parts, 1):
+        text = safe(part) + "," * (place < len(parts))
+        if not empty and cell_len(line) + 1 + cell_len(text) > width:
+            yield line
+            line = " " * NAME
+        line, empty = f"{line} {text}", False
+    yield line

@@ -1,16 +1,18 @@
-"""How `seqcli classify --explain` shows what carried a label: painted text, or a list."""
+"""Painted text: what carried a label (`classify --explain`), and spans (`tag`)."""
 
 from __future__ import annotations
 
 import os
 import sys
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from seqcli.cli.console import safe
 
 if TYPE_CHECKING:
-    from seqcli.kinds.abilities import Mark
+    from seqcli.answers.tagging import Sentence
+    from seqcli.kinds.abilities import Mark, Tagged
 
 LISTED = 10  # tokens
 LONGEST = 3000  # characters of a text that is shown whole; of a longer one what is near the marks
@@ -22,6 +24,7 @@ FAINT = 0.05  # nats: where no mark weighs more, none is strong
 WEAK = ("\x1b[30;48;5;195m", "\x1b[30;48;5;229m")  # pale
 BOLD = ("\x1b[30;46m", "\x1b[30;43m")
 PLAIN = "\x1b[0m"
+SPAN_COLORS = (36, 33, 35, 32, 34)  # by type; which is which stands beside the span
 
 
 def colored() -> bool:
@@ -62,6 +65,20 @@ def painted(text: str, marks: Sequence[Mark]) -> str:
         parts.append(safe(text[end:stop]))
         end = max(end, stop)
     return "".join(parts) + "…" * (end < len(text))
+
+
+def marked_spans(sentence: Sentence, answer: Tagged) -> str:
+    """The text on one line, its spans colored by type, each with its type behind it."""
+    from seqcli.answers.tagging import spans_of
+
+    parts, end = [], 0
+    for span in spans_of(sentence, answer):
+        color = SPAN_COLORS[zlib.crc32(span.type.encode("utf-8", "replace")) % len(SPAN_COLORS)]
+        parts.append(safe(sentence.text[end : span.start]))
+        kind = f" {safe(span.type)}" if span.type else ""
+        parts.append(f"\x1b[30;{color + 10}m{safe(span.text)}{PLAIN}\x1b[{color}m{kind}{PLAIN}")
+        end = span.end
+    return "".join([*parts, safe(sentence.text[end:])])
 
 
 def _heaviest(marks: Sequence[Mark], count: int) -> list[Mark]:

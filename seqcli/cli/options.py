@@ -16,11 +16,10 @@ import typer
 
 from seqcli.cli.console import say
 from seqcli.errors import ConfigError, unknown_name
-from seqcli.kinds import KINDS, as_model, check_model, has
+from seqcli.kinds import KINDS, as_model, check_model
 from seqcli.kinds.spec import Spec
 from seqcli.modelfile import filecheck
-from seqcli.settings import fields
-from seqcli.settings.fields import Typed
+from seqcli.settings.fields import Option, Typed
 from seqcli.settings.sections import SECTIONS
 
 Model = Annotated[
@@ -45,16 +44,30 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.  [defau
 Encoding = Annotated[str | None, typer.Option(help="Text encoding of the data.  [default: utf-8]")]
 TextColumn = Annotated[
     str | None,
-    typer.Option(help="Column with the text.  [default: text, sentence, message or review]"),
+    typer.Option(help="Its name or number, or A,B.  [default: text, sentence, message or review]"),
 ]
 LabelColumn = Annotated[
     str | None, typer.Option(help="Column with the label.  [default: label, class or category]")
+]
+Shard = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Every Nth row, from the Ith.  [default: all rows]"),
+]
+TokenColumn = Annotated[
+    str | None,
+    typer.Option(help="Column or field with the token.  [default: the first; form; tokens]"),
+]
+TagColumn = Annotated[
+    str | None, typer.Option(help="Column or field with the tag.  [default: the last; upos; tags]")
 ]
 
 DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
 Command = Callable[..., None]
+
+
+TYPES: dict[str, type[Any]] = {"bool": bool, "int": int, "float": float}
 
 
 def setting_options() -> dict[str, dataclasses.Field[Any]]:
@@ -70,21 +83,13 @@ def setting_options() -> dict[str, dataclasses.Field[Any]]:
 
 def with_settings(command: Command) -> Command:
     """`command`, with an option for each of these in the place of its `**given`."""
-    own = inspect.signature(command)
     hints = typing.get_type_hints(command, include_extras=True)
-    head = [name for name, found in own.parameters.items() if found.kind is not found.VAR_KEYWORD]
-    before = head.index("settings")  # behind what says which run, before how
-    made = {
-        target.partition(".")[2]: _option(target, field)
-        for target, field in setting_options().items()
-    }
-
-    def parameter(name: str, hint: Any, default: Any) -> inspect.Parameter:
-        kind = inspect.Parameter.KEYWORD_ONLY
-        return inspect.Parameter(name, kind, default=default, annotation=hint)
-
-    parameters = [parameter(name, hints[name], own.parameters[name].default) for name in head]
-    parameters[before:before] = [parameter(name, hint, None) for name, hint in made.items()]
+    parameters = []
+    for own in inspect.signature(command).parameters.values():
+        if own.name == "settings":  # behind what says which run, before how
+            parameters += [_parameter(field) for field in setting_options().values()]
+        if own.kind is not own.VAR_KEYWORD:
+            parameters.append(own.replace(annotation=hints[own.name], kind=own.KEYWORD_ONLY))
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
@@ -95,20 +100,19 @@ def with_settings(command: Command) -> Command:
     return run
 
 
-def _option(target: str, field: dataclasses.Field[Any]) -> Any:
-    """The option of one setting, as Typer reads it from a hint: absent means the task's."""
-    option: fields.Option = field.metadata["option"]
+def _parameter(field: dataclasses.Field[Any]) -> inspect.Parameter:
+    """The option of one setting, as Typer reads it; absent it means the task's."""
+    option: Option = field.metadata["option"]
     name = field.name.replace("_", "-")
-    kind = fields.bare(typing.get_type_hints(_owner(target))[field.name])
-    kind = kind if kind in (bool, int, float) and not option.spelled else str
+    spelled = str(field.type).removesuffix(" | None")  # its annotation, not evaluated: that is slow
+    kind = str if option.spelled else TYPES.get(spelled, str)
     flags = option.flags or (f"--{name}/--no-{name}" if kind is bool else f"--{name}")
     words = f"{option.help}  [default: {option.default}]"
-    return Annotated[kind | None, typer.Option(flags, metavar=option.metavar, help=words)]
-
-
-def _owner(target: str) -> type[Any]:
-    section, _, key = target.partition(".")
-    return next(spec.sections[section] for spec in KINDS.values() if has(spec, section, key))
+    absent: Any = kind | None
+    hint = Annotated[absent, typer.Option(flags, metavar=option.metavar, help=words)]
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint
+    )
 
 
 def setting_flags(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,3 +196,15 @@ def described(path: Path, quiet: bool = False) -> tuple[dict[str, Any], Spec]:
             which = f"model at step {description['step']}, not evaluated yet"
         say(f"{path}: the state of a run; its {which}")
     return description, spec
+
+
+def shard(text: str | None) -> tuple[int, int]:
+    """`2/8` as (2, 8). Errors: ConfigError."""
+    if text is None:
+        return 1, 1
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text.strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ConfigError(
+            f"--shard: I/N with I from 1 to N expected, {text!r} found", "--shard 1/4 … --shard 4/4"
+        )
+    return int(match[1]), int(match[2])

@@ -118,7 +118,9 @@ def _options(**given: Any) -> Options:
 def _prompt(text: str) -> str:
     if text != "-":
         return text
-    return sys.stdin.buffer.read().decode("utf-8", "replace").removesuffix("\n")
+    # Bytes that are no UTF-8 become U+FFFD, which is said as unknown: the text is a beginning to
+    # write on from, not a record whose loss would go unseen.
+    return sys.stdin.buffer.read().decode("utf-8-sig", "replace").removesuffix("\n")
 
 
 def _sample(
@@ -149,7 +151,7 @@ def _sample(
         if stream:
             answer("")
         elif as_json:
-            answer_json(_record(kind, drawn))
+            answer_json(_record(kind, prompt, drawn))
         else:
             text = printable(_whole(kind, prompt, drawn))
             parted = number > 1 and "\n" in before + text  # else one text a line says enough
@@ -180,8 +182,9 @@ def _drawn_seed(quiet: bool) -> int:
     return seed
 
 
-def _record(kind: Writes, drawn: Drawn) -> dict[str, object]:
+def _record(kind: Writes, prompt: str, drawn: Drawn) -> dict[str, object]:
     return {
+        "prompt": prompt,
         "text": kind.text(drawn.ids),
         "tokens": len(drawn.ids),
         "logprob": drawn.logprob,

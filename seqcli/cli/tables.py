@@ -20,12 +20,12 @@ LONGEST_NAME = 20  # columns, of a label beside the matrix
 Column = tuple[str, list[str]]  # head, cells
 
 
-def label_table(figures: Mapping[str, Any]) -> Table:
+def label_table(per_label: Mapping[str, Any], head: str = "label") -> Table:
     """Precision, recall, F1 and support per label."""
-    table = Table("label", box=None, pad_edge=False)
+    table = Table(head, box=None, pad_edge=False)
     for column in ("precision", "recall", "f1", "support"):
         table.add_column(column, justify="right")
-    for label, row in figures["per_label"].items():
+    for label, row in per_label.items():
         shares = (share(row[name]) for name in ("precision", "recall", "f1"))
         table.add_row(safe(label), *shares, f"{row['support']:,}")
     return table
@@ -42,6 +42,14 @@ def figure_lines(figures: Mapping[str, Any], names: Sequence[str]) -> list[str]:
         known = share(low) != "-"
         found.append(f"{line}  95 % interval {share(low)} to {share(high)}" if known else line)
     return found
+
+
+def span_lines(span: Mapping[str, Any]) -> list[str]:
+    """Figures of spans, strict ones first."""
+    names = {"precision": "precision", "recall": "recall", "f1": "f1 (strict)"}
+    names |= {"f1_macro": "f1_macro", "f1_lenient": "f1 (lenient)"}
+    found = {f"span {shown}": span[name] for name, shown in names.items()}
+    return figure_lines({**found, "span f1 (strict)_interval": span["f1_interval"]}, list(found))
 
 
 def _figure(name: str, value: float) -> str:

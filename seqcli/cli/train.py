@@ -107,18 +107,21 @@ def train(
     if data is not None and any(text.startswith("data.path=") for text in settings or []):
         raise ConfigError("--data and --set data.path name the same thing: give one of them")
     flags = options.setting_flags(given)
-    from seqcli.tasks.taskfile import resolve, with_data
+    from seqcli.tasks.taskfile import data_of, resolve, with_data
 
     changes = options.overrides(flags, settings or [])
+    if data == "-":
+        raise ConfigError("--data - : training reads its data more than once", "save it to a file")
+    given_data = None if data is None else options.existing(data, "--data")
     if run is not None:
         from seqcli.runs.job import begun
 
         chosen, path, sample, model = begun(options.existing(run, "--resume"), changes)
-        if data is not None:
-            path, sample = _data_of(chosen, data)
+        if given_data is not None:
+            path, sample = given_data, False
     else:
         chosen = resolve(task or "", preset or "", changes)
-        path, sample = _data_of(chosen, data)
+        path, sample = data_of(chosen, given_data)
         model = Path(_default_name(chosen)) if output is None else options.existing(output, "--out")
     chosen = with_data(chosen, path)
     vectors = flags.get("model.vectors")
@@ -183,23 +186,6 @@ def _refuse_run(run: str | None, given: dict[str, str | None], resume: bool) -> 
     for option, value in given.items():
         if value is not None:
             raise ConfigError(f"--resume {run} says itself what {option} is", "leave it out")
-
-
-def _data_of(task: Task, data: str | None) -> tuple[Path, bool]:
-    """The data to train on, and whether it is the bundled sample."""
-    from seqcli.tasks.taskfile import sample_path
-
-    if data == "-":
-        raise ConfigError("--data - : training reads its data more than once", "save it to a file")
-    if data is not None:
-        return options.existing(data, "--data"), False
-    if task.config.data.path:
-        return Path(task.config.data.path), False
-    if task.about.sample:
-        return sample_path(task.about.sample), True
-    raise ConfigError(
-        f"task {task.name} has no data of its own", "--data PATH names a file or folder"
-    )
 
 
 def _refuse_inputs(model: Path, inputs: dict[str, str | Path | None]) -> None:

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.errors import DataError
-from seqcli.readers.plain_text import NAMES, TextSource
+from seqcli.readers.layout import NAMES
+from seqcli.readers.plain_text import pieces
+from seqcli.readers.source import Source
 from seqcli.settings.sections import RunningText
-from seqcli.text.growing import Growing
+from seqcli.text.growing import Growing, numbered
 from seqcli.text.tokens import Tokenizer, tokenizer
 from seqcli.text.vocab import END, Vocab
 
@@ -28,6 +30,7 @@ Poll = Callable[[], None]
 BLOCK = 1 << 22  # ids worked on at a time
 POLL_EVERY = 1000
 END_ID = 0  # provisional; tokens count from 1
+NO_TOKEN = ""  # in its place: no text has it, whereas a text may have END's spelling
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,21 +39,23 @@ class Corpus:
 
     unknown_share: by split, the share of tokens (end marks not counted) the vocabulary lacks;
     starts: how often each known token begins a document of the training split.
+    marks: how often `<eos>` stands in the text, taken for the end mark, and in other places.
     """
 
     vocab: Vocab
     streams: dict[str, Stream]
     unknown_share: dict[str, float]
     starts: dict[int, int] = field(default_factory=dict)
+    marks: tuple[int, int] = (0, 0)
 
 
-def load_corpus(source: TextSource, data: RunningText, scratch: Path | None, poll: Poll) -> Corpus:
+def load_corpus(source: Source, data: RunningText, scratch: Path | None, poll: Poll) -> Corpus:
     """Read, cut into splits where there are none, fit the vocabulary on the training split.
 
     Errors: DataError for unreadable or empty text.
     """
     if not {"all", "train"} & set(source.parts):
-        found = ", ".join(path.name for files in source.parts.values() for path in files)
+        found = ", ".join(path.name for path in source.files)
         raise DataError(source.path, 0, f"a train file expected, found only: {found}", NAMES)
     scan = _Scan(source, data, scratch, poll)
     parts = _with_validation(scan.parts, data, source)
@@ -63,14 +68,14 @@ def load_corpus(source: TextSource, data: RunningText, scratch: Path | None, pol
     return replace(corpus, starts=_starts(parts["train"], scan.tokens, vocab, poll))
 
 
-def encode_corpus(source: TextSource, data: RunningText, vocab: Vocab, poll: Poll) -> Corpus:
+def encode_corpus(source: Source, data: RunningText, vocab: Vocab, poll: Poll) -> Corpus:
     """Read with a model's vocabulary; parts as in `load_corpus`."""
     scan = _Scan(source, data, None, poll)
     parts = _with_validation(scan.parts, data, source)
     return scan.finished(vocab, parts, poll)
 
 
-def encode_whole(source: TextSource, data: RunningText, vocab: Vocab, poll: Poll) -> Corpus:
+def encode_whole(source: Source, data: RunningText, vocab: Vocab, poll: Poll) -> Corpus:
     """Read with a model's vocabulary, all parts behind each other as the one part "all"."""
     scan = _Scan(source.whole(), data, None, poll)
     return scan.finished(vocab, scan.parts, poll)
@@ -79,42 +84,45 @@ def encode_whole(source: TextSource, data: RunningText, vocab: Vocab, poll: Poll
 class _Scan:
     """One pass over a text: provisional ids of each part, and the tokens they stand for."""
 
-    def __init__(
-        self, source: TextSource, data: RunningText, scratch: Path | None, poll: Poll
-    ) -> None:
-        self.tokens = [END]
+    def __init__(self, source: Source, data: RunningText, scratch: Path | None, poll: Poll) -> None:
         self.scratch = scratch
+        self._table = numbered([NO_TOKEN])
+        self.marks = [0, 0]
         encode = self._encoder(tokenizer(data))
         self.parts: dict[str, Stream] = {}
         for part in source.parts:
             ids = Growing(np.dtype(np.uint16), scratch)
-            for number, (piece, ends) in enumerate(source.pieces(part)):
+            for number, (piece, ends) in enumerate(pieces(source, part)):
                 if number % POLL_EVERY == 0:
                     poll()
+                if END in piece:
+                    piece = self._unmarked(piece, data.end_mark and ends)
                 found = encode(piece)
-                if len(self.tokens) > 1 << 16:
+                if len(self._table) > 1 << 16:
                     ids = ids.wide()
                 ids.append(np.append(found, np.int32(END_ID)) if ends else found)
             if ids.size == 0:
                 raise DataError(source.path, 0, f"no text in the {part} part")
             self.parts[part] = ids.array()
+        self.tokens = list(self._table)
+
+    def _unmarked(self, piece: str, ends: bool) -> str:
+        """The piece without the end mark that stands written where a document ends."""
+        bare = ended(piece) if ends else piece
+        taken = bare != piece
+        self.marks[0] += taken
+        self.marks[1] += piece.count(END) - taken
+        return bare
 
     def _encoder(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
         return self._characters(split) if split.name == "characters" else self._words(split)
 
     def _words(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
-        table: dict[str, int] = {}
+        number = self._table.__getitem__
 
         def encode(piece: str) -> NDArray[np.int32]:
-            found = split.split(piece)
-            ids = np.empty(len(found), np.int32)
-            for place, token in enumerate(found):
-                known = table.get(token)
-                if known is None:
-                    known = table[token] = len(self.tokens)
-                    self.tokens.append(token)
-                ids[place] = known
-            return ids
+            tokens = split.split(piece)
+            return np.fromiter(map(number, tokens), np.int32, len(tokens))
 
         return encode
 
@@ -123,11 +131,11 @@ class _Scan:
 
         def encode(piece: str) -> NDArray[np.int32]:
             points = np.frombuffer(split.clean(piece).encode("utf-32-le"), np.uint32)
-            new = points[table[points] == 0]
+            ids = table[points]
+            new = points[ids == 0]
             for point in dict.fromkeys(new.tolist()):
-                table[point] = len(self.tokens)
-                self.tokens.append(chr(point))
-            return table[points]
+                table[point] = self._table[chr(point)]
+            return table[points] if len(new) else ids
 
         return encode
 
@@ -149,7 +157,12 @@ class _Scan:
                 ids.append(found[found >= 0])
             streams[part] = ids.array()
             shares[part] = missing / max(tokens, 1)
-        return Corpus(vocab, streams, shares)
+        return Corpus(vocab, streams, shares, marks=(self.marks[0], self.marks[1]))
+
+
+def ended(text: str) -> str:
+    """A document without an end mark that is written at its end, as Mikolov's and others' are."""
+    return text.rstrip().removesuffix(END).rstrip() if text.rstrip().endswith(END) else text
 
 
 def blocks(stream: Stream, poll: Poll) -> Iterator[Stream]:
@@ -181,7 +194,7 @@ def _starts(stream: Stream, tokens: list[str], vocab: Vocab, poll: Poll) -> dict
 
 
 def _with_validation(
-    parts: dict[str, Stream], data: RunningText, source: TextSource
+    parts: dict[str, Stream], data: RunningText, source: Source
 ) -> dict[str, Stream]:
     """Parts as they are on disk; one file is cut in three, and validation off the train files."""
     if "all" in parts:
@@ -191,9 +204,7 @@ def _with_validation(
     return {**parts, **_cut(parts["train"], data, 0.0, source)}
 
 
-def _cut(
-    stream: Stream, data: RunningText, test_share: float, source: TextSource
-) -> dict[str, Stream]:
+def _cut(stream: Stream, data: RunningText, test_share: float, source: Source) -> dict[str, Stream]:
     """train, valid, test in the order of the text; where there are documents, between two."""
     size = len(stream)
     test = size - round(size * test_share)

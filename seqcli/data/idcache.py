@@ -24,7 +24,7 @@ import numpy as np
 import seqcli
 from seqcli.data.corpus import Corpus, Poll, Stream, blocks, load_corpus
 from seqcli.files import atomic_write, write_bytes
-from seqcli.readers.plain_text import TextSource
+from seqcli.readers.source import Source
 from seqcli.settings.sections import RunningText
 from seqcli.text import growing
 from seqcli.text.vocab import Vocab
@@ -33,7 +33,7 @@ FILES = ("ids.bin", "ids.json")
 
 
 def kept_corpus(
-    source: TextSource, data: RunningText, fingerprint: str, folder: Path, poll: Poll
+    source: Source, data: RunningText, fingerprint: str, folder: Path, poll: Poll
 ) -> Corpus:
     """`load_corpus`; of a text too long to be held, what `folder` has of it, or will have.
 
@@ -68,22 +68,29 @@ def _keep(corpus: Corpus, folder: Path, key: str, poll: Poll) -> None:
                 content = np.ascontiguousarray(block).data
                 check = zlib.crc32(content, check)
                 file.write(content)
-    described = {
+    described: dict[str, Any] = {
         "key": key,
-        "check": check,
         "dtype": next(iter(corpus.streams.values())).dtype.name,
         "sizes": sizes,
         "unknown_share": corpus.unknown_share,
+        "marks": corpus.marks,
         "vocabulary": corpus.vocab.to_list(),
         "starts": list(corpus.starts.items()),
     }
+    described["check"] = _check(described, check)
     write_bytes(folder / "ids.json", json.dumps(described).encode())
+
+
+def _check(described: dict[str, Any], ids: int) -> int:
+    """A sum over the ids and what they are of."""
+    return zlib.crc32(json.dumps(described).encode(), ids)
 
 
 def _kept(folder: Path, key: str, poll: Poll) -> Corpus | None:
     """What was kept under `key`, if it is whole."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         described: dict[str, Any] = json.loads((folder / "ids.json").read_bytes())
+        expected = described.pop("check")
         if described["key"] != key:
             return None
         ids: Stream = np.memmap(folder / "ids.bin", np.dtype(described["dtype"]), "r")
@@ -97,9 +104,10 @@ def _kept(folder: Path, key: str, poll: Poll) -> Corpus | None:
             start += size
         vocab = Vocab.from_list(described["vocabulary"])
         whole = ids.dtype.kind == "u" and start == len(ids) and largest < len(vocab)
-        if whole and check == described["check"]:
+        if whole and _check(described, check) == expected:
+            taken, other = described["marks"]
             starts = dict(described["starts"])
-            return Corpus(vocab, streams, described["unknown_share"], starts)
+            return Corpus(vocab, streams, described["unknown_share"], starts, (taken, other))
     return None
 
 

@@ -7,10 +7,10 @@ training rows by counting ids, and one array look-up turns provisional ids into 
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
@@ -18,11 +18,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcli.data.findings import Finding, Labeled, findings
 from seqcli.data.splits import NOT_SAID, PARTS, TRAIN, assign, text_key
 from seqcli.errors import DataError
-from seqcli.readers.record import Record
+from seqcli.readers.record import Record, spelled_label
 from seqcli.readers.source import Source
 from seqcli.settings.sections import LabeledText
+from seqcli.text.growing import numbered
+from seqcli.text.normal import normalizer
 from seqcli.text.sequences import Chosen, Features, Made, Sequences, SequencesBuilder
 from seqcli.text.tokens import Tokenizer, tokenizer
 from seqcli.text.vocab import Vocab
@@ -37,13 +40,14 @@ class Examples:
 
     tokens: R rows of ids below V; labels (R,) places in `LabeledData.labels`; features: R rows
     of whatever the caller made of the text, or None; rows (R,): the record's number in
-    `source.records()`, from 0.
+    `source.records()`, from 0; unlabeled: records left out where all were to be read.
     """
 
     tokens: Sequences
     labels: NDArray[np.int64]
     features: Chosen | None
     rows: NDArray[np.int64]
+    unlabeled: int = 0
 
     def __len__(self) -> int:
         """R, the number of rows."""
@@ -57,7 +61,8 @@ class LabeledData:
     splits: "train", and "valid" and "test" where they have rows (from `load_whole`: "all");
     repeated, shared: see `Split`;
     unknown_share: by split, the share of token occurrences that the vocabulary lacks, before
-    any text is cut; truncated: by split, the number of texts cut to data.max_tokens.
+    any text is cut; truncated: by split, the number of texts cut to data.max_tokens; unlabeled:
+    by part, the records without a label, which are left out; findings: what is odd, if asked for.
     """
 
     vocab: Vocab
@@ -68,6 +73,8 @@ class LabeledData:
     unknown_share: dict[str, float]
     truncated: dict[str, int]
     fingerprint: str
+    unlabeled: dict[str, int]
+    findings: tuple[Finding, ...] = ()
 
 
 def load(
@@ -84,8 +91,8 @@ def load(
     """Read all records once, split them, and turn their tokens into ids.
 
     vocab and labels: a model's, to read its data anew; otherwise the vocabulary is fitted on
-    the training rows and labels are sorted. features: makes a row of int32 of each raw text.
-    scratch: a folder for ids beyond what is held in memory; None: the system's.
+    the training rows, labels are sorted, and findings are looked for. features: makes a row of
+    int32 of each text. scratch: a folder for ids beyond what is held in memory; None: the system's.
     poll is called every thousand records; it may raise to stop.
     Errors: DataError for unreadable data, no training row, fewer than two labels, or a label
     that is not one of `labels`.
@@ -102,9 +109,15 @@ def load(
     )
     rows = {name: np.flatnonzero(split.part == code) for code, name in enumerate(PARTS)}
     _trainable(source, scan.names, rows, split.shared)
-    vocab = _fitted(scan, split.part == TRAIN, data) if vocab is None else vocab
     present = {name: indices for name, indices in rows.items() if len(indices)}
-    return _finished(source, data, scan, vocab, present, split.repeated, split.shared)
+    counts = split.repeated, split.shared
+    if vocab is not None:
+        return _finished(source, data, scan, vocab, present, *counts)
+    found = Labeled(scan.names, scan.labels, scan.keys, split.part, scan.rows)
+    shares = {"valid": data.valid, "test": data.test}
+    vocab = _fitted(scan, split.part == TRAIN, data)
+    loaded = _finished(source, data, scan, vocab, present, *counts)
+    return replace(loaded, findings=tuple(findings(found, shares)))
 
 
 def load_whole(
@@ -123,7 +136,9 @@ def load_whole(
     """
     scan = _Scan.of(source, data, features, labels, None, poll)
     rows = {"all": np.arange(len(scan.labels))}
-    return _finished(source, data, scan, vocab, rows, 0, 0)
+    loaded = _finished(source, data, scan, vocab, rows, 0, 0)
+    whole = replace(loaded.splits["all"], unlabeled=sum(scan.unlabeled.values()))
+    return replace(loaded, splits={"all": whole})
 
 
 def encode_texts(
@@ -165,6 +180,8 @@ class _Scan:
     labels: NDArray[np.int64]  # (R,) places in names
     keys: NDArray[np.uint64]  # (R,) of the texts, for finding repeats
     official: NDArray[np.int8]
+    rows: NDArray[np.int64]  # (R,) numbers of the records
+    unlabeled: dict[str, int]  # by part, records that are none of the rows
 
     @classmethod
     def of(
@@ -176,65 +193,117 @@ class _Scan:
         scratch: Path | None,
         poll: Callable[[], None],
     ) -> _Scan:
-        split = tokenizer(data).split
-        provisional, labels = _growing(), _growing(known or ())
+        normal = normalizer(data)
+        split = tokenizer(replace(data, normalize="none")).split  # of what is normal already
+        provisional, labels = numbered(), _places(known)
         ids, extra = SequencesBuilder(scratch), Made(features, scratch)
-        places, keys, official = array("q"), array("Q"), array("b")
-        for code, record in _numbered(source, poll):
+        places, keys, official, numbers = array("q"), array("Q"), array("b"), array("q")
+        unlabeled: dict[str, int] = {}
+        for number, part, record in _numbered(source, poll):
+            if not record.label:
+                unlabeled[part] = unlabeled.get(part, 0) + 1
+                if not data.skip_unlabeled:
+                    raise _no_label(record)
+                continue
             if known is not None and record.label not in labels:
                 raise _foreign(record, known)
-            ids.append(map(provisional.__getitem__, split(record.text)))
+            text = normal(record.text)
+            ids.append(map(provisional.__getitem__, split(text)))
             places.append(labels[record.label])
-            keys.append(text_key(record.text, casefold=data.repeats_casefold))
-            official.append(code)
-            extra.add(record.text)
+            keys.append(text_key(text, casefold=data.repeats_casefold))
+            official.append(PARTS.index(part) if part in PARTS else NOT_SAID)
+            numbers.append(number)
+            extra.add(text)
         if not places:
-            raise DataError(source.path, 0, "at least one labeled text expected, none found")
-        names, found = tuple(labels), np.array(places, np.int64)
+            bare = sum(unlabeled.values())
+            found = f"{bare:,} without a label found" if bare else "none found"
+            raise DataError(source.path, 0, f"at least one labeled text expected, {found}")
+        names = tuple(labels) if known is None else tuple(known)
+        label = np.array(places, np.int64)
         if known is None:
-            names, found = _sorted_labels(names, found)
+            names, label = _sorted_labels(names, label)
         return cls(
             list(provisional),
             scratch,
             ids.build(),
             extra.build(),
             names,
-            found,
+            label,
             np.array(keys, np.uint64),
             np.array(official, np.int8),
+            np.array(numbers, np.int64),
+            unlabeled,
         )
 
 
-def _growing(known: Sequence[str] = ()) -> defaultdict[str, int]:
-    """A dictionary that gives each new key the next number."""
-    table: defaultdict[str, int] = defaultdict(None, {name: n for n, name in enumerate(known)})
-    table.default_factory = table.__len__
-    return table
+def with_labels(source: Source) -> Source:
+    """The source without parts to be scored that have no label at all: nothing can be scored there.
+
+    They are named as left out.
+    """
+    bare = [
+        part
+        for part in ("valid", "test")
+        if part in source.parts and not any(record.label for record in source.records(part))
+    ]
+    kept = {part: pieces for part, pieces in source.parts.items() if part not in bare}
+    if not bare or not kept:
+        return source
+    names = [f"{piece.path.name} (no labels)" for part in bare for piece in source.parts[part]]
+    return replace(source, parts=kept, left_out=(*source.left_out, *names))
 
 
-def _numbered(source: Source, poll: Callable[[], None]) -> Iterator[tuple[int, Record]]:
-    """Each record with its official part's code."""
-    done = 0
-    for name in source.parts:
-        code = PARTS.index(name) if name in PARTS else NOT_SAID
-        for record in source.records(name):
-            if done % POLL_EVERY == 0:
+def _numbered(source: Source, poll: Callable[[], None]) -> Iterator[tuple[int, str, Record]]:
+    """Each record with its number and its part."""
+    number = 0
+    for part in source.parts:
+        for record in source.records(part):
+            if number % POLL_EVERY == 0:
                 poll()
-            done += 1
-            yield code, record
+            yield number, part, record
+            number += 1
+
+
+def _places(known: Sequence[str] | None) -> dict[str, int]:
+    """Labels by their place; those of a model also under the one spelling that readers give."""
+    if known is None:
+        return numbered()
+    return {spelled_label(name): place for place, name in enumerate(known)} | {
+        name: place for place, name in enumerate(known)
+    }
 
 
 def _sorted_labels(
     names: tuple[str, ...], labels: NDArray[np.int64]
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    order = sorted(range(len(names)), key=names.__getitem__)
+    order = sorted(range(len(names)), key=lambda place: _rank(names[place]))
     place = np.empty(len(names), np.int64)
     place[order] = np.arange(len(names))
     return tuple(names[old] for old in order), place[labels]
 
 
+def _rank(label: str) -> tuple[bool, float, str]:
+    """Numbers by their value, then all others by their spelling."""
+    number = _number(label)
+    return (number is None, number or 0.0, label)
+
+
+def _number(label: str) -> float | None:
+    try:
+        value = float(label)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _no_label(record: Record) -> DataError:
+    hint = "give the row a label or take it out; --skip-unlabeled leaves out all such rows"
+    return DataError(record.path, record.line, "a label expected, none found", hint)
+
+
 def _foreign(record: Record, known: Sequence[str]) -> DataError:
-    near = get_close_matches(record.label, known, n=1)
+    # Between numbers nearness of spelling means nothing.
+    near = get_close_matches(record.label, known, n=1) if _number(record.label) is None else []
     hint = f"did you mean {near[0]!r}?" if near else "evaluate on data with the model's labels"
     listed = ", ".join(known[:LISTED]) + ", ..." * (len(known) > LISTED)
     problem = f"one of the model's labels ({listed}) expected, {record.label!r} found"
@@ -302,9 +371,16 @@ def _finished(
             built.build(),
             scan.labels[indices],
             None if scan.features is None else Chosen(scan.features, indices),
-            indices,
+            scan.rows[indices],
         )
-    fingerprint = source.fingerprint()
     return LabeledData(
-        vocab, scan.names, splits, repeated, shared, unknown_share, truncated, fingerprint
+        vocab,
+        scan.names,
+        splits,
+        repeated,
+        shared,
+        unknown_share,
+        truncated,
+        source.fingerprint(),
+        scan.unlabeled,
     )

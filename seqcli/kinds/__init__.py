@@ -14,13 +14,14 @@ from typing import Any
 from seqcli.errors import ConfigError, SeqcliError, lookup
 from seqcli.kinds.classifier.spec import SPEC as CLASSIFIER
 from seqcli.kinds.language_model.spec import SPEC as LANGUAGE_MODEL
-from seqcli.kinds.spec import Spec, typed
+from seqcli.kinds.spec import Spec, refuse_clash, typed
+from seqcli.kinds.tagger.spec import SPEC as TAGGER
 from seqcli.modelfile import filecheck
 from seqcli.settings import sections
 from seqcli.settings.counting import FORMULAS
 from seqcli.settings.sections import AnyConfig
 
-KINDS: dict[str, Spec] = {spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODEL)}
+KINDS: dict[str, Spec] = {spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODEL, TAGGER)}
 
 
 def read(table: Mapping[str, Any]) -> AnyConfig:
@@ -61,10 +62,26 @@ def check(config: AnyConfig) -> AnyConfig:
             f"train.select: {spec.title} has no {train.select}",
             f"one of: last, {', '.join(spec.choosing)}",
         )
-    if train.select == "last" and train.patience:
-        raise ConfigError("train.patience waits for a better epoch, train.select = last has none")
     spec.check(config)
     return config
+
+
+def trainable(config: AnyConfig) -> None:
+    """Refuse what can be counted and listed, but not trained: pairs of settings that clash.
+
+    What only names its own switch (a factor of a schedule) is no clash: presets switch parts off,
+    and keep their sizes. Errors: ConfigError.
+    """
+    model = config.model
+    if isinstance(model, sections.Layers):
+        gates = "model.recurrent_activation is that of gates, which model.cell = rnn does not have"
+        usual = sections.Layers.recurrent_activation
+        refuse_clash(model.cell == "rnn" and model.recurrent_activation != usual, gates)
+        forget = "model.unit_forget_bias starts a bias: it needs an lstm with model.bias"
+        refuse_clash(model.unit_forget_bias and (model.cell != "lstm" or not model.bias), forget)
+        ways = "model.backwards turns the text round, model.bidirectional reads it both ways"
+        refuse_clash(model.directions.both and model.directions.backwards, ways)
+    KINDS[config.kind].trainable(config)
 
 
 def _belongs(spec: Spec, section: str, values: Mapping[str, Any]) -> None:

@@ -52,7 +52,7 @@ class Mistake:
 
 
 class Classifies(Protocol):
-    """`classify`: a label for each text; `eval --mistakes`."""
+    """`classify`: a label for each text."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -67,6 +67,10 @@ class Classifies(Protocol):
         self, model: nn.Module, text: str, label: int, runtime: Runtime, poll: Poll
     ) -> list[Mark]:
         """A mark for each token that is read, in the order of the text; `label` by its place."""
+
+
+class Errs(Protocol):
+    """`eval --mistakes`: what to look at first."""
 
     def mistakes(
         self, model: nn.Module, split: Any, place: Place, runtime: Runtime, poll: Poll
@@ -109,8 +113,11 @@ class Approximates(Protocol):
 
     def approximate(
         self, model: nn.Module, split: Any, runtime: Runtime, poll: Poll, *, columns: int
-    ) -> Figures:
-        """Figures of `columns` read side by side. Errors: ConfigError for too many."""
+    ) -> tuple[Figures, str]:
+        """Figures of `columns` read side by side, and what makes them approximate, in words.
+
+        Errors: ConfigError for too many columns.
+        """
 
 
 class Writes(Protocol):
@@ -141,3 +148,56 @@ class Writes(Protocol):
 
     def text(self, ids: Iterable[int]) -> str:
         """Ids as readable text."""
+
+
+class Marked(NamedTuple):
+    """Tokens from `start` up to, not with, `end`: a span of a type, and its probability."""
+
+    start: int
+    end: int
+    type: str
+    prob: float
+
+
+class Tagged(NamedTuple):
+    """The answer to one sentence: a tag and its probability for each token, and the spans.
+
+    unknown_share: of its tokens, those the vocabulary lacks.
+    """
+
+    tags: list[str]
+    probs: list[float]
+    spans: list[Marked]
+    unknown_share: float
+
+
+class Tags(Protocol):
+    """`tag`: a label for every token."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Tags, as the training data wrote them."""
+
+    @property
+    def outside(self) -> str | None:
+        """The tag of tokens in no span; None where tags write no spans."""
+
+    @property
+    def tokenization(self) -> str:
+        """How text becomes tokens, in words."""
+
+    def tokens(self, text: str) -> list[tuple[int, int]]:
+        """Where the tokens of a text stand in it."""
+
+    def tag(
+        self,
+        model: nn.Module,
+        sentences: Sequence[Sequence[str]],
+        threshold: float,
+        runtime: Runtime,
+        poll: Poll,
+    ) -> list[Tagged]:
+        """The answer to each sentence of a group; what else is in the group changes none.
+
+        Spans less probable than `threshold` are left out, of the tags too.
+        """

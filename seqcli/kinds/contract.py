@@ -16,6 +16,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import torch
 from torch import Generator, Tensor, nn
 
+from seqcli.data.survey import Survey
 from seqcli.errors import lookup
 from seqcli.kinds import KINDS
 from seqcli.kinds.spec import Spec
@@ -94,6 +95,13 @@ class Kind(Protocol):
         """Read, split, fit vocabularies on the training split alone, encode.
 
         `scratch` is a folder for what does not fit memory.
+        """
+
+    @classmethod
+    def survey(cls, config: Any, path: Path, poll: Poll) -> Survey:
+        """What `prepare` would find in the data, and what is odd about it; nothing is trained.
+
+        Errors: as `prepare`.
         """
 
     @classmethod

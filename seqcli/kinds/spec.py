@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from seqcli.errors import ConfigError
 from seqcli.settings.counting import Sizes
 from seqcli.settings.table import Table
 
@@ -96,6 +97,12 @@ def better(figure: Figure, new: Mapping[str, Any], old: Mapping[str, Any]) -> bo
     sign = -1 if figure.lower_is_better else 1
     name = figure.name
     return (sign * new[name], -new["loss"]) > (sign * old[name], -old["loss"])
+
+
+def refuse_clash(clash: bool, problem: str) -> None:
+    """Refuse two settings of which one would do nothing, or do it twice. Errors: ConfigError."""
+    if clash:
+        raise ConfigError(problem, "use one of them")
 
 
 def names_problem(learned: Learned, part: str) -> str:

@@ -65,10 +65,20 @@ def contents(archive: zipfile.ZipFile, path: Path) -> Contents:
 
 
 def _as_now(description: dict[str, Any]) -> dict[str, Any]:
-    """A description of format 1 as format 2 has it: what was learned stands in a table."""
-    if description["format"] > 1 or "learned" in description:  # a run's state has had it always
+    """A description of format 1 as format 2 has it.
+
+    What was learned stands in a table, as it always has in a run's state; and text was read as it
+    stood, since there was no setting for its form.
+    """
+    if description["format"] > 1:
         return description
-    rest, learned = dict(description), {}
+    rest: dict[str, Any] = dict(description)
+    config = rest.get("config")
+    if isinstance(config, dict) and isinstance(config.get("data"), dict):
+        rest["config"] = {**config, "data": {"normalize": "none", **config["data"]}}
+    if "learned" in rest:
+        return rest
+    learned = {}
     for part in ("vocabulary", "labels", "label_counts"):
         if part in rest:
             learned[part] = rest.pop(part)

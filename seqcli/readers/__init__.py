@@ -1,4 +1,4 @@
-"""Raw formats of text: labeled records (`discover`), tables to classify (`open_table`)."""
+"""Raw formats: records with named fields (`discover`), tables to classify (`open_table`)."""
 
 from seqcli.readers.record import Piece, Reader, Record
 from seqcli.readers.source import READERS, Source, discover

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from seqcli.errors import DataError
 from seqcli.readers.lines import lines
-from seqcli.readers.record import Piece, Record, checked_label
-from seqcli.settings.sections import LabeledText
+from seqcli.readers.record import Needs, Piece, Record, spelled_label
+from seqcli.settings.sections import Text
 
 MARK = "__label__"
 
 
-def fasttext(piece: Piece, data: LabeledText) -> Iterator[Record]:
+def fasttext(piece: Piece, data: Text, needs: Needs) -> Iterator[Record]:
     """The records of a file with one `__label__` in front of each text; empty lines are skipped.
 
     Errors: DataError for a line without a label, or with several.
@@ -28,5 +28,4 @@ def fasttext(piece: Piece, data: LabeledText) -> Iterator[Record]:
         if text.startswith(MARK):
             problem = f"one label expected, a second found: {text.split(None, 1)[0][:40]}"
             raise DataError(path, number, problem, "a text has one label here: keep one of them")
-        label = checked_label(head.removeprefix(MARK), piece.path, number)
-        yield Record(text, label, path, number)
+        yield Record(path, number, text, spelled_label(head.removeprefix(MARK)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from seqcli.errors import DataError
@@ -21,11 +21,14 @@ SPLIT_WORDS = {
     "test": "test",
 }
 ORDER = ("train", "valid", "test")
+# Files alone: a folder of any name may be a label.
 NOT_DATA = re.compile(r"(readme|licen[cs]e)(\.|$)|.*\.(md|rst|html?|py|pt|png|pdf)$", re.IGNORECASE)
 UNLABELED = "unsup"  # aclImdb's folder of reviews without a label
 
 Parts = dict[str, tuple[Piece, ...]]
+Format = Callable[[Path], str]  # of a file
 TOLD = "name the format: --set data.format=csv (tsv, jsonl, parquet, fasttext, folders, files)"
+NAMES = "name its files like book.train.txt, book.valid.txt, book.test.txt; or give one file"
 
 
 def split_of(name: str) -> str | None:
@@ -44,7 +47,7 @@ def visible(folder: Path) -> list[Path]:
 
 def entries(folder: Path) -> list[Path]:
     """The same without readmes, programs and pictures: what may be data."""
-    return [entry for entry in visible(folder) if not NOT_DATA.match(entry.name)]
+    return [entry for entry in visible(folder) if entry.is_dir() or not NOT_DATA.match(entry.name)]
 
 
 def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
@@ -57,7 +60,7 @@ def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
     return {part: _once(found) for part, found in _by_split(files).items()}
 
 
-def arrange(folder: Path, kind: str, encoding: str) -> tuple[str, Parts]:
+def arrange(folder: Path, kind: str, format_of: Format) -> tuple[str, Parts]:
     """The format and the pieces of each part of a folder; `kind` is a format or "auto".
 
     Errors: DataError where nothing is found that could be labeled text, or too much.
@@ -65,21 +68,54 @@ def arrange(folder: Path, kind: str, encoding: str) -> tuple[str, Parts]:
     if kind not in ("folders", "files"):
         files = split_files(folder)
         if files:
-            parts = {part: tuple(map(Piece, found)) for part, found in files.items()}
-            return _one_format(parts, kind, encoding), parts
-    folders = _by_split([entry for entry in entries(folder) if entry.is_dir()])
+            return in_split_files(files, format_of)
+    folders = _split_folders(folder)
     if not folders:
-        found, pieces = _labeled(folder, kind, encoding)
+        found, pieces = _labeled(folder, kind, format_of)
         return found, {"all": pieces}
     found, parts = "", {}
     for part, paths in folders.items():
         if len(paths) > 1:
             names = ", ".join(path.name for path in paths)
             raise DataError(folder, 0, f"one folder for {part} expected, found: {names}")
-        before, (found, parts[part]) = found, _labeled(paths[0], kind, encoding)
+        before, (found, parts[part]) = found, _labeled(paths[0], kind, format_of)
         if before not in ("", found):
             raise DataError(paths[0], 0, f"{before} as in the part before expected, {found} found")
     return found, parts
+
+
+def left_out(folder: Path, read: Iterable[Path]) -> list[str]:
+    """What lies in a folder and is not read, by its name there; of a folder, itself if all is."""
+    used = set()
+    for path in read:
+        while path not in used:
+            used.add(path)
+            path = path.parent
+    return [
+        path.relative_to(folder).as_posix() + "/" * path.is_dir() for path in _unused(folder, used)
+    ]
+
+
+def _unused(folder: Path, used: set[Path]) -> Iterator[Path]:
+    for entry in visible(folder):
+        if entry not in used:
+            yield entry
+        elif entry.is_dir():
+            yield from _unused(entry, used)
+
+
+def _split_folders(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """The folders of each split: all that lie there are such, or train holds data in its turn.
+
+    Otherwise a folder called train is a label among others.
+    """
+    inside = [entry for entry in entries(folder) if entry.is_dir()]
+    found = _by_split(inside)
+    if sum(map(len, found.values())) == len(inside):
+        return found
+    deeper = [entry for path in found.get("train", ()) for entry in entries(path)]
+    holds = any(entry.is_dir() or table_format(entry) for entry in deeper)
+    return found if holds else {}
 
 
 def sniff(path: Path, encoding: str) -> str:
@@ -90,7 +126,7 @@ def sniff(path: Path, encoding: str) -> str:
     for number, line in enumerate(lines(path, encoding), start=1):
         if line.startswith(MARK):
             return "fasttext"
-        if line.lstrip().startswith("{"):
+        if line.lstrip().startswith(("{", "[{")):
             return "jsonl"
         if "\t" in line:
             return "tsv"
@@ -120,20 +156,18 @@ def _once(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     return paths
 
 
-def _one_format(parts: Parts, kind: str, encoding: str) -> str:
-    found = {
-        piece.path.name: sniff(piece.path, encoding) if kind == "auto" else kind
-        for pieces in parts.values()
-        for piece in pieces
-    }
+def in_split_files(files: Mapping[str, tuple[Path, ...]], format_of: Format) -> tuple[str, Parts]:
+    """Format and pieces of split files. Errors: DataError for more formats than one."""
+    found = {path.name: format_of(path) for paths in files.values() for path in paths}
     if len(set(found.values())) > 1:
-        folder = next(iter(parts.values()))[0].path.parent
+        folder = next(iter(files.values()))[0].parent
         listed = ", ".join(f"{name} ({form})" for name, form in found.items())
         raise DataError(folder, 0, f"split files of one format expected, found: {listed}", TOLD)
-    return next(iter(found.values()))
+    parts = {part: tuple(map(Piece, paths)) for part, paths in files.items()}
+    return next(iter(found.values())), parts
 
 
-def _labeled(folder: Path, kind: str, encoding: str) -> tuple[str, tuple[Piece, ...]]:
+def _labeled(folder: Path, kind: str, format_of: Format) -> tuple[str, tuple[Piece, ...]]:
     """Format and pieces of a folder that is not parted into splits."""
     inside = entries(folder)
     files = tuple(entry for entry in inside if entry.is_file())
@@ -148,15 +182,27 @@ def _labeled(folder: Path, kind: str, encoding: str) -> tuple[str, tuple[Piece, 
         return "files", _named_by_label(texts)
     if kind not in ("folders", "files") and len(tables or files) == 1:
         (only,) = tables or files
-        return (sniff(only, encoding) if kind == "auto" else kind), (Piece(only),)
+        return format_of(only), (Piece(only),)
     raise _nothing(folder, kind, inside)
 
 
 def _in_label_folders(inside: Sequence[Path]) -> tuple[Piece, ...]:
-    folders = [entry for entry in inside if entry.is_dir() and entry.name != UNLABELED]
-    return tuple(
-        Piece(path, folder.name) for folder in folders for path in visible(folder) if path.is_file()
-    )
+    """The files of each label's folder, however deep; readmes and programs if nothing else."""
+    found: list[Piece] = []
+    for folder in inside:
+        if folder.is_dir() and folder.name != UNLABELED:
+            every = list(_below(folder))
+            data = [path for path in every if not NOT_DATA.match(path.name)]
+            found += [Piece(path, folder.name) for path in data or every]
+    return tuple(found)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for entry in visible(folder):
+        if entry.is_dir():
+            yield from _below(entry)
+        elif entry.is_file():
+            yield entry
 
 
 def _named_by_label(paths: tuple[Path, ...]) -> tuple[Piece, ...]:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
-from seqcli.errors import ConfigError, DataError
-from seqcli.readers.lines import unreadable
+from seqcli.errors import DataError
+from seqcli.readers.lines import binary, check_encoding, foreign, undecodable, unreadable
 
 BLOCK = 1 << 16  # bytes a read: what a pipe holds
 BULK = BLOCK // 2  # a read of more than this has a program at its other end, with more to say
@@ -29,8 +29,8 @@ def arriving(
 ) -> Iterator[list[str]]:
     r"""Groups of lines, each as soon as nothing more is at hand, or when it is full.
 
-    Full is `rows` lines, or `characters` or more. Only "\n" ends a line, and one "\r" before it
-    is dropped; NUL and U+0085 stay inside. A last line without "\n" counts.
+    Full is `rows` lines, or `characters` or more. Lines end as in `lines.lines`; a NUL now and then
+    stays inside: it is no reason to end a stream. A last line without "\n" counts.
     Errors: DataError with the line, after the lines before it were handed on; ConfigError for
     the encoding.
     """
@@ -49,17 +49,6 @@ def arriving(
         raise feed.fault
 
 
-def check_encoding(name: str) -> None:
-    """Errors: ConfigError for what is not a text encoding."""
-    try:
-        "".encode(name)
-    except (LookupError, ValueError):
-        raise ConfigError(
-            f"--encoding: a text encoding expected, {name!r} found",
-            "well-known ones are utf-8, utf-16, cp1252, latin-1",
-        ) from None
-
-
 class _Feed:
     """Bytes in, lines out; a fault waits until the lines before it are gone."""
 
@@ -68,6 +57,7 @@ class _Feed:
         self._encoding = encoding
         self._decoder = codecs.getincrementaldecoder(encoding)()
         self._begun: list[str] = []  # pieces of the line that has not ended
+        self._ends: io.IncrementalNewlineDecoder | None = None  # where "\r" alone ends lines
         self._lines = 0
         self._characters = 0
         self.ready: deque[str] = deque()
@@ -92,23 +82,30 @@ class _Feed:
     def put(self, block: bytes) -> None:
         """More bytes; none at all: the end."""
         self.bulk = len(block) > BULK
+        begins = not self._lines and not self._begun
         pending = len(self._decoder.getstate()[0])
+        self.fault = foreign(NAME, block) if begins else None
         try:
             text = self._decoder.decode(block, not block)
-        except UnicodeDecodeError as error:
-            self._fail(block, pending, error)
+        except UnicodeError as error:
+            if self.fault is None:
+                self._fail(block, pending, error)
+        if self.fault is None and begins and text.count("\0") > len(text) // 4 > 0:
+            self.fault = binary(NAME, 1)  # UTF-16 read as UTF-8
+        if self.fault is not None:
+            self.open = False
             return
-        except UnicodeError as error:  # UTF-16 and UTF-32 without their mark
-            hint = "without --encoding it is read as UTF-8"
-            self._end(f"{self._encoding} text expected, found: {error}", hint)
-            return
-        self._cut(text)
+        self._cut(text, last=not block)
         if not block:
             self.open = False
             if any(self._begun):
                 self._cut("\n")
 
-    def _cut(self, text: str) -> None:
+    def _cut(self, text: str, *, last: bool = False) -> None:
+        if not self._lines and self._ends is None and "\n" not in text and "\r" in text[:-1]:
+            self._ends = io.IncrementalNewlineDecoder(None, translate=True)
+        if self._ends is not None:
+            text = self._ends.decode(text, last)
         *ended, begun = text.split("\n")
         for line in ended:
             if self._begun:
@@ -123,18 +120,12 @@ class _Feed:
         if begun:
             self._begun.append(begun)
 
-    def _fail(self, block: bytes, pending: int, error: UnicodeDecodeError) -> None:
+    def _fail(self, block: bytes, pending: int, error: UnicodeError) -> None:
         """Hand on the whole lines before the bad byte, and keep the error for after them."""
-        self.open = False
-        with suppress(UnicodeError):
-            self._cut(self._decoder.decode(block[: max(error.start - pending, 0)]))
-        found = " ".join(f"0x{byte:02x}" for byte in error.object[error.start : error.end])
-        hint = "name its encoding, for example --encoding cp1252"
-        self._end(f"{error.encoding} text expected, found: {found}", hint)
-
-    def _end(self, problem: str, hint: str) -> None:
-        self.open = False
-        self.fault = DataError(NAME, self._lines + 1, problem, hint)
+        if isinstance(error, UnicodeDecodeError):
+            with suppress(UnicodeError):
+                self._cut(self._decoder.decode(block[: max(error.start - pending, 0)]))
+        self.fault = undecodable(NAME, self._lines + 1, self._encoding, error)
 
     def break_off(self, error: OSError) -> None:
         """The stream cannot be read on."""

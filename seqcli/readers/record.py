@@ -1,22 +1,31 @@
-"""What every reader of labeled text takes and gives."""
+"""What every reader takes and gives: records with named fields."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from seqcli.errors import DataError
-from seqcli.settings.sections import LabeledText
+from seqcli.settings.sections import Text
+
+ANSWERS = frozenset({"label"})  # fields that a model is to find: what it reads goes without them
+WHOLE_NUMBER = re.compile(r"(-?\d+)\.0+")
+BOOLEANS = ("true", "false")
 
 
 class Record(NamedTuple):
-    """One labeled text, and where it stands: the line (table row in parquet) counts from 1."""
+    """One example, and where it stands: the line (table row in parquet) counts from 1.
 
-    text: str
-    label: str
+    A field that the file does not have is empty.
+    """
+
     path: str
     line: int
+    text: str = ""
+    label: str = ""  # as `spelled_label` gives it
 
 
 class Piece(NamedTuple):
@@ -26,14 +35,19 @@ class Piece(NamedTuple):
     label: str = ""
 
 
-Reader = Callable[[Piece, LabeledText], Iterator[Record]]
+Needs = tuple[str, ...]  # names of fields
+Reader = Callable[[Piece, Text, Needs], Iterator[Record]]
 
 
-def checked_label(label: str, path: Path, line: int) -> str:
-    """The label without white space around it; DataError where nothing is left."""
+@lru_cache(1 << 12)  # there are few labels, and many records
+def spelled_label(label: str) -> str:
+    """The one spelling of a label: composed, no white space around it; 1.0 is 1, True is true."""
     label = label.strip()
-    if not label:
-        raise DataError(
-            path, line, "a label expected, none found", "give the row a label or take it out"
-        )
+    if not label.isascii():
+        return unicodedata.normalize("NFC", label)
+    if label.lower() in BOOLEANS:
+        return label.lower()
+    if label.endswith("0"):
+        whole = WHOLE_NUMBER.fullmatch(label)
+        return str(int(whole[1])) if whole else label
     return label

@@ -1,29 +1,33 @@
-"""Tables of any format as one thing: columns, which of them holds the text, and rows.
+"""Tables of any format as one thing: columns, which of them hold the fields asked for, and rows.
 
 `classify --input` reads these (labels not needed, all columns kept), and so does the reader of
-labeled tables, so that both agree on headers, quotes and errors.
+tables, so that both agree on headers, quotes and errors.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from seqcli.errors import DataError
 from seqcli.readers.delimited import Row, csv_rows, tsv_rows
 from seqcli.readers.jsonl import KINDS, json_objects
 from seqcli.readers.lines import lines, plain_name
 from seqcli.readers.parquet import parquet_table
-from seqcli.settings.sections import LabeledText
+from seqcli.readers.record import Needs
+from seqcli.settings.sections import Text
 
-TEXT_NAMES = ("text", "sentence", "message", "review")
-LABEL_NAMES = ("label", "class", "category")
+USUAL = {
+    "text": ("text", "sentence", "message", "review"),
+    "label": ("label", "class", "category"),
+}
+BARE = ("label", "text")  # the columns of a tsv without header
 ENDINGS = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -33,43 +37,76 @@ ENDINGS = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
-NO_HEADER = "give the file a header, or name its columns: --text-column and --label-column"
+NO_HEADER = "name the columns, by number where there is no header: --text-column 2 --label-column 1"
+
+
+class Place(NamedTuple):
+    """Where a value stands: the cell of a row, and the keys that lead on inside it."""
+
+    cell: int
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """Columns and rows of one file; `rows` streams, and can be gone through once.
 
-    text: the place of the text column; label: of the label column, None where there is none;
-    header: the line of the header, 0 where the columns are not named in the file.
+    header: the line of the header, 0 where the columns are not named in the file; fields: the
+    places of each field; one without any is not in the file.
     """
 
     path: str
     header: int
     columns: tuple[str, ...]
-    text: int
-    label: int | None
+    fields: Mapping[str, tuple[Place, ...]]
     rows: Iterator[Row]
 
-    def text_of(self, row: Row) -> str:
-        """The row's text; an empty or null cell is an empty text."""
-        return self._cell(row, self.text)
+    def getter(self, field: str) -> Callable[[Row], str]:
+        """What gives a row's value of a field as text; several columns are joined by line ends.
 
-    def label_of(self, row: Row) -> str:
-        """The row's label, "" for an empty cell, null or NaN."""
-        return "" if self.label is None else self._cell(row, self.label)
+        Empty for a field that is not in the file, an empty cell, null or NaN.
+        """
+        places = self.fields.get(field, ())
+        if len(places) == 1 and not places[0].keys:
+            place = places[0].cell
 
-    def _cell(self, row: Row, place: int) -> str:
-        value = row.cells[place]
+            def value(row: Row) -> str:
+                found = row[1][place]
+                return found if isinstance(found, str) else self._spelled(row, place, found)
+
+            return value
+        return lambda row: "\n".join(
+            self._spelled(row, place, _inside(row.cells[place], keys)) for place, keys in places
+        )
+
+    def described(self, field: str) -> str:
+        """The columns of a field, for a person."""
+        return " and ".join(
+            repr(".".join((self.columns[place], *keys))) for place, keys in self.fields[field]
+        )
+
+    def _spelled(self, row: Row, place: int, value: Any) -> str:
         if isinstance(value, str):
             return value
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return ""
         if isinstance(value, (bool, int, float)):
             return json.dumps(value)  # as JSON spells it: true, 3, 0.5
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return " ".join(value)  # a text that was split into tokens
         found = KINDS.get(type(value), type(value).__name__)
         name = self.columns[place]
-        raise DataError(self.path, row.line, f"text in column {name!r} expected, {found} found")
+        hint = ""
+        if isinstance(value, dict) and value:
+            hint = f"a key inside it is named so: {name}.{next(iter(value))}"
+        problem = f"text in column {name!r} expected, {found} found"
+        raise DataError(self.path, row.line, problem, hint)
+
+
+def _inside(value: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def table_format(path: str | Path) -> str | None:
@@ -77,29 +114,36 @@ def table_format(path: str | Path) -> str | None:
     return ENDINGS.get(Path(plain_name(path)).suffix.lower())
 
 
-def open_table(path: str | Path, data: LabeledText, *, strict: bool = True) -> Table:
-    """Open a csv, tsv, JSON lines or parquet file, or plain text: one text a line.
+def open_table(
+    path: str | Path, data: Text, needs: Needs = ("text",), *, strict: bool = True
+) -> Table:
+    """Open a csv, tsv, JSON or parquet file, or plain text: one text a line.
 
     The format is `data.format`, or for "auto" the ending's; whatever else, and stdin ("-"), is
     plain text, its only column named "text". `data.text_column` and `data.label_column` name
     the columns; where they are empty the usual names do. `strict` refuses a JSON key that the
     first object lacks: kept columns would lose it.
-    Errors: DataError with the line (also while the rows are read).
+    Errors: DataError with the line (also while the rows are read), and for a field that is needed
+    and has no column.
     """
     kind = data.format if data.format != "auto" else table_format(path)
     if kind in ("csv", "tsv"):
-        return _delimited(path, kind, data)
+        return _delimited(path, kind, data, needs)
     if kind == "jsonl":
-        return _json_lines(path, data, strict=strict)
+        return _json(path, data, needs, strict=strict)
     if kind == "parquet":
         columns, rows = parquet_table(path)
-        return _headed(path, 0, columns, data, rows)
+        return _headed(path, 0, columns, data, needs, rows)
     texts = (Row(n, [line]) for n, line in enumerate(lines(path, data.encoding), start=1))
-    return Table(str(path), 0, ("text",), 0, None, texts)
+    return Table(str(path), 0, ("text",), {"text": (Place(0),)}, texts)
 
 
-def _delimited(path: str | Path, kind: str, data: LabeledText) -> Table:
-    rows = csv_rows(path, data.encoding) if kind == "csv" else tsv_rows(path, data.encoding)
+def _delimited(path: str | Path, kind: str, data: Text, needs: Needs) -> Table:
+    def header(cells: Sequence[str]) -> bool:
+        return _is_header(cells, data)
+
+    csv = kind == "csv"
+    rows = csv_rows(path, data.encoding, header) if csv else tsv_rows(path, data.encoding)
     before = []  # empty lines in front, which are texts where all columns are one
     for first in rows:
         if any(cell.strip() for cell in first.cells):
@@ -107,59 +151,127 @@ def _delimited(path: str | Path, kind: str, data: LabeledText) -> Table:
         before.append(first)
     else:
         raise empty(path)
-    if data.text_column or data.label_column or _is_header(first.cells):
-        table = _headed(path, first.line, first.cells, data, rows)
-    elif kind == "csv":
-        names = " / ".join(TEXT_NAMES)
+    if header(first.cells):
+        table = _headed(path, first.line, first.cells, data, needs, rows)
+    elif _numbers(data):
+        numbers = [str(n) for n in range(1, len(first.cells) + 1)]
+        table = _headed(path, 0, numbers, data, needs, chain([first], rows))
+    elif _wanted(data):
+        table = _headed(path, first.line, first.cells, data, needs, rows)
+    elif csv:
+        names = " / ".join(USUAL["text"])
         problem = f"a header with a column {names} expected, found: {_shown(first.cells)}"
         raise DataError(path, first.line, problem, NO_HEADER)
     else:
-        table = _label_tab_text(path, len(first.cells), chain(before, [first], rows))
+        table = _bare(path, len(first.cells), needs, chain(before, [first], rows))
     return replace(table, rows=_checked(table, len(table.columns)))
 
 
-def _label_tab_text(path: str | Path, width: int, rows: Iterator[Row]) -> Table:
+def _bare(path: str | Path, width: int, needs: Needs, rows: Iterator[Row]) -> Table:
     """A tsv without header: label TAB text, or texts alone."""
     if width == 1:
-        return Table(str(path), 0, ("text",), 0, None, rows)
-    return Table(str(path), 0, ("label", "text"), 1, 0, rows)
+        if "label" in needs:
+            problem = "label TAB text expected, a line without TAB found"
+            raise DataError(path, 1, problem, "put the label in front of each text")
+        return Table(str(path), 0, ("text",), {"text": (Place(0),)}, rows)
+    places = {name: (Place(cell),) for cell, name in enumerate(BARE)}
+    return Table(str(path), 0, BARE, places, rows)
 
 
-def _is_header(cells: Sequence[str]) -> bool:
-    return any(cell.strip().lower() in TEXT_NAMES + LABEL_NAMES for cell in cells)
+def _wanted(data: Text) -> list[str]:
+    """The columns that the settings name."""
+    return [name for field in USUAL for name in [_named(data, field)] if name]
+
+
+def _named(data: Text, field: str) -> str:
+    return str(getattr(data, f"{field}_column", ""))  # a kind without the field has no setting
+
+
+def _numbers(data: Text) -> bool:
+    """Whether columns are named, and all by number."""
+    wanted = ",".join(_wanted(data))
+    return bool(wanted) and all(part.strip().isdecimal() for part in wanted.split(","))
+
+
+def _is_header(cells: Sequence[str], data: Text) -> bool:
+    """Whether a first row names columns: the wanted ones, or else the usual ones.
+
+    Numbers could be cells of a first example, so they name columns only where they count these.
+    """
+    names = [cell.strip().casefold() for cell in cells]
+    if any(name in usual for usual in USUAL.values() for name in names):
+        return True
+    if _numbers(data):
+        return any(names == [str(n) for n in range(k, k + len(names))] for k in (0, 1))
+    wanted = [part for name in _wanted(data) for part in (name, *name.split(","))]
+    return any(_column(cells, name) is not None for name in wanted)
 
 
 def _headed(
-    path: str | Path, line: int, columns: Sequence[str], data: LabeledText, rows: Iterator[Row]
+    path: str | Path,
+    line: int,
+    columns: Sequence[str],
+    data: Text,
+    needs: Needs,
+    rows: Iterator[Row],
+    example: Mapping[str, Any] | None = None,
 ) -> Table:
     twice = sorted({name for name in columns if name and list(columns).count(name) > 1})
     if twice:
         problem = f"each column once expected, found twice: {', '.join(twice)}"
         raise DataError(path, line, problem, "rename one of them")
-    text = _place(columns, data.text_column, TEXT_NAMES)
-    if text is None:
-        raise no_column(path, line, "text", data.text_column, columns)
-    label = _place(columns, data.label_column, LABEL_NAMES)
-    return Table(str(path), line, tuple(columns), text, label, rows)
+    fields = {field: _places(columns, _named(data, field), field, example) for field in USUAL}
+    for field in needs:
+        if not fields[field]:
+            raise no_column(path, line, field, _named(data, field), columns)
+    return Table(str(path), line, tuple(columns), fields, rows)
 
 
-def _place(columns: Sequence[str], wanted: str, usual: Sequence[str]) -> int | None:
-    if wanted:
-        return columns.index(wanted) if wanted in columns else None
-    names = [name.strip().lower() for name in columns]
-    return next((names.index(name) for name in usual if name in names), None)
+def _places(
+    columns: Sequence[str], wanted: str, field: str, example: Mapping[str, Any] | None
+) -> tuple[Place, ...]:
+    """Where a field stands: in the column `wanted`, or several parted by commas, or a usual one."""
+    if not wanted:
+        names = [name.strip().casefold() for name in columns]
+        return next(((Place(names.index(name)),) for name in USUAL[field] if name in names), ())
+    whole = _place(columns, wanted, example)
+    parts = [whole] if whole else [_place(columns, part, example) for part in wanted.split(",")]
+    places = tuple(part for part in parts if part is not None)
+    return places if len(places) == len(parts) else ()
+
+
+def _place(columns: Sequence[str], name: str, example: Mapping[str, Any] | None) -> Place | None:
+    """A column by its name, in any case if no other fits; by number; or `column.key` of JSON."""
+    cell = _column(columns, name)
+    if cell is None and name.strip().isdecimal() and 1 <= int(name) <= len(columns):
+        cell = int(name) - 1
+    if cell is not None:
+        return Place(cell)
+    first, *keys = name.strip().split(".")
+    if keys and first in columns and isinstance((example or {}).get(first, {}), (dict, type(None))):
+        return Place(list(columns).index(first), tuple(keys))
+    return None
+
+
+def _column(columns: Sequence[str], name: str) -> int | None:
+    if name in columns:
+        return list(columns).index(name)
+    names = [column.strip().casefold() for column in columns]
+    alike = [place for place, own in enumerate(names) if own == name.strip().casefold()]
+    return alike[0] if len(alike) == 1 else None
 
 
 def no_column(
-    path: str | Path, line: int, role: str, wanted: str, columns: Sequence[str]
+    path: str | Path, line: int, field: str, wanted: str, columns: Sequence[str]
 ) -> DataError:
-    """The error for a missing `role` ("text" or "label") column, with the nearest name."""
-    usual = TEXT_NAMES if role == "text" else LABEL_NAMES
-    expected = repr(wanted) if wanted else " / ".join(usual)
+    """The error for a missing column of a field, with the nearest name."""
+    expected = repr(wanted) if wanted else " / ".join(USUAL[field])
     near = get_close_matches(wanted, columns, n=1) if wanted else []
-    option = f"--{role}-column"
-    hint = f"did you mean {option} {near[0]!r}?" if near else f"name the {role} column: {option}"
-    problem = f"a {role} column {expected} expected, found: {_shown(columns)}"
+    option = f"--{field}-column"
+    hint = f"name the {field} column: {option}, by its name or its number from 1"
+    if near:
+        hint = f"did you mean {option} {near[0]!r}?"
+    problem = f"a {field} column {expected} expected, found: {_shown(columns)}"
     return DataError(path, line, problem, hint)
 
 
@@ -189,20 +301,20 @@ def _checked(table: Table, width: int) -> Iterator[Row]:
         yield row
 
 
-def _json_lines(path: str | Path, data: LabeledText, *, strict: bool) -> Table:
+def _json(path: str | Path, data: Text, needs: Needs, *, strict: bool) -> Table:
     objects = json_objects(path, data.encoding)
     first = next(objects, None)
     if first is None:
         raise empty(path)
     line, example = first
-    table = _headed(path, line, list(example), data, iter(()))
+    table = _headed(path, line, list(example), data, needs, iter(()), example)
     return replace(table, rows=_json_rows(table, chain([first], objects), strict=strict))
 
 
 def _json_rows(
     table: Table, objects: Iterator[tuple[int, dict[str, Any]]], *, strict: bool
 ) -> Iterator[Row]:
-    needed = {table.columns[place] for place in (table.text, table.label) if place is not None}
+    needed = {table.columns[place.cell] for place in table.fields["text"]}
     for line, found in objects:
         missing = sorted(needed - found.keys())
         extra = sorted(found.keys() - set(table.columns)) if strict else []

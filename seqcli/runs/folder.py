@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqcli import kinds
 from seqcli.data.idcache import FILES as IDS
 from seqcli.errors import ConfigError, ModelFileError, SeqcliError
 from seqcli.files import append_line, sweep, write_bytes
@@ -219,15 +220,19 @@ def _plain(value: Any) -> Any:
 
 
 def _same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
-    """Refuse to resume with other settings; the error lists every difference."""
+    """Refuse to resume with other settings; the error lists every difference.
+
+    A setting that was not there yet had its default's effect.
+    """
     new, differences = sections.to_dict(now), []
+    usual = sections.to_dict(kinds.parts({"kind": now.kind}))
     for section in sections.SECTIONS:
         old_values, new_values = then.get(section), new[section]
         if not isinstance(old_values, dict):
             differences.append(f"[{section}] was nothing")
             continue
         for key in sorted({*old_values, *new_values}):
-            old, value = old_values.get(key), new_values.get(key)
+            old, value = old_values.get(key, usual[section].get(key)), new_values.get(key)
             if old != value and f"{section}.{key}" not in MAY_CHANGE:
                 differences.append(f"{section}.{key} was {old!r}, is {value!r}")
     if now.kind != then.get("kind"):

@@ -36,6 +36,17 @@ def folder_of(model: Path) -> Path:
     return model.parent / f"{model.stem if model.suffix == '.pt' else model.name}.run"
 
 
+def model_of(folder: Path, name: str = "") -> Path:
+    """The model beside a run's folder: `name`, if that is its folder, else OUT.pt.
+
+    Where there is no OUT.pt it may be OUT.bin, of OUT.bin.run: earlier versions wrote no name.
+    """
+    if name and folder_of(folder.with_name(name)) == folder:
+        return folder.with_name(name)
+    usual, bare = folder.with_suffix(".pt"), folder.with_suffix("")
+    return bare if bare.is_file() and not usual.is_file() else usual
+
+
 class Begun(NamedTuple):
     """What a run's state says of its job."""
 
@@ -63,9 +74,7 @@ def begun(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> Begun:
         table, data = description["config"], description["data"]
         about = fields.read(About, description.get("about", {}), "about")
         name, preset = description.get("task", folder.stem), description.get("preset", "")
-        out = folder.with_name(description.get("out", folder.stem))
-        if folder_of(out) != folder:  # it was renamed, or an earlier version wrote it
-            out = folder.with_suffix(".pt")
+        out = model_of(folder, description.get("out", ""))
         for section, values in changes.items():
             table = merged(table, {section: values})
         own = Path(data["path"]), data["sample"] is True

@@ -14,7 +14,7 @@ from typing import Any
 
 from seqcli.files import lock
 from seqcli.interrupts import interrupts
-from seqcli.kinds import contract
+from seqcli.kinds import contract, trainable
 from seqcli.kinds.contract import Prepared
 from seqcli.kinds.spec import next_commands
 from seqcli.machine.device import Runtime
@@ -26,7 +26,6 @@ from seqcli.runs.record import launch
 from seqcli.runs.resume import RolledBack, changed, check_same_cut, check_same_data
 from seqcli.runs.session import Session
 from seqcli.settings.table import Table
-from seqcli.tasks.taskfile import trainable
 from seqcli.training.checkpoint import pack
 from seqcli.training.evaluation import SCORED, Scoring
 from seqcli.training.loop import Event

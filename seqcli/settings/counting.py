@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from seqcli.errors import ConfigError, lookup
 from seqcli.settings.sections import MAX_SIZE, Embedding, Layers, TokenLayers
 from seqcli.settings.table import Row, Shape, State, Table
+
+MARKS = 3  # rows before those of the characters of words: unknown, begin, end
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Sizes:
     """What stands around a network: None where it is not known, or not asked for.
 
     `vocabulary`: rows of tokens; `inputs`: numbers a step; `outputs`: labels (1: a single logit).
-    `time` and `batch` only fill in the shapes. Errors: ConfigError for a size below 1.
+    `time` and `batch` only fill in the shapes. `characters`, `affixes`, `shapes`: rows of a word's
+    parts, where they are read. Errors: ConfigError for a size below 1.
     """
 
     vocabulary: int | None = None
@@ -67,6 +70,9 @@ class Sizes:
     outputs: int | None = None
     time: int | None = None
     batch: int | None = None
+    characters: int | None = None
+    affixes: int | None = None
+    shapes: int | None = None
 
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
@@ -93,9 +99,10 @@ class Stack(NamedTuple):
         return Table((*self.rows, *last), tuple(self.states), layer, _torch_lacks(model))
 
 
-def stack(model: TokenLayers, sizes: Sizes) -> Stack:
+def stack(model: TokenLayers, sizes: Sizes, beside: Sequence[Row] = ()) -> Stack:
     """The rows of `model`'s stack on tokens or on vectors.
 
+    `beside`: parts whose outputs, (B, T, width), are joined to what the first layer reads.
     Errors: ConfigError for an unknown cell, no input size or two of them.
     """
     formula = lookup(FORMULAS, model.cell, "cell")
@@ -103,11 +110,11 @@ def stack(model: TokenLayers, sizes: Sizes) -> Stack:
         raise ConfigError("model.hidden lists no size", "one number for each layer: 64,64")
     rows = _front(model, sizes)
     one_hot = sizes.vocabulary if model.embed == 0 else None
-    width = sizes.inputs or one_hot or model.embed
+    width = (sizes.inputs or one_hot or model.embed) + sum(row.output[-1] or 0 for row in beside)
     layers, states, width = _recurrent(model, formula, width, sizes.lead)
     if one_hot:  # a look-up of one row of the input weights: no product
         layers[0] = dataclasses.replace(layers[0], work=_look_up(model, formula))
-    return Stack([*rows, *layers], states, width)
+    return Stack([*rows, *beside, *layers], states, width)
 
 
 def dense(name: str, width: int, size: int, output: Shape) -> Row:

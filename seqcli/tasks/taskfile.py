@@ -49,11 +49,14 @@ class Expected:
     vocabulary: int | None = setting(None, "rows of the vocabulary", low=1)
     inputs: int | None = setting(None, "numbers a step", low=1)
     outputs: int | None = setting(None, "labels", low=1)
+    characters: int | None = setting(None, "rows of characters", low=1)
+    affixes: int | None = setting(None, "rows of beginnings and ends of words", low=1)
+    shapes: int | None = setting(None, "rows of shapes of words", low=1)
 
     @property
     def sizes(self) -> Sizes:
         """As counting takes them."""
-        return Sizes(self.vocabulary, self.inputs, self.outputs)
+        return Sizes(**vars(self))
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,19 @@ def with_data(task: Task, path: Path) -> Task:
     """The task with the data it is going to read, so that its settings tell the whole run."""
     data = dataclasses.replace(task.config.data, path=os.path.abspath(path))
     return dataclasses.replace(task, config=dataclasses.replace(task.config, data=data))
+
+
+def data_of(task: Task, path: Path | None) -> tuple[Path, bool]:
+    """The data to read, and whether it is the bundled sample. Errors: ConfigError."""
+    if path is not None:
+        return path, False
+    if task.config.data.path:
+        return Path(task.config.data.path), False
+    if task.about.sample:
+        return sample_path(task.about.sample), True
+    raise ConfigError(
+        f"task {task.name} has no data of its own", "--data PATH names a file or folder"
+    )
 
 
 def names() -> list[str]:
@@ -168,11 +184,6 @@ def _in_sections(table: Mapping[str, Any], kind: str, above: str = "") -> None:
         error = ConfigError(f"{key} stands in no section", f"write [{above}{home}] above it")
         error.key = (key,)
         raise error
-
-
-def trainable(config: AnyConfig) -> None:
-    """Refuse what can be counted and listed, but not trained. Errors: ConfigError."""
-    KINDS[config.kind].trainable(config)
 
 
 def _locate(name: str) -> Path:

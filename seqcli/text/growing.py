@@ -1,8 +1,10 @@
-"""Integers that keep coming: in memory while they are few, in a scratch file when they are many."""
+"""What keeps growing while data is read: tables of ids, and integers, on the disk when many."""
 
 from __future__ import annotations
 
 import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +15,13 @@ Integers = NDArray[np.integer[Any]]
 
 MAPPED_BYTES = 50 << 20
 BLOCK = 1 << 22  # numbers copied at a time
+
+
+def numbered(known: Iterable[str] = ()) -> defaultdict[str, int]:
+    """A dictionary that gives each new key the next number; `known` have theirs, from 0."""
+    table: defaultdict[str, int] = defaultdict(None, {name: n for n, name in enumerate(known)})
+    table.default_factory = table.__len__
+    return table
 
 
 class Growing:

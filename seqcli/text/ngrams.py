@@ -16,6 +16,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcli.text.normal import Normal
 from seqcli.text.sequences import Chosen, Sequences
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64 (Steele et al. 2014), as is the mixing
@@ -30,11 +31,12 @@ REMEMBERED = 1 << 17  # words whose numbers are kept, 15 MB
 
 @dataclass(frozen=True)
 class Ngrams:
-    """Which n-grams are read, and into how many buckets."""
+    """Which n-grams are read, into how many buckets, and of what form of the text."""
 
     words: tuple[int, ...]
     characters: tuple[int, ...]
     buckets: int
+    normal: Normal = str
 
     def row(self, text: str) -> NDArray[np.int32]:
         """The distinct buckets of a text, (N,), rising."""
@@ -62,7 +64,7 @@ class Ngrams:
 
     def _portion(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], list[int]]:
         """Buckets of a portion's texts, and how many each of them has."""
-        lowered = [text.lower() for text in texts]
+        lowered = [self.normal(text).lower() for text in texts]
         keys = [np.empty(0, np.uint32)]  # row * buckets + bucket
         if self.words:
             codes = _word_codes(lowered)

@@ -1,4 +1,4 @@
-"""Text to tokens: cleaning (case, accents, alphabet), then one of four ways to split."""
+"""Text to tokens: cleaning (form, case, accents, alphabet), then one of four ways to split."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import cache, partial
 
 from seqcli.errors import lookup
 from seqcli.settings.sections import Tokens
+from seqcli.text.normal import normalizer
 
 Split = Callable[[str], list[str]]
 Clean = Callable[[str], str]
@@ -38,7 +39,7 @@ class Tokenizer:
     glue: str
 
     def clean(self, text: str) -> str:
-        """The text in the case, without the accents and in the alphabet that were asked for."""
+        """The text in the form, case and alphabet that were asked for, without accents if so."""
         for cleaner in self.cleaners:
             text = cleaner(text)
         return text
@@ -59,18 +60,15 @@ class Tokenizer:
     def _traced(self, text: str, found: list[Span]) -> list[Span]:
         """Spans of the cleaned text as spans of `text`.
 
-        Every cleaner works on each character by itself, but for the order of some marks and for
-        the Greek final s, which moves nothing: so lengths tell what became of which.
+        Every cleaner works on each letter with its marks by itself, but for the Greek final s,
+        which moves nothing: so lengths tell what became of which.
         """
-        sizes = {char: len(self.clean(char)) for char in set(text)}
-        origin = [place for place, char in enumerate(text) for _ in range(sizes[char])]
-        spans = []
-        for start, end in found:
-            last = origin[end - 1] + 1
-            while last < len(text) and not sizes[text[last]] and unicodedata.combining(text[last]):
-                last += 1  # an accent that was taken off belongs to its letter
-            spans.append((origin[start], last))
-        return spans
+        units = [match.span() for match in _letters().finditer(text)]
+        sizes = {part: len(self.clean(part)) for part in {text[a:b] for a, b in units}}
+        origin = [(a, b) for a, b in units for _ in range(sizes[text[a:b]])]
+        if found and found[-1][1] > len(origin):  # NFKC has a few that join across letters
+            return [(0, len(text))] * len(found)
+        return [(origin[start][0], origin[end - 1][1]) for start, end in found]
 
     def join(self, tokens: Iterable[str]) -> str:
         """Tokens as one text."""
@@ -79,7 +77,7 @@ class Tokenizer:
 
 def tokenizer(data: Tokens) -> Tokenizer:
     """The tokenizer that `data` asks for; ConfigError for an unknown one."""
-    cleaners: list[Clean] = []
+    cleaners: list[Clean] = [] if data.normalize == "none" else [normalizer(data)]
     if data.lowercase:
         cleaners.append(str.lower)
     if data.strip_accents:  # after lower-casing, which itself makes a mark of the dot of "İ"
@@ -119,11 +117,22 @@ def _only(alphabet: str) -> Clean:
 
 
 @cache
-def _unicode_words() -> re.Pattern[str]:
-    # `\w` lacks combining marks, which would tear Hindi or decomposed French words apart. The
-    # variation selectors are such marks too, but belong to emoji.
+def _marks() -> str:
+    """Combining marks. The variation selectors are such too, but belong to emoji."""
     points = (n for n in range(0x300, 0x10000) if not 0xFE00 <= n <= 0xFE0F)
-    marks = "".join(chr(n) for n in points if unicodedata.category(chr(n)) in ("Mn", "Mc"))
+    return "".join(chr(n) for n in points if unicodedata.category(chr(n)) in ("Mn", "Mc"))
+
+
+@cache
+def _letters() -> re.Pattern[str]:
+    """Each character with the marks (or the vowel and end of a Korean syllable) behind it."""
+    return re.compile(rf"\r\n|.[{_marks()}\u1160-\u11ff]*", re.DOTALL)
+
+
+@cache
+def _unicode_words() -> re.Pattern[str]:
+    # `\w` lacks combining marks, which would tear Hindi or decomposed French words apart.
+    marks = _marks()
     letter = r"[^\W_]"
     # a zero-width (non-)joiner holds the parts of a Persian or Indic word together
     word = rf"{letter}+(?:[{marks}]+{letter}*|['’\u200c\u200d]{letter}+)*"

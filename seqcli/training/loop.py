@@ -238,7 +238,8 @@ def _judge(
     metric = chosen_by(kind, train, figures)
     figure = kind.spec.figure(metric)
     if whole and (state.gained is None or better(figure, figures, state.gained)):
-        state.gained = {name: figures[name] for name in (metric, kind.spec.metric, "loss")}
+        known = [name for name in (metric, kind.spec.metric, "loss") if name in figures]
+        state.gained = {name: figures[name] for name in known}
         state.stale = 0
     elif whole:
         state.stale += 1

@@ -23,10 +23,10 @@ from seqcli.answers.prediction import (
     grouped,
     recut,
     sharded,
-    whole,
 )
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.readers.live import arriving
+from seqcli.text.normal import whole
 
 WIDE = {"wide_words": [1, 2], "wide_characters": [3], "wide_buckets": 512}
 TEXTS = ["win a prize now", "", "see you at six", "x", "\u0085 \0 zzz", "win " * 300, "late"] * 9
@@ -175,6 +175,8 @@ def live(content: bytes, encoding: str = "utf-8", rows: int = 5) -> Iterator[lis
         (b"a\n", ["a"]),
         (b"a\n\nb", ["a", "", "b"]),
         (b"a\r\nb\rc\r\n", ["a", "b\rc"]),
+        (b"a\rb\r\rc\r", ["a", "b", "", "c"]),
+        (b"a\r" * 50_000 + b"b", ["a"] * 50_000 + ["b"]),
         (b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n", ["a", "\ufeffb"]),
         ("a\0b\u0085c\u2028d\fe\n".encode(), ["a\0b\u0085c\u2028d\fe"]),
         (b"x" * 200_000 + b"\ny", ["x" * 200_000, "y"]),
@@ -251,3 +253,18 @@ def test_lines_are_handed_on_as_they_come() -> None:
         assert list(groups) == []
         assert time.monotonic() - begun > 0.1
         ended.join()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "hint"),
+    [
+        ("a\nb\nc\n".encode("utf-16-le"), "a NUL character found", "--encoding utf-16"),
+        ("a\nb\n".encode("utf-16"), "utf-8 text expected, found: 0xff", "--encoding utf-16"),
+        (b"PK\x03\x04\x14\0\0\0a.txt", "text expected, zip found", "unpack"),
+        (b"\x1f\x8b\x08\0\0", "text expected, gzip found", ".gz"),
+    ],
+)
+def test_a_stream_that_is_no_text(content: bytes, problem: str, hint: str) -> None:
+    with pytest.raises(DataError, match=problem) as caught:
+        next(live(content))
+    assert hint in caught.value.hint

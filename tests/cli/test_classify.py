@@ -281,7 +281,7 @@ def test_answers_before_an_error(model: str, tmp_path: Path) -> None:
     assert len(result.stdout.splitlines()) == 2
     assert "stdin, line 3: utf-8 text expected, found: 0xff" in result.stderr
     path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "win"}\n{"text": ["late"]}\n')
+    path.write_text('{"text": "win"}\n{"text": [8]}\n')
     result = ask("--model", model, "--input", str(path))
     assert (result.exit_code, len(result.stdout.splitlines())) == (1, 1)
     assert "line 2" in result.stderr
@@ -376,3 +376,20 @@ def test_memory_does_not_grow_with_the_input(model: str) -> None:
         assert process.wait() == 0
     assert counted == [1000 * blocks]
     assert sizes[1] - sizes[0] < 16
+
+
+def test_a_text_that_looks_like_an_option(model: str) -> None:
+    result = ask("--model", model, "-50% off")
+    assert result.exit_code == 2
+    assert "a text that begins with - goes behind a --" in result.stderr
+    args = ["classify", "--model", model, "--threads", "1", "--", "-50% off"]
+    assert CliRunner().invoke(app, args).stdout.count("\n") == 1
+
+
+def test_one_form_of_text_in_all_ways_to_ask(model: str, tmp_path: Path) -> None:
+    path = tmp_path / "old.txt"
+    path.write_bytes("win\rcafe\u0301\r".encode())
+    expected = lines("--model", model, "win", "caf\u00e9")
+    assert lines("--model", model, "--input", str(path)) == expected
+    assert lines("--model", model, "-", stdin="win\r\ncafe\u0301\r\n") == expected
+    assert lines("--model", model, "win", "cafe\u0301") == expected

@@ -231,3 +231,11 @@ def test_a_split_of_an_earlier_version_is_not_scored_as_if_it_were_the_same(
     assert answer("eval", "--model", "m.pt", "--split", "all")["count"] == 60
     (tmp_path / "other.tsv").write_text("ham\tsee you\nspam\twin\n")
     assert answer("eval", "--model", "m.pt", "--data", "other.tsv")["count"] == 2
+
+
+def test_rows_without_a_label_are_counted(place: Path, tmp_path: Path) -> None:
+    labels = figures(place)["labels"]
+    path = tmp_path / "more.csv"
+    path.write_text(f"text,label\na,{labels[0]}\nb,\nc,{labels[1]}\n")
+    assert figures(place, "--data", path)["count"] == 2
+    assert "texts without a label: 1 left out" in said(place, "--data", path)

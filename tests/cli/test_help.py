@@ -28,6 +28,10 @@ PROMISED = {
         --lines --repetition-penalty --seed --stream --json --device --threads""",
     "classify": """--model --input --text-column --top-k --probs --threshold --abstain-label --json
         --output --shard --device --threads --quiet""",
+    "tag": """--model --input --threshold --json --output --shard --force --device --threads
+        --quiet""",
+    "check": """--task --preset --data --text-column --label-column --encoding --set --strict --json
+        --quiet""",
     "info": "--model --json",
     "params": """--hidden --layers --bidirectional --merge --no-bias --reset-after --no-reset-after
         --vocab --embed --input --dense --outputs --tied --time --batch --task --preset --model
@@ -177,6 +181,8 @@ def test_debug_after_two_dashes_is_a_text() -> None:
 # Models that the examples use: large enough to be loaded, too little trained to be good.
 MODELS = {
     "spam.pt": "--task spam",
+    "ner.pt": "--task ner",
+    "pos.pt": "--task pos",
     "ptb.pt": "--task ptb --hidden 32 --embed 32 --data words.txt",
     "char.pt": "--task char --hidden 32 --data tale.txt",
 }

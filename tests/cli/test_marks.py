@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqcli.cli import marks as shown
-from seqcli.cli.marks import listed, painted
+from seqcli.cli.console import safe
+from seqcli.cli.marks import colored, listed, painted, shown
 from seqcli.kinds.abilities import Mark
 
 TEXT = "Win a prize, see you"
@@ -59,7 +59,7 @@ def test_paint_leaves_the_text_and_no_escape_of_its_own(text: str, data: st.Data
     pairs = list(zip(edges[::2], edges[1::2], strict=False))
     marks = [Mark(a, b, data.draw(st.floats(-3, 3))) for a, b in pairs]
     found = painted(text, marks)
-    cut = shown.safe(text)
+    cut = safe(text)
     assert stripped(found) == cut or "\x1b" not in stripped(found)
     assert len(stripped(found)) >= len(text)
     assert "\n" not in found
@@ -82,5 +82,5 @@ def test_colors_are_for_terminals_that_want_them(
     monkeypatch.delenv("TERM", raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert shown.colored() is expected
-    assert ("\x1b" in shown.shown(TEXT, MARKS)) is expected
+    assert colored() is expected
+    assert ("\x1b" in shown(TEXT, MARKS)) is expected

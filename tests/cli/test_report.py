@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tiny_runs import job
+from tiny_runs import job, line_of
 
 from seqcli.cli import progress
 from seqcli.cli.progress import Display
@@ -89,5 +89,5 @@ def test_scoring_the_best_model_is_said_before_it_is_done(
             display.show(event)
             if isinstance(event, Scoring):
                 break
-    said = capsys.readouterr().err.splitlines()[-1]
+    said = line_of(capsys.readouterr().err.splitlines(), "scoring")
     assert said == "scoring the best model: valid, test"

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny_runs import write_tagged
 
 from seqcli.tasks import taskfile
 
@@ -21,7 +22,10 @@ def variants() -> list[tuple[str, str]]:
 
 def data(task: str, folder: Path) -> Path:
     """A little data of the task's kind: the big presets take long over a whole sample."""
-    if taskfile.resolve(task).config.kind == "classifier":
+    kind = taskfile.resolve(task).config.kind
+    if kind == "tagger":
+        return write_tagged(folder / "tags.conll")
+    if kind == "classifier":
         rows = [
             f"{word} {other}\t{'ab'[len(word) > 3]}" for word in WORDS[:4] for other in WORDS * 3
         ]
@@ -69,7 +73,10 @@ def test_two_steps(task: str, preset: str, tmp_path: Path, shell: dict[str, str]
     assert scored.pop("split") == split
     if split == "test":
         assert scored["loss"] == pytest.approx(result["test"]["loss"], rel=1e-4)
-    if scored["kind"] == "classifier":
+    if scored["kind"] == "tagger":
+        answer = seqcli(tmp_path, shell, "tag", "--model", result["model"], "the old mill")
+        assert [line.split("\t")[0] for line in answer.split("\n")[:3]] == ["the", "old", "mill"]
+    elif scored["kind"] == "classifier":
         answer = seqcli(tmp_path, shell, "classify", "--model", result["model"], "the old mill")
         assert answer.split("\t")[0] in scored["labels"]
     else:

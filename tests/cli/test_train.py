@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from tiny_runs import TINY, answer, error, log_rows, seqcli, train, write_data
+from tiny_runs import TINY, answer, error, line_of, log_rows, seqcli, train, write_data
 
 from seqcli.kinds import KINDS
 from seqcli.kinds.spec import next_commands
@@ -27,40 +28,41 @@ EVAL = [
 
 def test_the_lines_of_a_run(here: Path) -> None:
     lines = train("--seed", "3").splitlines()
-    assert lines[0] == "task tiny: tiny"
-    assert lines[1] == "data: data.tsv"
-    assert lines[2] == "splits: train 38, valid 10, test 12 examples"
-    assert re.fullmatch(
-        r"vocabulary \d+ \(unknown: train 0\.0%, valid [\d.]+%, test [\d.]+%\)", lines[3]
-    )
-    assert lines.pop(4) == "seed 3 cuts other splits too; data.split_seed=1 keeps seed 1's"
-    assert lines[4] == "model:"
-    rows = [re.split(" {2,}", line.strip()) for line in lines[5:10]]
-    table = {name: count for name, count, _ in rows}
-    assert table["lstm"] == "240"
-    assert table["output"] == "12"
-    parts = [int(count.replace(",", "")) for name, count in table.items() if name != "total"]
-    assert sum(parts) == int(table["total"].replace(",", ""))
-    at = next(n for n, line in enumerate(lines) if line.startswith("device:"))
-    assert lines[at] == "device: cpu, 1 thread, fp32, seed 3"
-    few = lines.pop(at + 1)
-    assert few == ("only 15 updates in all (3 epochs of 5): a smaller --batch-size gives more")
     number = r"[\d.,]+"
     figures = rf"loss {number} accuracy {number}%"
-    for epoch in (1, 2, 3):
-        assert re.fullmatch(
-            rf"epoch {epoch}/3  train {figures}  valid {figures}  {number} examples/s(  best)?",
-            lines[at + epoch],
-        )
-    assert lines[at + 4] == "scoring the best model: valid, test"
-    rest = lines[at + 5 :]
-    assert re.fullmatch(r"done in \d+ s, 3 epochs: kept best epoch \d, by accuracy", rest[0])
-    assert rest[1:] == [
-        "run:   tiny.run (log, settings, pictures)",
-        "state: tiny.run/last.pt (0.1 MB; for --resume, else to be deleted)",
-        "next:  seqcli eval --model tiny.pt --mistakes 10",
-        '       seqcli classify --model tiny.pt "your text"',
-    ]
+    expected = {
+        "task": "task tiny: tiny",
+        "data": re.escape("data: data.tsv"),
+        "splits": "splits: train 38, valid 10, test 12 examples",
+        "columns": "columns of the tsv table: text 'text', label 'label'",
+        "labels": r"labels 2: \w+ \d+, \w+ \d+",
+        "vocabulary": rf"vocabulary \d+ \(unknown: train 0\.0%, valid {number}%, test {number}%\)",
+        "model:": "model:",
+        "device": "device: cpu, 1 thread, fp32, seed 3",
+        "only": r"only 15 updates in all \(3 epochs of 5\): a smaller --batch-size gives more",
+        **{
+            f"epoch {epoch}/": rf"epoch {epoch}/3  train {figures}  valid {figures}  "
+            rf"{number} examples/s(  best)?"
+            for epoch in (1, 2, 3)
+        },
+        "scoring": "scoring the best model: valid, test",
+        "done": r"done in \d+ s, 3 epochs: kept best epoch \d, by accuracy",
+        "run": re.escape("run:   tiny.run (log, settings, pictures)"),
+        "state": r"state: tiny\.run/last\.pt \(0\.1 MB; for --resume, else to be deleted\)",
+        "next": "next:  seqcli eval --model tiny.pt --mistakes 10",
+        "       seqcli": '       seqcli classify --model tiny.pt "your text"',
+    }
+    found = [line_of(lines, start) for start in expected]
+    for line, pattern in zip(found, expected.values(), strict=True):
+        assert re.fullmatch(pattern, line)
+    assert sorted(found, key=lines.index) == found
+
+    after = lines[lines.index("model:") + 1 :]
+    rows = [re.split(" {2,}", line.strip()) for line in takewhile(lambda s: s[0] == " ", after)]
+    table = {name: int(count.replace(",", "")) for name, count, _ in rows}
+    assert table["lstm"] == 240
+    assert table["output"] == 12
+    assert sum(table.values()) == 2 * table["total"]
 
 
 @pytest.mark.parametrize("quiet", [(), ("--quiet",)])
@@ -83,7 +85,8 @@ def test_what_a_run_gives_is_on_stdout(here: Path, quiet: tuple[str, ...]) -> No
 
 
 def test_the_next_commands_are_ones_that_run(here: Path) -> None:
-    *_, look, use = train("--epochs", "1", "--out", "a name.pt").splitlines()
+    lines = train("--epochs", "1", "--out", "a name.pt").splitlines()
+    look, use = line_of(lines, "next:"), line_of(lines, "       seqcli")
     assert look == "next:  seqcli eval --model 'a name.pt' --mistakes 10"
     assert use == """       seqcli classify --model 'a name.pt' "your text\""""
     assert "mistakes, the surest first" in seqcli(*shlex.split(look)[2:]).stdout

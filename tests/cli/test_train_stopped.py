@@ -15,7 +15,7 @@ from tiny_runs import TINY, error, log_rows, seqcli, train
 
 from seqcli.interrupts import interrupts
 from seqcli.modelfile import storage
-from seqcli.training import loop
+from seqcli.training.evaluation import evaluate
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -94,8 +94,7 @@ def test_an_interrupt_tells_what_to_type(here: Path, monkeypatch: pytest.MonkeyP
         interrupts.requested = signal.SIGINT
         return evaluate(*given)
 
-    evaluate = loop.evaluate
-    monkeypatch.setattr(loop, "evaluate", signaled)
+    monkeypatch.setattr("seqcli.training.loop.evaluate", signaled)
     try:
         result = seqcli(*TINY, "--force", "--out", "model.bin")
     finally:

@@ -103,7 +103,7 @@ def test_word_vectors_are_tuned_unless_frozen(here: Path) -> None:
 
 
 def test_word_vectors_of_another_width(here: Path) -> None:
-    write_vectors(here / "glove.txt", {"nobodysaysthis": [1.0], "the": [0.1] * 4})
+    write_vectors(here / "glove.txt", {"nobodysaysthis": [1.0] * 4, "the": [0.1] * 4})
     shown = error(1, *TINY, "--vectors", "glove.txt")
-    assert "glove.txt, line 2: 6 numbers expected, 4 found" in shown
+    assert "glove.txt, line 1: 6 numbers expected, 4 found" in shown
     assert "hint: --embed 4" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,7 @@ from hypothesis import strategies as st
 from seqcli import kinds
 from seqcli.data.corpus import Corpus, encode_corpus, encode_whole, load_corpus
 from seqcli.errors import DataError
-from seqcli.readers import plain_text
-from seqcli.readers.plain_text import text_source
+from seqcli.readers import discover, plain_text
 from seqcli.settings.sections import RunningText
 from seqcli.text import growing
 
@@ -25,12 +25,14 @@ LINE = st.text(st.sampled_from("ab é中😀\u0301\u0085\t"), max_size=8)
 
 def settings(**values: Any) -> RunningText:
     values = {"test": 0.05, "valid": 0.05, **values}
-    return kinds.read({"kind": "language-model", "data": values}).data
+    data = kinds.read({"kind": "language-model", "data": values}).data
+    assert isinstance(data, RunningText)
+    return data
 
 
 def load(path: Path, **values: Any) -> Corpus:
     data = settings(**values)
-    return load_corpus(text_source(path, data), data, path.parent, lambda: None)
+    return load_corpus(discover(path, data, ("text",)), data, path.parent, lambda: None)
 
 
 def put(folder: Path, text: str, name: str = "book.txt") -> Path:
@@ -45,6 +47,7 @@ def tokens(corpus: Corpus, part: str = "train") -> list[str]:
 
 def naive(text: str, tokenizer: str, document: str) -> list[str]:
     """What a person would write: all tokens in order, with end marks."""
+    text = unicodedata.normalize("NFC", text)
     split = list if tokenizer == "characters" else str.split
     if document == "file":
         return list(split(text))
@@ -79,7 +82,7 @@ def test_equals_the_naive_reading(
     ends = [EOS] * (document != "file")
     assert corpus.vocab.to_list() == ["<unk>", *ends, *ordinary]
     data = settings(tokenizer=tokenizer, document=document)
-    again = encode_whole(text_source(path, data), data, corpus.vocab, lambda: None)
+    again = encode_whole(discover(path, data, ("text",)), data, corpus.vocab, lambda: None)
     assert again.streams["all"].tolist() == corpus.streams["train"].tolist()
 
 
@@ -184,7 +187,7 @@ def test_interrupts_are_polled(tmp_path: Path) -> None:
         calls[0] += 1
 
     path = put(tmp_path, "a b\n" * 5000)
-    load_corpus(text_source(path, data), data, None, poll)
+    load_corpus(discover(path, data, ("text",)), data, None, poll)
     assert calls[0] >= 5
 
 
@@ -211,7 +214,7 @@ def test_a_folder_without_train(tmp_path: Path) -> None:
     assert "train" in caught.value.hint
     data = settings(tokenizer="spaces")
     vocab = load(put(tmp_path, "a b c"), tokenizer="spaces", test=0.0, valid=0.0).vocab
-    scored = encode_corpus(text_source(folder, data), data, vocab, lambda: None)
+    scored = encode_corpus(discover(folder, data, ("text",)), data, vocab, lambda: None)
     assert scored.streams["test"].tolist() == vocab.encode(["a", "b"]).tolist()
 
 
@@ -219,7 +222,7 @@ def test_the_whole_of_a_folder(tmp_path: Path) -> None:
     for part in ("train", "valid", "test"):
         put(tmp_path, f"a {part}\n", f"x.{part}.txt")
     data = settings(tokenizer="spaces", document="line")
-    source = text_source(tmp_path, data)
+    source = discover(tmp_path, data, ("text",))
     vocab = load_corpus(source, data, None, lambda: None).vocab
     whole = encode_whole(source, data, vocab, lambda: None)
     assert list(whole.streams) == ["all"]
@@ -227,3 +230,26 @@ def test_the_whole_of_a_folder(tmp_path: Path) -> None:
     wanted = ["a", "train", EOS, "a", unknown, EOS, "a", unknown, EOS]
     assert tokens(whole, "all") == wanted
     assert whole.unknown_share["all"] == pytest.approx(2 / 6)
+
+
+@pytest.mark.parametrize("tokenizer", ["characters", "spaces", "words"])
+def test_an_end_mark_that_is_written_is_one(tmp_path: Path, tokenizer: str) -> None:
+    options: dict[str, Any] = {"tokenizer": tokenizer, "document": "line", "test": 0, "valid": 0}
+    plain = load(put(tmp_path, "a b\nc\n"), **options)
+    marked = load(put(tmp_path, "a b <eos>\nc<eos> \n"), **options)
+    assert tokens(marked) == tokens(plain)
+    assert (plain.marks, marked.marks) == ((0, 0), (2, 0))
+    inside = load(put(tmp_path, "a <eos> b\n<eos> c\n"), **options)
+    assert inside.marks == (0, 2)
+    whole = load(put(tmp_path, "a <eos>\nc\n"), **{**options, "document": "file"})
+    assert whole.marks == (0, 1)
+
+
+def test_one_form_of_text_for_all_ways_to_read(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"tokenizer": "characters", "test": 0, "valid": 0}
+    plain = load(put(tmp_path, "caf\u00e9\nx\ny\n"), **options)
+    other = load(put(tmp_path, "\ufeffcafe\u0301\r\nx\r\ny\r\n"), **options)
+    old = load(put(tmp_path, "cafe\u0301\rx\ry\r"), **options)
+    assert tokens(plain) == tokens(other) == tokens(old)
+    kept = load(put(tmp_path, "cafe\u0301\nx\n"), **options, normalize="none")
+    assert "\u0301" in tokens(kept)

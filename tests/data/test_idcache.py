@@ -13,7 +13,8 @@ from seqcli import kinds
 from seqcli.data import idcache
 from seqcli.data.corpus import Corpus, load_corpus
 from seqcli.data.idcache import FILES, kept_corpus
-from seqcli.readers.plain_text import text_source
+from seqcli.readers import discover
+from seqcli.settings.sections import RunningText
 from seqcli.text import growing
 
 
@@ -33,7 +34,8 @@ def book(tmp_path: Path) -> Path:
 def read(book: Path, **values: object) -> Corpus:
     known = {"tokenizer": "characters", "test": 0.1, "valid": 0.1, **values}
     data = kinds.read({"kind": "language-model", "data": known}).data
-    source = text_source(book, data)
+    assert isinstance(data, RunningText)
+    source = discover(book, data, ("text",))
     return kept_corpus(source, data, source.fingerprint(), book.parent / "run", lambda: None)
 
 
@@ -128,6 +130,7 @@ def test_more_tokens_than_two_bytes_can_count(tmp_path: Path) -> None:
     path.write_text(" ".join(f"w{i}" for i in range(70_000)) + " w1 w65535 w65536 w69999\n")
     known = {"tokenizer": "spaces", "unknown": False, "test": 0.0, "valid": 0.0}
     data = kinds.read({"kind": "language-model", "data": known}).data
-    corpus = load_corpus(text_source(path, data), data, tmp_path, lambda: None)
+    assert isinstance(data, RunningText)
+    corpus = load_corpus(discover(path, data, ("text",)), data, tmp_path, lambda: None)
     found = corpus.vocab.decode(corpus.streams["train"].tolist())
     assert " ".join(found) == path.read_text().strip()

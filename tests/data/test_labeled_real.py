@@ -71,6 +71,7 @@ def test_a_task_expects_what_it_will_find(
     """`params --task spam` counts without the data, by these sizes (seed 1)."""
     task = resolve(name, preset)
     data = task.config.data
+    assert isinstance(data, LabeledText)
     found = load(discover(real_data / place, data), data, seed=1)
     assert len(found.vocab) == task.expected.vocabulary
     assert len(found.labels) == task.expected.outputs

@@ -41,12 +41,12 @@ def test_what_holds_for_every_split(
         if np.any(official == held_out):
             assert np.sum(part == held_out) == np.sum(official == held_out)
     pool = (official != VALID) & (official != TEST)
-    trains, held_out = set(keys[part == TRAIN]), set(keys[(part == VALID) | (part == TEST)])
+    trains, others = set(keys[part == TRAIN]), set(keys[(part == VALID) | (part == TEST)])
     if repeats == "keep":
         assert not np.any(part == DROPPED)
-        assert split.shared == np.sum((part == TRAIN) & np.isin(keys, list(held_out)))
+        assert split.shared == np.sum((part == TRAIN) & np.isin(keys, list(others)))
     else:  # one unit a text, whatever its labels
-        assert not trains & held_out
+        assert not trains & others
         gone = pool & np.isin(keys, keys[~pool])
         assert np.all(part[gone] == DROPPED)
         assert split.shared == np.sum(gone)

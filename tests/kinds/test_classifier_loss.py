@@ -35,7 +35,8 @@ def classifier(model: dict[str, Any] | None = None, **train: Any) -> Classifier:
     table = {"kind": "classifier", "model": sizes, "train": {"precision": "fp32", **train}}
     labels = ("a", "b", "c")[: 2 if sizes.get("head") == "sigmoid" else 3]
     vocab = Vocab(["<unk>", *"uvwxyz"])
-    return Classifier(kinds.read(table), vocab, labels, COUNTS[: len(labels)])
+    config: Any = kinds.read(table)
+    return Classifier(config, vocab, labels, COUNTS[: len(labels)])
 
 
 def network(kind: Classifier) -> TextClassifier:
@@ -57,6 +58,13 @@ def batch(features: bool = False, labels: Array = LABELS) -> TextBatch:
     return TextBatch(Padded(ids), torch.as_tensor(labels), bags)
 
 
+def both_paths(model: TextClassifier, seen: TextBatch) -> tuple[Array, Array]:
+    """The logits of the recurrent path and of the wide one."""
+    deep, wide = model.paths(seen.text.values, None, seen.features)
+    assert wide is not None
+    return deep.detach().numpy(), wide.detach().numpy()
+
+
 def softmax(logits: Array) -> Array:
     power = np.exp(logits - logits.max(1, keepdims=True))
     return np.asarray(power / power.sum(1, keepdims=True))
@@ -76,7 +84,9 @@ def objective(shares: Array, labels: Array, smoothing: float, weights: Array | N
 def test_smoothing_and_class_weights_equal_the_formula(
     smoothing: float, power: float | None
 ) -> None:
-    weighted = {} if power is None else {"class_weight": "balanced", "class_weight_power": power}
+    weighted: dict[str, Any] = {}
+    if power is not None:
+        weighted = {"class_weight": "balanced", "class_weight_power": power}
     kind = classifier(label_smoothing=smoothing, **weighted)
     model = network(kind).eval()
     seen = batch()
@@ -113,9 +123,7 @@ def test_with_a_wide_share_each_path_is_trained_by_itself() -> None:
     kind = classifier({**WIDE, "wide_share": 0.3})
     model = network(kind).eval()
     seen = batch(features=True)
-    deep, wide = (
-        part.detach().numpy() for part in model.paths(seen.text.values, None, seen.features)
-    )
+    deep, wide = both_paths(model, seen)
     found = kind.loss(model, seen, None, CPU)
     apart = objective(softmax(deep), LABELS, 0, None) + objective(softmax(wide), LABELS, 0, None)
     assert found.objective.item() == pytest.approx(apart, rel=1e-5)
@@ -129,7 +137,8 @@ def test_with_a_wide_share_each_path_is_trained_by_itself() -> None:
     alone = softmax(wide)
     alone[np.arange(7), LABELS] -= 1
     sums = np.zeros((8, 3))
-    buckets = seen.features[0].numpy() if seen.features else []
+    assert seen.features is not None
+    buckets = seen.features[0].numpy()
     np.add.at(sums, buckets, np.repeat(alone / 7, 2, axis=0))
     np.testing.assert_allclose(table.numpy(), sums, atol=1e-6)
 
@@ -138,9 +147,7 @@ def test_without_a_share_the_logits_are_added_and_trained_together() -> None:
     kind = classifier(WIDE)
     model = network(kind).eval()
     seen = batch(features=True)
-    deep, wide = (
-        part.detach().numpy() for part in model.paths(seen.text.values, None, seen.features)
-    )
+    deep, wide = both_paths(model, seen)
     found = kind.loss(model, seen, None, CPU)
     expected = objective(softmax(deep + wide), LABELS, 0, None)
     assert found.objective.item() == pytest.approx(expected, rel=1e-5)

@@ -40,7 +40,7 @@ def opened(path: Path) -> Predictor:
 def odds(ask: Predictor, texts: list[str], label: int) -> list[float]:
     """The log-odds of a label, from probabilities before they are rounded."""
     found = ask.predict(texts)._scores.astype(np.float64)[:, label]
-    return (found - np.log1p(-np.exp(found))).tolist()
+    return [float(odd) for odd in found - np.log1p(-np.exp(found))]
 
 
 def without(text: str, marks: list[Mark]) -> str:

@@ -122,10 +122,11 @@ def test_columns_from_the_zero_state() -> None:
     ids = stream(151)
     columns = ids[:150].reshape(3, 50)
     wanted = sum(whole_loss(network, column) for column in columns) / 3
-    figures = kind.approximate(network, Text(ids, 0.0), CPU, nothing, columns=3)
+    figures, said = kind.approximate(network, Text(ids, 0.0), CPU, nothing, columns=3)
+    assert said.startswith("3 columns, each from the zero state; the last 1 of 151")
     assert figures["tokens"] == 3 * 49
     assert figures["loss"] == pytest.approx(wanted, rel=1e-5)
-    one = kind.approximate(network, Text(ids, 0.0), CPU, nothing, columns=1)
+    one, _ = kind.approximate(network, Text(ids, 0.0), CPU, nothing, columns=1)
     assert one == kind.figures(network, Text(ids, 0.0), CPU, nothing)
 
 
@@ -164,7 +165,7 @@ def test_the_order_is_the_text_s_in_every_epoch() -> None:
 
 
 def prepare(path: Path, task: str = "char", **overrides: Any) -> Any:
-    config = resolve(task, overrides=overrides).config
+    config: Any = resolve(task, overrides=overrides).config
     return LanguageModel.prepare(config, path, path.parent, nothing)
 
 
@@ -232,7 +233,9 @@ def test_nothing_to_learn(tmp_path: Path) -> None:
     for part in ("train", "valid"):
         (tmp_path / f"x.{part}.txt").write_text("a")
     path.unlink()
-    with pytest.raises(DataError, match="1 tokens are too few"):
+    with pytest.raises(
+        DataError, match="at least two tokens expected in the train part, 1 token found"
+    ):
         prepare(tmp_path, train={"batch_size": 1})
 
 
@@ -250,7 +253,8 @@ def test_context_of_words() -> None:
     assert kind.context("the cat") == ([1, 2, 3], [])
     assert kind.context(" a  dog sat <unk>") == ([1, 6, 0, 4, 0], ["dog", "<unk>"])
     assert kind.context("the cat\na mat") == ([1, 2, 3, 1, 6, 7], [])
-    assert kind.context("<eos>") == ([1, 0], ["<eos>"])
+    assert kind.context("<eos>") == ([1, 1], [])  # as in the data: the end of a document
+    assert kind.context("the <eos>\ncat <eos> x") == ([1, 2, 1, 3, 0, 0], ["<eos>", "x"])
 
 
 def test_context_of_characters() -> None:
@@ -271,3 +275,31 @@ def test_text_of_ids() -> None:
     letter, _ = tiny(["<eos>", *"ab é\n"], data={**letters(), "document": "blank"})
     assert letter.text([1, 3, 4, 5, 2, 0, 1]) == "a é\nb\n\na"
     assert letter.context(letter.text([1, 3, 0, 1]))[0] == [0, 1, 3, 0, 1]
+
+
+@pytest.mark.parametrize("short", ["train", "valid", "test"])
+def test_a_split_with_nothing_to_predict_is_said(tmp_path: Path, short: str) -> None:
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"x.{part}.txt").write_text("a" if part == short else "abcabc" * 20)
+    with pytest.raises(DataError, match=f"in the {short} part, 1 token found") as caught:
+        prepare(tmp_path, "char", train={"batch_size": 1})
+    assert "nothing to predict" in caught.value.hint
+
+
+def test_splits_that_could_not_be_cut_and_marks_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("abcd")
+    notes = prepare(path, "char", train={"batch_size": 1}).notes
+    assert "no valid split: the text is too short to give one away" in notes
+    path.write_text("a b <eos> c\n" * 20 + "a <eos>\n")
+    notes = prepare(path, "ptb", train={"batch_size": 1}).notes
+    assert "<eos> at the end of 1 documents: taken for the end mark" in notes
+    assert "<eos> stands 20 times inside the text: an unknown word" in notes
+
+
+@pytest.mark.parametrize(("size", "columns"), [(29, 10), (1000, 7), (20, 10), (23, 11), (100, 1)])
+def test_columns_leave_out_less_than_one_of_them(size: int, columns: int) -> None:
+    kind, _ = tiny()
+    read = kind.side_by_side(Text(np.zeros(size, np.uint8), 0.0), columns)
+    assert read.columns >= columns
+    assert size - read.columns * read.length < read.length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,8 +28,9 @@ CPU = Runtime(torch.device("cpu"), "fp32", 1)
 
 def published(folder: Path) -> tuple[Prepared, Classifier]:
     task = taskfile.resolve("names", "rnn")
+    config: Any = task.config
     path = taskfile.sample_path(task.about.sample)
-    prepared = Classifier.prepare(task.config, path, folder, lambda: None)
+    prepared = Classifier.prepare(config, path, folder, lambda: None)
     assert isinstance(prepared.kind, Classifier)
     return prepared, prepared.kind
 
@@ -48,7 +50,8 @@ class Textbook(nn.Module):
             letter = torch.zeros(self.letters)
             letter[place] = 1
             h = torch.relu(self.hidden(torch.cat((letter, h))))
-        return self.output(h).log_softmax(0)
+        found: torch.Tensor = self.output(h).log_softmax(0)
+        return found
 
 
 def textbook(model: TextClassifier) -> Textbook:
@@ -114,7 +117,7 @@ def test_each_step_is_the_published_one(tmp_path: Path) -> None:
         with torch.no_grad():
             for weight in twin.parameters():
                 if weight.grad is not None:
-                    weight -= 0.005 * weight.grad
+                    weight.sub_(0.005 * weight.grad)
         assert state.sums[0].item() == pytest.approx(loss, rel=1e-5)
     after = textbook(model)
     for mine, its in zip(after.parameters(), twin.parameters(), strict=True):

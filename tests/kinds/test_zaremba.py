@@ -88,7 +88,7 @@ def test_published_settings(
     decay: float,
     epochs: int,
 ) -> None:
-    config = resolve("ptb", preset).config
+    config: Any = resolve("ptb", preset).config
     model, train = config.model, config.train
     assert (model.init, model.init_scale) == ("uniform", scale)
     assert model.dropout == model.output_dropout == pytest.approx(1 - keep)
@@ -147,8 +147,11 @@ def test_where_dropout_sits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def golden() -> tuple[LanguageModel, Network]:
     """S3's smallest network over ten words, weights by formula, no random stream."""
-    overrides = {"train": {"batch_size": 4, "steps": 3}, "model": {"embed": 2, "hidden": [2]}}
-    config = resolve("ptb", "test", overrides).config
+    overrides: dict[str, Any] = {
+        "train": {"batch_size": 4, "steps": 3},
+        "model": {"embed": 2, "hidden": [2]},
+    }
+    config: Any = resolve("ptb", "test", overrides).config
     network = language_model(config.model, 10, None)
     fill(network, 0.1)
     return LanguageModel(config, tiny()[0].vocab), network
@@ -180,14 +183,15 @@ def by_hand(ids: np.ndarray) -> list[float]:
     output = torch.nn.Linear(2, 10).double()
     cell = next(module for module in network.modules() if isinstance(module, LSTM))
     with torch.no_grad():
-        lstm.weight_ih_l0.copy_(cell.weight_ih)
-        lstm.weight_hh_l0.copy_(cell.weight_hh)
-        lstm.bias_ih_l0.copy_(cell.bias)
-        lstm.bias_hh_l0.zero_()
+        lstm.get_parameter("weight_ih_l0").copy_(cell.weight_ih)
+        lstm.get_parameter("weight_hh_l0").copy_(cell.weight_hh)
+        assert cell.bias is not None
+        lstm.get_parameter("bias_ih_l0").copy_(cell.bias)
+        lstm.get_parameter("bias_hh_l0").zero_()
         embedding.weight.copy_(network.embedding.weight)
         output.weight.copy_(network.output.weight)
         output.bias.copy_(network.output.bias)
-    lstm.bias_hh_l0.requires_grad_(False)
+    lstm.get_parameter("bias_hh_l0").requires_grad_(False)
     parts = (embedding, lstm, output)
     weights = [weight for part in parts for weight in part.parameters() if weight.requires_grad]
     optimizer = torch.optim.SGD(weights, lr=1.0)
@@ -198,7 +202,7 @@ def by_hand(ids: np.ndarray) -> list[float]:
         logits = output(outputs)
         loss = F.cross_entropy(logits.flatten(0, 1), grid[:, start + 1 : start + 4].flatten())
         optimizer.zero_grad()
-        (loss * 3).backward()
+        (loss * 3).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         state = tuple(part.detach() for part in state)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -79,7 +80,8 @@ def test_avx2_alone_is_no_bfloat16() -> None:
 
 def test_float32_on_a_gpu_is_said_both_ways() -> None:
     """No GPU is needed to say it."""
-    matmul, rnn = torch.backends.cuda.matmul, torch.backends.cudnn.rnn
+    matmul: Any = torch.backends.cuda.matmul
+    rnn: Any = torch.backends.cudnn.rnn
     before = matmul.fp32_precision, rnn.fp32_precision
     try:
         for exact, expected in ((False, "tf32"), (True, "ieee")):

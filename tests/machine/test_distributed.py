@@ -69,7 +69,7 @@ class Network(nn.Module):
         self.frozen = nn.Parameter(torch.zeros(2), requires_grad=False)
 
     def kinds(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        return [self.small.weight, self.small.bias, self.large.weight], [self.words.weight]
+        return [*self.small.parameters(), *self.large.parameters()], [*self.words.parameters()]
 
 
 def network() -> Network:

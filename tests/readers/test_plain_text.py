@@ -7,24 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from seqcli import kinds
 from seqcli.errors import DataError
-from seqcli.readers import plain_text
-from seqcli.readers.plain_text import text_source
+from seqcli.readers import Source, discover, plain_text
 from seqcli.settings.sections import RunningText
+from seqcli.text.normal import normal
 
 ODD = "a\u0085b\u2028c\x0bd\x0ce\u00a0f 😀👩‍👩‍👧 e\u0301 中文。\tend"
 
 
 def settings(**values: Any) -> RunningText:
-    return kinds.read({"kind": "language-model", "data": values}).data
+    found = kinds.read({"kind": "language-model", "data": values}).data
+    assert isinstance(found, RunningText)
+    return found
+
+
+def text_source(path: Path, data: RunningText) -> Source:
+    return discover(path, data, ("text",))
 
 
 def pieces(path: Path, part: str = "all", **values: Any) -> list[tuple[str, bool]]:
-    return list(text_source(path, settings(**values)).pieces(part))
+    return list(plain_text.pieces(text_source(path, settings(**values)), part))
 
 
 def put(folder: Path, content: str | bytes, name: str = "book.txt") -> Path:
@@ -53,7 +59,8 @@ def test_chunks_lose_nothing_and_break_no_word(
     monkeypatch.setattr(plain_text, "CHUNK", size)
     for tokenizer in ("characters", "spaces"):
         found = [piece for piece, _ in pieces(path, document="file", tokenizer=tokenizer)]
-        assert "".join(found) == text.replace("\r\n", "\n")
+        ends = text.replace("\r\n", "\n")
+        assert "".join(found) == (ends if "\n" in text else ends.replace("\r", "\n"))
         assert all(found)
         if tokenizer == "spaces":  # pieces are split into words one by one
             assert all(piece.endswith("\n") for piece in found[:-1])
@@ -65,7 +72,7 @@ def test_a_line_without_end_is_read_in_pieces(
     monkeypatch.setattr(plain_text, "CHUNK", 100)
     path = put(tmp_path, "word " * 1000)
     by_character = pieces(path, document="file", tokenizer="characters")
-    assert {len(piece) for piece, _ in by_character} == {100}
+    assert {len(piece) for piece, _ in by_character[:-1]} == {99, 100}
     assert pieces(path, document="file", tokenizer="spaces") == [("word " * 1000, False)]
 
 
@@ -99,8 +106,34 @@ def test_line_ends_of_windows_and_a_byte_order_mark(tmp_path: Path, document: st
     assert pieces(utf16, document=document, encoding="utf-16") == pieces(plain, document=document)
 
 
-def test_a_carriage_return_alone_is_text(tmp_path: Path) -> None:
+def test_a_carriage_return_alone_is_text_unless_nothing_else_ends_lines(tmp_path: Path) -> None:
     assert pieces(put(tmp_path, "a\rb\nc\n"), document="file") == [("a\rb\nc\n", False)]
+    old = put(tmp_path, "one\rtwo\r\rthree\r")
+    assert pieces(old, document="file") == [("one\ntwo\n\nthree\n", False)]
+    assert pieces(old, document="blank") == [("one\ntwo", True), ("three", True)]
+
+
+def test_the_rows_of_a_table_are_documents(tmp_path: Path) -> None:
+    path = put(tmp_path, 'n,Text\n1,"a, b\nc"\n2,\n3,d\n', "book.csv")
+    assert pieces(path, document="line") == [("a, b\nc", True), ("d", True)]
+    assert pieces(path, document="file") == [("a, b\nc\n", False), ("d\n", False)]
+    assert pieces(path, document="line", text_column="n")[0] == ("1", True)
+    assert pieces(path, document="line", format="text")[0] == ("n,Text", True)
+    assert text_source(path, settings()).notes() == ["columns of the csv table: text 'Text'"]
+    with pytest.raises(DataError, match="a text column text / sentence"):
+        pieces(put(tmp_path, '{"n": 1}', "bad.jsonl"), document="line")
+
+
+@given(st.text(st.sampled_from("e\u0301\u0323q\u1100\u1161\u11a8é\r\n"), max_size=40))
+def test_a_seam_parts_nothing_that_belongs_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(plain_text, "CHUNK", 3)
+    assume("\r\r\n" not in text)  # read as "\r\n", and that as one line end
+    path = put(tmp_path, text)
+    found = pieces(path, document="file", tokenizer="characters")
+    whole = text if "\n" in text else text.replace("\r", "\n")
+    assert "".join(normal(piece) for piece, _ in found) == normal(whole)
 
 
 def test_packed_files(tmp_path: Path) -> None:
@@ -113,9 +146,10 @@ def test_a_folder_of_split_files(tmp_path: Path) -> None:
         put(tmp_path, f"{name}\n", name)
     source = text_source(tmp_path, settings(document="line"))
     assert list(source.parts) == ["train", "valid", "test"]
-    assert list(source.pieces("valid")) == [("ptb.valid.txt", True)]
+    assert list(plain_text.pieces(source, "valid")) == [("ptb.valid.txt", True)]
+    assert source.left_out == ("README.md",)
     whole = source.whole()
-    texts = [piece for piece, _ in whole.pieces("all")]
+    texts = [piece for piece, _ in plain_text.pieces(whole, "all")]
     assert texts == ["ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"]
     assert whole.fingerprint() == source.fingerprint()
 

@@ -6,7 +6,9 @@ import io
 import lzma
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,11 @@ from hypothesis import strategies as st
 from seqcli.errors import ConfigError, DataError
 from seqcli.readers.lines import lines, plain_name
 
-PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+}
 
 
 def written(folder: Path, content: bytes, name: str = "a.txt") -> Path:
@@ -48,7 +54,7 @@ def test_next_line_character_and_form_feed_stay_inside(tmp_path: Path) -> None:
 def test_windows_line_ends_lose_one_carriage_return(tmp_path: Path) -> None:
     path = written(tmp_path, b"a\r\nb\r\r\nc\r")
     assert list(lines(path)) == ["a", "b\r", "c"]
-    assert list(lines(path, ends=True)) == ["a\r\n", "b\r\r\n", "c\r"]
+    assert list(lines(path, ends=True)) == ["a\r\n", "b\r", "\r\n", "c\r"]
 
 
 def test_a_byte_order_mark_is_skipped_once(tmp_path: Path) -> None:
@@ -150,7 +156,7 @@ def test_the_first_line_comes_before_the_input_ends(monkeypatch: pytest.MonkeyPa
     reading, writing = os.pipe()
     with os.fdopen(reading) as stdin, os.fdopen(writing, "wb", buffering=0) as out:
         monkeypatch.setattr(sys, "stdin", stdin)
-        stream = lines("-")
+        stream: Any = lines("-")
         out.write(b"first\nsec")
         assert next(stream) == "first"
         stream.close()
@@ -159,3 +165,33 @@ def test_the_first_line_comes_before_the_input_ends(monkeypatch: pytest.MonkeyPa
 def test_a_line_of_many_megabytes(tmp_path: Path) -> None:
     long = "word " * 2_000_000
     assert list(lines(written(tmp_path, f"{long}\nb\n".encode()))) == [long, "b"]
+
+
+def test_a_carriage_return_ends_lines_where_nothing_else_does(tmp_path: Path) -> None:
+    assert list(lines(written(tmp_path, b"a\rb\r\rc\r"))) == ["a", "b", "", "c"]
+    assert list(lines(written(tmp_path, "a\rb".encode("utf-16")), "utf-16")) == ["a", "b"]
+    packed = written(tmp_path, gzip.compress(b"a\rb\r", mtime=0), "a.txt.gz")
+    assert list(lines(packed)) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found", "cure"),
+    [
+        ("a.csv", gzip.compress(b"text\n", mtime=0), "gzip", ".gz"),
+        ("a.csv", bz2.compress(b"text\n"), "bzip2", ".bz2"),
+        ("a.csv", lzma.compress(b"text\n"), "xz", ".xz"),
+        ("a.csv.gz", gzip.compress(gzip.compress(b"text\n", mtime=0), mtime=0), "gzip", ".gz"),
+        ("a.csv", b"PK\x03\x04\x14\0\x06\0[Content_Types].xml", "Excel", "save it as csv"),
+        ("a.csv", b"PK\x03\x04\x14\0\0\0a.txt", "zip", "unpack"),
+        ("a.txt", b"\x28\xb5\x2f\xfd\x04", "zstd", "zstd -d"),
+        ("a.txt", b"PAR1\x15", "parquet", "data.format=parquet"),
+        ("a.txt", b"%PDF-1.7", "PDF", "pdftotext"),
+        ("a.txt", b"a.csv".ljust(257, b"\0") + b"ustar\0", "tar archive", "unpack"),
+    ],
+)
+def test_what_is_no_text_is_named(
+    tmp_path: Path, name: str, content: bytes, found: str, cure: str
+) -> None:
+    error = refused(written(tmp_path, content, name))
+    assert error.problem.startswith(f"text expected, {found}")
+    assert cure in error.hint

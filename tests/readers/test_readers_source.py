@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from seqcli.errors import DataError
 from seqcli.readers import READERS, Source, discover
 from seqcli.readers.layout import split_files, split_of
+from seqcli.readers.record import spelled_label
 from seqcli.settings.sections import FORMATS, LabeledText
 
 
-def tree(folder: Path, files: dict[str, str | bytes]) -> Path:
+def tree(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,15 +173,12 @@ def test_the_fingerprint_is_of_the_bytes(tmp_path: Path) -> None:
             "line 1: label TAB text expected, a line",
             "label in front",
         ),
-        ({"a.tsv": "x\ta\n \tb\n"}, "a.tsv", "line 2: a label expected, none", "take it out"),
         ({"a.csv": "text,n\na,1\n"}, "a.csv", "label column label / class", "--label-column"),
-        ({"a.jsonl": '{"text": "a", "label": null}'}, "a.jsonl", "a label expected", "take it"),
         ({"a.ft": "__label__a b\nc d\n"}, "a.ft", "line 2: __label__NAME and a", "label"),
         ({"a.ft": "__label__a __label__b c\n"}, "a.ft", "a second found: __label__b", "one"),
-        ({"a.ft": "__label__ b\n"}, "a.ft", "line 1: a label expected, none found", "label"),
         ({"README": ""}, "", "one table, train / valid / test files, a folder", "arrange"),
         ({"a.csv": "", "b.csv": ""}, "", "expected, found: a.csv, b.csv", "name the one file"),
-        ({"a/b/c.txt": "x"}, "", "expected, found: a", "arrange"),
+        ({"a/.b/c.txt": "x"}, "", "expected, found: a", "arrange"),
         ({"train.csv": "", "test.tsv": ""}, "", "train.csv (csv), test.tsv (tsv)", "data.format"),
         ({"train.csv": "", "train.csv.gz": ""}, "", "found: train.csv, train.csv.gz", "leave one"),
         ({"val/a.csv": "x", "dev/a.csv": "x"}, "", "one folder for valid expected", ""),
@@ -220,7 +219,7 @@ def test_paths_that_are_no_data(tmp_path: Path) -> None:
 def test_a_file_that_vanished(tmp_path: Path) -> None:
     source = found(tree(tmp_path, {"a.tsv": "x\ta\n"}) / "a.tsv")
     (tmp_path / "a.tsv").unlink()
-    with pytest.raises(DataError, match="nothing found there"):
+    with pytest.raises(DataError, match="cannot be read: no such file"):
         source.fingerprint()
 
 
@@ -253,3 +252,55 @@ def test_the_real_reviews(real_data: Path) -> None:
             next_lines += "\u0085" in record.text
     assert counts == {"train": 25_000, "test": 25_000}
     assert next_lines == 681
+
+
+def test_folders_may_be_called_as_they_like(tmp_path: Path) -> None:
+    names = ("license", "readme", "notes.md", "train", "dev", "zoo")
+    source = found(tree(tmp_path, {f"{name}/1.txt": name for name in names}))
+    assert pairs(source) == sorted((name, name) for name in names)
+
+
+def test_folders_are_splits_if_all_are_or_train_holds_data(tmp_path: Path) -> None:
+    both = tree(tmp_path / "a", {"train/x/1": "a", "test/x/1": "b"})
+    assert list(found(both).parts) == ["train", "test"]
+    more = found(tree(tmp_path / "b", {"train/t.csv": "text,label\na,b\n", "old/1.txt": "b"}))
+    assert (list(more.parts), more.left_out) == (["train"], ("old/",))
+
+
+def test_what_is_left_out_is_named(tmp_path: Path) -> None:
+    files = {"pos/a/b/1.txt": "deep", "pos/2.txt": "b", "neg/3.txt": "c", "neg/README.md": "x"}
+    more = {"notes.txt": "n", "unsup/1.txt": "u", ".hidden": "h", "code/only.py": "print"}
+    source = found(tree(tmp_path, files | more))
+    assert pairs(source) == [
+        ("code", "print"),
+        ("neg", "c"),
+        ("pos", "b"),
+        ("pos", "deep"),
+    ]
+    assert source.left_out == ("neg/README.md", "notes.txt", "unsup/")
+    assert source.notes() == ["left out (3): neg/README.md, notes.txt, unsup/"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (" 1.0", "1"),
+        ("-3.00", "-3"),
+        ("0.0", "0"),
+        ("0.5", "0.5"),
+        ("3.10", "3.10"),
+        ("01", "01"),
+        ("True", "true"),
+        ("FALSE ", "false"),
+        ("the\u0301", "thé"),
+        ("Spam", "Spam"),
+    ],
+)
+def test_labels_have_one_spelling(given: str, expected: str) -> None:
+    assert spelled_label(given) == expected
+
+
+def test_parts_to_be_scored_may_come_without_labels(tmp_path: Path) -> None:
+    files = {"train.csv": "text,label\na,x\nb,\n", "test.csv": "id,text\n1,c\n"}
+    assert pairs(found(tree(tmp_path, files))) == [("x", "a"), ("", "b"), ("", "c")]
+    assert "a label column" in refused(tree(tmp_path, {"train.csv": "text\na\n"})).problem

@@ -30,7 +30,15 @@ def read(path: Path, content: str, **options: Any) -> list[list[Any]]:
 
 def texts(path: Path, content: str, **options: Any) -> list[str]:
     table = opened(path, content, **options)
-    return [table.text_of(row) for row in table.rows]
+    return list(map(table.getter("text"), table.rows))
+
+
+def place(table: Table, field: str) -> int | None:
+    return table.fields[field][0].cell if table.fields.get(field) else None
+
+
+def labels(table: Table) -> list[str]:
+    return list(map(table.getter("label"), table.rows))
 
 
 def refused(path: Path, content: str, **options: Any) -> DataError:
@@ -74,8 +82,10 @@ def test_tsv_gives_back_any_text(
 
 def test_line_numbers_count_lines_inside_cells(tmp_path: Path) -> None:
     table = opened(tmp_path / "a.csv", 'id,Text\n1,"two\nlines"\n\n2,one\n')
-    assert [(row.line, table.text_of(row)) for row in table.rows] == [(2, "two\nlines"), (5, "one")]
-    assert (table.columns, table.text, table.label, table.header) == (("id", "Text"), 1, None, 1)
+    text = table.getter("text")
+    assert [(row.line, text(row)) for row in table.rows] == [(2, "two\nlines"), (5, "one")]
+    assert (table.columns, table.header) == (("id", "Text"), 1)
+    assert (place(table, "text"), place(table, "label")) == (1, None)
 
 
 def test_tsv_marks_are_no_quotes(tmp_path: Path) -> None:
@@ -86,20 +96,23 @@ def test_tsv_marks_are_no_quotes(tmp_path: Path) -> None:
 def test_tsv_without_labels_is_one_text_a_line(tmp_path: Path) -> None:
     table = opened(tmp_path / "a.tsv", "\nhello\n\nyou\n")
     assert table.columns == ("text",)
-    assert [table.text_of(row) for row in table.rows] == ["", "hello", "", "you"]
+    assert list(map(table.getter("text"), table.rows)) == ["", "hello", "", "you"]
 
 
 @pytest.mark.parametrize("name", ["message", "Sentence", "REVIEW", " text "])
 def test_usual_names_make_a_header_in_any_case(tmp_path: Path, name: str) -> None:
     table = opened(tmp_path / "a.csv", f"id,{name},Category\n1,a,b\n")
-    assert (table.text, table.label) == (1, 2)
+    assert (place(table, "text"), place(table, "label")) == (1, 2)
 
 
 def test_named_columns_come_before_usual_ones(tmp_path: Path) -> None:
     table = opened(
         tmp_path / "a.csv", "v1,v2,text,,\nham,hi,x,,\n", text_column="v2", label_column="v1"
     )
-    assert (table.text, table.label) == (1, 0)  # columns without a name may repeat
+    assert (place(table, "text"), place(table, "label")) == (
+        1,
+        0,
+    )  # columns without a name may repeat
     assert [row.cells for row in table.rows] == [["ham", "hi", "x", "", ""]]
 
 
@@ -110,10 +123,10 @@ def test_plain_text_is_one_text_a_line_empty_ones_too(tmp_path: Path) -> None:
 
 
 def test_stdin_takes_its_format_from_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for options, expected in (({}, ["text", "a"]), ({"format": "csv"}, ["a"])):
+    for kind, expected in (("auto", ["text", "a"]), ("csv", ["a"])):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"text\na\n")))
-        table = open_table("-", LabeledText(**options))
-        assert [table.text_of(row) for row in table.rows] == expected
+        table = open_table("-", LabeledText(format=kind))
+        assert list(map(table.getter("text"), table.rows)) == expected
 
 
 def test_values_of_json_keep_their_kind_and_read_as_text(tmp_path: Path) -> None:
@@ -121,7 +134,8 @@ def test_values_of_json_keep_their_kind_and_read_as_text(tmp_path: Path) -> None
     table = opened(tmp_path / "a.jsonl", content)
     rows = list(table.rows)
     assert [row.cells for row in rows] == [[3, True], [None, 0.5]]
-    assert [(row.line, table.text_of(row), table.label_of(row)) for row in rows] == [
+    text, label = table.getter("text"), table.getter("label")
+    assert [(row.line, text(row), label(row)) for row in rows] == [
         (1, "3", "true"),
         (3, "", "0.5"),
     ]
@@ -150,14 +164,16 @@ def test_a_cell_above_the_csv_modules_limit(tmp_path: Path) -> None:
         ("a.csv", "text\nx,1\n", 2, "1 column (text) expected, 2 found", "quote it"),
         ("a.csv", 'text,n\nx,1\n"y,2\n', 3, "a csv row expected, found: unexpected end", "double"),
         ("a.csv", 'text,n\n"x"y,1\n', 2, "a csv row expected, found: ',' expected", "double"),
-        ("a.csv", "text,n\rx,1\r", 1, "a csv row expected, found: new-line", "quote"),
         ("a.tsv", "ham\ta\nspam\tb\tc\n", 2, "2 columns (label, text) expected, 3 found", "tab"),
         ("a.jsonl", '{"text": "a"}\n{"text": \n', 2, "JSON expected, found: ", "whole JSON"),
         ("a.jsonl", '{"text": NaN}\n', 1, "found: NaN, which JSON does not have", "whole JSON"),
         ("a.jsonl", "[" * 100_000 + "\n", 1, "JSON expected, found: ", "whole JSON"),
-        ("a.json", '[{"text": "a"}]\n', 1, "a JSON object a line expected, a list", "jq -c"),
-        ("a.jsonl", "3\n", 1, "a JSON object a line expected, a number found", ""),
-        ("a.jsonl", '{"text": ["a"]}\n', 1, "text in column 'text' expected, a list found", ""),
+        ("a.json", '[{"text": "a"}, [3]]\n', 1, "a JSON object expected, a list found", "an array"),
+        ("a.json", '[{"text": "a"},\n\n {"text": ]', 3, "JSON expected, found: ", "an array"),
+        ("a.json", '[{"text": "a"},\n', 2, "] expected at the end of the array", "cut short"),
+        ("a.jsonl", "3\n", 1, "a JSON object expected, a number found", ""),
+        ("a.jsonl", '{"text": [1]}\n', 1, "text in column 'text' expected, a list found", ""),
+        ("a.jsonl", '{"text": {"b": 1}}\n', 1, "an object found", "named so: text.b"),
         ("a.jsonl", '{"text": "a"}\n{"txt": "a"}\n', 2, "key 'text' expected, found: txt", "key"),
         ("a.jsonl", '{"text": "a"}\n{"text": "a", "x": 1}\n', 2, "'x' found as well", "same keys"),
         ("a.parquet", "no such thing", 0, "a parquet table expected, found: ", "whole parquet"),
@@ -198,9 +214,9 @@ def test_parquet_round_trip(tmp_path: Path) -> None:
     found = open_table(tmp_path / "a.parquet", LabeledText())
     rows = list(found.rows)
     assert found.columns == ("label", "Text")
-    assert [found.text_of(row) for row in rows] == [*texts[:-1], ""]
+    assert list(map(found.getter("text"), rows)) == [*texts[:-1], ""]
     assert [rows[0].line, rows[-1].line] == [1, 3001]
-    assert [found.label_of(row) for row in (rows[0], rows[-1])] == ["0.5", ""]
+    assert list(map(found.getter("label"), (rows[0], rows[-1]))) == ["0.5", ""]
 
 
 def test_a_damaged_parquet_block(tmp_path: Path) -> None:
@@ -229,3 +245,124 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_missing_parquet_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a file or folder expected, nothing found there"):
         open_table(tmp_path / "no.parquet", LabeledText())
+
+
+CELLS_OF = [["label", "text"], ["ham", "hi there, you"], ["spam", "win; now"]]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("named", [False, True])
+def test_csv_with_other_separators(tmp_path: Path, separator: str, named: bool) -> None:
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator).writerows(CELLS_OF)
+    content = f"\ufeffsep={separator}\r\n" * named + out.getvalue()
+    table = opened(tmp_path / "a.csv", content)
+    assert [row.cells for row in table.rows] == CELLS_OF[1:]
+    assert table.header == 1 + named
+
+
+def test_a_semicolon_in_a_text_parts_nothing(tmp_path: Path) -> None:
+    assert texts(tmp_path / "a.csv", "text\nhi; you\n") == ["hi; you"]
+    assert texts(tmp_path / "a.csv", "id,text\n1,a;b|c\n") == ["a;b|c"]
+
+
+def test_csv_with_line_ends_of_old_macs(tmp_path: Path) -> None:
+    assert texts(tmp_path / "a.csv", 'id,text\r1,"a\nb"\r2,c\r') == ["a\nb", "c"]
+    assert texts(tmp_path / "a.tsv", "x\ta\ry\tb\r") == ["a", "b"]
+
+
+QUOTED = 'label\ttext\nx\t"say ""hi"" now"\ny\t"two\nlines"\nx\tplain\n'
+
+
+def test_a_tsv_that_is_quoted_throughout(tmp_path: Path) -> None:
+    table = opened(tmp_path / "a.tsv", QUOTED)
+    text = table.getter("text")
+    found = [(row.line, text(row)) for row in table.rows]
+    assert found == [(2, 'say "hi" now'), (3, "two\nlines"), (5, "plain")]
+    every = '"label"\t"text"\n"x"\t"a"\n'
+    assert texts(tmp_path / "a.tsv", every) == ["a"]
+    late = "x\tplain\n" * 5000 + 'y\t"a ""b"""\n'
+    assert texts(tmp_path / "a.tsv", late)[-1] == 'a "b"'
+
+
+@pytest.mark.parametrize(
+    "more",
+    ['x\tsay "hi\n', 'x\t"WIN" now\n', 'x\t"open\n', 'x\t"one\ny\ttwo"\n', 'x\t5" and 6"\n'],
+)
+def test_a_tsv_with_one_mark_that_quotes_nothing_is_read_as_it_stands(
+    tmp_path: Path, more: str
+) -> None:
+    content = 'x\t"a ""b"""\n' + more
+    expected = [line.split("\t")[1] for line in content.splitlines()]
+    assert texts(tmp_path / "a.tsv", content) == expected
+    assert texts(tmp_path / "a.tsv", 'x\t"hello"\ny\tyou\n') == ['"hello"', "you"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=5))
+def test_a_tsv_by_the_csv_module_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str]]
+) -> None:
+    cells = [tuple(cell.replace("\r", "") for cell in pair) for pair in cells]  # type: ignore[misc]
+    cells = [("x", 'a "b"'), *cells]  # which needs its quotes
+    out = io.StringIO(newline="")
+    csv.writer(out, delimiter="\t", lineterminator="\n").writerows([("text", "other"), *cells])
+    path = tmp_path_factory.getbasetemp() / "any.tsv"
+    if any("\n" in cell and "\t" in cell for pair in cells for cell in pair):
+        return  # too much like rows by themselves
+    assert read(path, out.getvalue()) == [list(pair) for pair in cells]
+
+
+def test_columns_by_number_where_there_is_no_header(tmp_path: Path) -> None:
+    options = {"text_column": "3", "label_column": "1"}
+    table = opened(tmp_path / "a.csv", "3,x,one\n1,y,two\n", **options)
+    assert (table.header, table.columns) == (0, ("1", "2", "3"))
+    rows = list(table.rows)
+    assert list(map(table.getter("text"), rows)) == ["one", "two"]
+    assert list(map(table.getter("label"), rows)) == ["3", "1"]
+    headed = opened(tmp_path / "a.csv", "id,class,body\n3,x,one\n", **options)
+    assert list(map(headed.getter("text"), headed.rows)) == ["one"]
+    pandas = opened(tmp_path / "a.csv", "0,1\nx,one\n", text_column="1", label_column="0")
+    assert [row.cells for row in pandas.rows] == [["x", "one"]]
+    backwards = texts(tmp_path / "a.tsv", "one\tx\n", text_column="1", label_column="2")
+    assert backwards == ["one"]
+    error = refused(tmp_path / "a.csv", "3,x,one\n", text_column="4", label_column="1")
+    assert error.problem == "a text column '4' expected, found: 1, 2, 3"
+
+
+def test_several_text_columns(tmp_path: Path) -> None:
+    content = "title,body,label\nOil,it rose,x\n"
+    assert texts(tmp_path / "a.csv", content, text_column="title,body") == ["Oil\nit rose"]
+    assert texts(tmp_path / "a.csv", content, text_column="2, TITLE") == ["it rose\nOil"]
+    assert texts(tmp_path / "a.csv", '"a,b",text\n1,2\n', text_column="a,b") == ["1"]
+    error = refused(tmp_path / "a.csv", content, text_column="title,bdy")
+    assert "'title,bdy' expected" in error.problem
+
+
+def test_named_columns_in_any_case(tmp_path: Path) -> None:
+    assert texts(tmp_path / "a.csv", "ID, Body \n1,a\n", text_column="body") == ["a"]
+    assert texts(tmp_path / "a.csv", "body,Body\n1,a\n", text_column="Body") == ["a"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("size", [1, 7, 1 << 18])
+def test_json_arrays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, indent: int | None, size: int
+) -> None:
+    monkeypatch.setattr("seqcli.readers.jsonl.READ", size)
+    rows = [{"text": f"a, [{n}] \u2028}}", "n": n} for n in range(30)]
+    content = json.dumps(rows, indent=indent)
+    assert read(tmp_path / "a.json", content) == [list(row.values()) for row in rows]
+    one_behind_another = "\n".join(json.dumps(row, indent=2) for row in rows)
+    table = opened(tmp_path / "a.json", one_behind_another)
+    assert [row.line for row in table.rows] == [1 + 4 * n for n in range(30)]
+
+
+def test_keys_inside_keys_and_lists_of_tokens(tmp_path: Path) -> None:
+    content = '{"doc": {"body": {"t": "a"}}, "text": ["b", "c"]}\n{"doc": null, "text": []}\n'
+    path = tmp_path / "a.jsonl"
+    assert texts(path, content, text_column="doc.body.t") == ["a", ""]
+    assert texts(path, content) == ["b c", ""]
+    assert texts(path, content, text_column="text,doc.body.t") == ["b c\na", "\n"]
+    error = refused(path, content, text_column="dok.body")
+    assert "'dok.body' expected, found: doc, text" in error.problem

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny_runs import Whole, figures_of, finished, interrupted, job, log_rows
+from tiny_runs import Whole, begun, figures_of, finished, interrupted, job, log_rows
 
 from seqcli.answers.loading import load_model
 from seqcli.errors import ConfigError, ModelFileError, SeqcliError, TrainingError
@@ -67,7 +67,7 @@ def test_limits_lowered_on_resume_end_the_run_in_order(
 
 def test_fewer_epochs_than_are_done_is_the_end(tmp_path: Path) -> None:
     asked = job(tmp_path)
-    events = run(asked)
+    events = begun(asked)
     for event in events:
         if isinstance(event, Evaluated) and event.train["loss"] and asked.out.exists():
             break
@@ -189,5 +189,5 @@ def test_rare_labels_are_corrected_for_once(
 ) -> None:
     finished(job(tmp_path, "alone", settings))
     train = {**settings.get("train", {}), "draw": "label"}
-    with pytest.raises(ConfigError, match="has done so already"):
+    with pytest.raises(ConfigError, match="does already"):
         finished(job(tmp_path, "both", {**settings, "train": train}))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from tiny_runs import Whole, figures_of, finished, job, last_of, log_rows, pictures
+from tiny_runs import Whole, begun, figures_of, finished, job, last_of, log_rows, pictures
 
 from seqcli.answers.loading import load_model
 from seqcli.errors import SeqcliError, TrainingError
@@ -142,7 +143,7 @@ def test_what_killed_runs_left_is_swept(tmp_path: Path) -> None:
 
 def test_a_second_run_on_the_same_files_is_refused(tmp_path: Path) -> None:
     asked = job(tmp_path)
-    first = run(asked)
+    first = begun(asked)
     next(first)
     for again in (replace(asked, force=True), replace(asked, resume=True)):
         with pytest.raises(TrainingError, match="another run is writing"):
@@ -185,12 +186,11 @@ def test_time_is_a_limit_that_may_be_raised(tmp_path: Path) -> None:
 
 
 def test_the_state_is_handed_out_whole(tmp_path: Path) -> None:
-    events = run(job(tmp_path))
+    events = begun(job(tmp_path))
     started = next(events)
     assert isinstance(started, Started)
     assert isinstance(started.state, TrainState)
     assert started.table.total == sum(w.numel() for w in started.state.model.parameters())
-    assert sections.to_dict(started.prepared.kind.config) == sections.to_dict(
-        job(tmp_path).task.config
-    )  # type: ignore[attr-defined]
+    kind: Any = started.prepared.kind
+    assert sections.to_dict(kind.config) == sections.to_dict(job(tmp_path).task.config)
     events.close()

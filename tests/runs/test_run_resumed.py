@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import Whole, figures_of, finished, interrupted, job, log_rows
+from tiny_runs import Whole, begun, figures_of, finished, interrupted, job, log_rows
 
 from seqcli.interrupts import Interrupted, interrupts
 from seqcli.modelfile import filecheck, storage
-from seqcli.runs import session
+from seqcli.runs.job import Job
 from seqcli.runs.run import Finished, Started, run
-from seqcli.training import loop
-from seqcli.training.evaluation import Scoring
+from seqcli.training.evaluation import Scoring, evaluate
 from seqcli.training.loop import Evaluated
 
 STEPS = 3 * 5  # of the tiny task: 38 examples in batches of 8, three times
@@ -39,39 +38,69 @@ class Killed(BaseException):
     """As by kill -9: nothing more is written."""
 
 
-def killing(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    """The `count`-th file that the run saves is its last act."""
-    save, left = storage.save, [count]
+@dataclass(frozen=True)
+class Point:
+    """A place in a run: a file that is about to be saved, and what will be in it."""
 
-    def saving(path: Path, *given: Any) -> None:
-        if left[0] == 0:
+    file: str  # "model", or "state" for last.pt
+    epoch: int = 0
+    step: int | None = None
+    scored: bool = False  # the run is complete
+    often: bool = False  # saved after each update, as if a minute had gone by
+
+    def here(self, asked: Job, path: Path, description: dict[str, Any]) -> bool:
+        """Whether this save is the point's."""
+        if (path == asked.out) != (self.file == "model"):
+            return False
+        if self.file == "model":
+            scored, at = "test" in description["scores"], description
+        else:
+            scored, at = description["complete"], description["state"]
+        fits = self.step in (None, at["step"])
+        return fits and scored == self.scored and (scored or at["epoch"] == self.epoch)
+
+
+POINTS = [
+    Point("state", step=0),
+    *(Point(file, epoch) for epoch in (1, 2, 3) for file in ("model", "state")),
+    Point("state", 0, step=4, often=True),
+    Point("state", 2, step=12, often=True),
+    Point("state", 3, step=STEPS, often=True),
+    Point("model", scored=True),
+    Point("state", scored=True),
+]
+
+
+def killed(asked: Job, point: Point, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Run, and end as by kill -9 just before the point's save; whether it came by there."""
+    save = storage.save
+
+    def saving(path: Path, description: dict[str, Any], tensors: dict[str, Any]) -> None:
+        if point.here(asked, path, description):
             raise Killed
-        left[0] -= 1
-        save(path, *given)
+        save(path, description, tensors)
 
-    monkeypatch.setattr(storage, "save", saving)
-
-
-@pytest.mark.parametrize("writes", range(9))
-def test_a_run_killed_between_any_two_writes_goes_on(
-    folder: Path, whole: Whole, writes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """last.pt at the start, OUT.pt and last.pt at each epoch's end, both again when scored."""
-    asked = job(folder, "killed", force=True)
     with monkeypatch.context() as patch:
-        killing(patch, writes)
-        # as if it had just been saved, in the middle of the last epoch and after each update
-        patch.setattr("seqcli.runs.session.SAVE_SECONDS", -1.0 if writes in (4, 6) else 60.0)
-        killed = False
+        patch.setattr(storage, "save", saving)
+        patch.setattr("seqcli.runs.session.SAVE_SECONDS", -1.0 if point.often else 60.0)
         try:
             finished(asked)
         except Killed:
-            killed = True
-    writes_in_all = 4 + sum(row["best"] for row in whole.log) + 2
-    assert killed == (writes < writes_in_all)
+            return True
+    return False
+
+
+@pytest.mark.parametrize("point", POINTS, ids=str)
+def test_a_run_killed_between_any_two_writes_goes_on(
+    folder: Path, whole: Whole, point: Point, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """last.pt at the start, OUT.pt and last.pt at each epoch's end, both again when scored."""
+    asked = job(folder, "killed", force=True)
+    written = point.file == "state" or point.scored or whole.log[point.epoch - 1]["best"]
+    assert killed(asked, point, monkeypatch) == written
     asked = replace(asked, force=False, resume=True)
     notes = [event.notes for event in run(asked) if isinstance(event, Started)]
-    if writes == 0:
+    if point == POINTS[0]:
         assert notes == [("nothing to resume yet: starting anew",)]
     whole.equals(asked, finished(asked).result)
 
@@ -98,13 +127,9 @@ def test_saved_in_the_last_step_and_killed_before_the_epoch_is(
 ) -> None:
     """The log has the epoch's row already: it must not have it twice."""
     asked = job(folder, "twice", force=True)
-    with monkeypatch.context() as patch:
-        patch.setattr("seqcli.runs.session.SAVE_SECONDS", -1.0)
-        killing(
-            patch, 6
-        )  # the start and five updates, each saved; then OUT.pt is not written any more
-        with pytest.raises(Killed):
-            finished(asked)
+    assert killed(asked, Point("model", 1, often=True), monkeypatch)
+    saved = storage.load(folder / "twice.run" / "last.pt").description["state"]
+    assert (saved["epoch"], saved["step"]) == (0, STEPS // 3)
     assert len(log_rows(asked.out)) == 1
     whole.equals(asked, finished(replace(asked, force=False, resume=True)).result)
 
@@ -114,8 +139,8 @@ def test_a_signal_while_scoring(
     folder: Path, whole: Whole, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = job(folder, "scoring", force=True)
-    where, left = (loop, 2) if when == "validation" else (session, 1)
-    evaluate, calls = loop.evaluate, [left]
+    where, left = ("training.loop", 2) if when == "validation" else ("runs.session", 1)
+    calls = [left]
 
     def signaled(*given: Any) -> Any:
         calls[0] -= 1
@@ -124,7 +149,7 @@ def test_a_signal_while_scoring(
         return evaluate(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(where, "evaluate", signaled)
+        patch.setattr(f"seqcli.{where}.evaluate", signaled)
         with pytest.raises(Interrupted) as caught:
             finished(asked)
     assert caught.value.exit_code == 143
@@ -134,7 +159,7 @@ def test_a_signal_while_scoring(
 
 def test_a_log_row_cut_short_is_written_again(folder: Path, whole: Whole) -> None:
     asked = job(folder, "torn", force=True)
-    events = run(asked)
+    events = begun(asked)
     while not isinstance(next(events), Evaluated):
         pass
     events.close()

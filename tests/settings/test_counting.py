@@ -14,13 +14,13 @@ from seqcli.kinds import KINDS
 from seqcli.kinds.classifier.spec import Model
 from seqcli.kinds.language_model.spec import Model as Words
 from seqcli.settings.counting import FORMULAS, Sizes, fit_budget
-from seqcli.settings.sections import MAX_SIZE
+from seqcli.settings.sections import MAX_SIZE, TokenLayers
 from seqcli.settings.table import Table
 
 LM = "language-model"
 
 
-def count(model: Model | Words, **sizes: int | None) -> Table:
+def count(model: TokenLayers, **sizes: int | None) -> Table:
     """The table of a kind's network."""
     spec = next(spec for spec in KINDS.values() if spec.model is type(model))
     return spec.count(model, Sizes(**sizes))

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import number_kind
 import pytest
 
+from seqcli.kinds import KINDS
 from torture.forkserver import Server
 
 Tally = Callable[..., None]
@@ -30,6 +32,12 @@ def light() -> Iterator[Server]:
     """Forks with nothing heavy loaded, so that what is loaded later is seen."""
     with Server(heavy=False) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _numbers_are_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a test of this folder runs, and no longer."""
+    monkeypatch.setitem(KINDS, number_kind.SPEC.name, number_kind.SPEC)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import pickle
 import shutil
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def install(faults: dict[str, Any], phase: Any) -> None:
     """
     marks = _Marks(faults, phase)
     for name, mark in PHASES.items():
-        _wrap(name, lambda inner, mark=mark: marks.wrapped(inner, mark))
+        _wrap(name, partial(marks.wrapped, mark))
     if "save_every" in faults:
         import seqcli.runs.session
 
@@ -65,8 +66,8 @@ def install(faults: dict[str, Any], phase: Any) -> None:
     if faults.get("pictures") is False:
         from seqcli.runs import pictures
 
-        pictures.curves_png = lambda *given, **more: b"\x89PNG curves"  # type: ignore[assignment]
-        pictures.confusion_png = lambda *given, **more: b"\x89PNG matrix"  # type: ignore[assignment]
+        pictures.curves_png = lambda *given, **more: b"\x89PNG curves"
+        pictures.confusion_png = lambda *given, **more: b"\x89PNG matrix"
     if "nan" in faults:
         _spoil(faults["nan"]["step"], faults["nan"]["times"])
     if "disk" in faults:
@@ -118,11 +119,11 @@ class _Marks:
     """Tells the parent where the program is, and does what is to be done there."""
 
     def __init__(self, faults: dict[str, Any], phase: Any) -> None:
-        self.send, self.remove = faults.get("signal"), faults.get("remove")
+        self.send, self.remove = faults.get("signal", {}), faults.get("remove", {})
         self.memory, self.shared = faults.get("memory"), phase
         self.counts: dict[str, int] = {}
 
-    def wrapped(self, inner: Any, mark: str) -> Any:
+    def wrapped(self, mark: str, inner: Any) -> Any:
         def outer(*given: Any, **more: Any) -> Any:
             before = self.shared.value
             self.shared.value = mark.encode()
@@ -138,14 +139,15 @@ class _Marks:
         self.counts[mark] = self.counts.get(mark, 0) + 1
         if self.memory == mark:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
-        if self.due(self.send, mark):
-            for number in self.send["send"]:
-                os.kill(os.getpid(), number)
-        if self.due(self.remove, mark):
-            shutil.rmtree(self.remove["path"])
+        for number in self.due(self.send, mark).get("send", ()):
+            os.kill(os.getpid(), number)
+        if taken := self.due(self.remove, mark):
+            shutil.rmtree(taken["path"])
 
-    def due(self, what: dict[str, Any] | None, mark: str) -> bool:
-        return what is not None and (mark, self.counts[mark]) == (what["phase"], what["at"])
+    def due(self, what: dict[str, Any], mark: str) -> dict[str, Any]:
+        """What is to be done here and now; nothing: {}."""
+        now = (mark, self.counts[mark])
+        return what if what and now == (what["phase"], what["at"]) else {}
 
 
 class _Disk:
@@ -163,10 +165,10 @@ class _Disk:
         return os.path.join(os.getcwd(), os.fsdecode(path)).startswith(self.folder)
 
     def install(self) -> None:
-        os.open = self.open  # type: ignore[assignment]
-        os.replace = self.counted("replace", os.replace)  # type: ignore[assignment]
-        os.unlink = self.counted("unlink", os.unlink)  # type: ignore[assignment]
-        os.mkdir = self.counted("mkdir", os.mkdir)  # type: ignore[assignment]
+        os.open = self.open
+        os.replace = self.counted("replace", os.replace)
+        os.unlink = self.counted("unlink", os.unlink)
+        os.mkdir = self.counted("mkdir", os.mkdir)
         real_fsync, real_fdopen = os.fsync, os.fdopen
 
         def fsync(number: Any) -> None:
@@ -175,7 +177,7 @@ class _Disk:
 
         def fdopen(number: int, mode: str = "r", *rest: Any) -> Any:
             if "w" in mode or "a" in mode:
-                return io.BufferedRandom(_Raw(self, number, "r+b"))  # type: ignore[arg-type]
+                return io.BufferedRandom(_Raw(self, number, "r+b"))
             return real_fdopen(number, mode, *rest)
 
         os.fsync, os.fdopen = fsync, fdopen  # type: ignore[assignment]
@@ -211,7 +213,7 @@ class _Disk:
         if isinstance(path, int) or not writes or "b" not in mode or not self.ours(path):
             return self.real_open(path, mode, *rest, **more)
         opener = more.get("opener")  # of a file without a name
-        file = self.operation("open", lambda: io.BufferedRandom(_Raw(self, path, mode, opener)))  # type: ignore[arg-type]
+        file = self.operation("open", lambda: io.BufferedRandom(_Raw(self, path, mode, opener)))
         self.note("open", os.path.abspath(os.fsdecode(path)), "w" in mode)
         return file
 
@@ -243,7 +245,7 @@ class _Raw(io.FileIO):
         plus = "" if "+" in mode else "+"
         super().__init__(name, mode.replace("b", "") + plus, opener=opener)
 
-    def write(self, content: Any) -> int:  # type: ignore[override]
+    def write(self, content: Any) -> int:
         whole = memoryview(content).cast("B")
         place, at = os.readlink(f"/proc/self/fd/{self.fileno()}"), self.tell()
         written: int = self.disk.operation(

@@ -150,6 +150,8 @@ class _Running:
 def _serve(heavy: bool) -> None:
     _import(heavy)
     gc.collect()
+    # Of a child, until the program takes over; set here, as a signal may come with its first line.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     gc.freeze()  # what is there now is not looked at again, so that children share its memory
     running: dict[int, _Running] = {}
     for line in sys.stdin:
@@ -185,7 +187,6 @@ def _import(heavy: bool) -> None:
     from torture import faults
 
     number_kind.register()
-
     faults.load()
     pictures.confusion_png([[1]], ["a"])  # loads matplotlib and its fonts
 
@@ -208,7 +209,6 @@ def _child(request: dict[str, Any], out: int, err: int, told: int, phase: Any) -
     """Never returns."""
     code = 70
     try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the program takes over
         os.setsid()
         os.chdir(request["folder"])
         os.dup2(os.open(request["stdin"], os.O_RDONLY), 0)

@@ -14,6 +14,8 @@ import torch
 from seqcli.modelfile import filecheck
 from torture.hostile import CORPUS, ESCAPE, Records, described, entry, pack, records_of, saved
 
+__all__ = ["CORPUS"]  # whole once this file is imported
+
 
 def tensors_of(good: Path) -> dict[str, torch.Tensor]:
     """The good file's tensors."""
@@ -164,10 +166,10 @@ tensors_entry(
 tensors_entry("a parameter", lambda t: t.update(a=torch.nn.Parameter(torch.ones(1))))
 tensors_entry("a complex tensor", lambda t: t.update(a=torch.ones(2, dtype=torch.complex64)))
 tensors_entry("a quantized tensor", lambda t: t.update(a=torch.ones(2, dtype=torch.float16)))
-tensors_entry("a number for a tensor", lambda t: t.update(a=7))
+tensors_entry("a number for a tensor", lambda t: {**t, "a": 7})
 tensors_entry("a list of tensors", lambda t: list(t.values()))
 tensors_entry("no tensors", lambda t: {})
-tensors_entry("a tensor too few", lambda t: t.popitem() and None)
+tensors_entry("a tensor too few", lambda t: dict([*t.items()][1:]))
 tensors_entry("a tensor too many", lambda t: t.update(more=torch.ones(1)))
 tensors_entry("a name with escapes", lambda t: t.update({ESCAPE: torch.ones(1)}))
 tensors_entry("a tensor of another type", lambda t: t.update({k: v.double() for k, v in t.items()}))
@@ -210,7 +212,7 @@ def _set(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
-description_entry("a newer format", _set("format", value=2))
+description_entry("a newer format", _set("format", value=filecheck.FORMAT + 1))
 description_entry("a format far off", _set("format", value=10**400))
 description_entry("format zero", _set("format", value=0))
 description_entry("a format that is text", _set("format", value="1"))
@@ -230,15 +232,19 @@ description_entry("a setting nobody knows", _set("config", "model", "[red]x", va
 description_entry("no config", lambda table: table.pop("config") and None)
 description_entry("a config that is text", _set("config", value="classifier"))
 description_entry("a section that is a number", _set("config", "model", value=3))
-description_entry("no vocabulary", lambda table: table.pop("vocabulary") and None)
-description_entry("a vocabulary of numbers", _set("vocabulary", value=list(range(13))))
-description_entry("a word twice", _set("vocabulary", value=["a"] * 13))
-description_entry("a vocabulary of nothing", _set("vocabulary", value=[]))
-description_entry("labels that are none", _set("labels", value=None))
-description_entry("a label twice", _set("labels", value=["a", "a", "b"]))
-description_entry("labels too many", _set("labels", value=[f"l{n}" for n in range(200_000)]))
-description_entry("counts of labels too many", _set("label_counts", value=[1] * 50))
-description_entry("counts that are no numbers", _set("label_counts", value=["a", None, 1.5]))
+description_entry("no vocabulary", lambda table: table["learned"].pop("vocabulary") and None)
+description_entry("a vocabulary of numbers", _set("learned", "vocabulary", value=list(range(13))))
+description_entry("a word twice", _set("learned", "vocabulary", value=["a"] * 13))
+description_entry("a vocabulary of nothing", _set("learned", "vocabulary", value=[]))
+description_entry("labels that are none", _set("learned", "labels", value=None))
+description_entry("a label twice", _set("learned", "labels", value=["a", "a", "b"]))
+description_entry(
+    "labels too many", _set("learned", "labels", value=[f"l{n}" for n in range(200_000)])
+)
+description_entry("counts of labels too many", _set("learned", "label_counts", value=[1] * 50))
+description_entry(
+    "counts that are no numbers", _set("learned", "label_counts", value=["a", None, 1.5])
+)
 description_entry("a head for two labels", _set("config", "model", "head", value="sigmoid"))
 description_entry("no data", _set("data", value=None))
 description_entry("data that is a number", _set("data", value={"path": 0, "sha256": 0}))

@@ -7,12 +7,13 @@ what a clock says: the seconds in the log and in the state of the run.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import number_kind
-from tiny_runs import figures_of, log_rows, write_data, write_task
+from tiny_runs import figures_of, log_rows, write_data, write_tagged, write_task
 
 import seqcli.kinds
 from seqcli.modelfile import storage
@@ -43,6 +44,38 @@ precision = "fp32"
 """
 
 
+TAGGER = """
+kind = "tagger"
+[data]
+valid = 0.2
+test = 0.2
+[model]
+embed = 6
+hidden = [5]
+bidirectional = true
+dropout = 0.2
+dropout_mask = "sequence"
+word_dropout = 0.5
+characters = 4
+character_hidden = 3
+character_dropout = 0.2
+affixes = 2
+affix_embed = 4
+shape_embed = 3
+window = true
+window_buckets = 64
+window_dropout = 0.2
+[train]
+epochs = 3
+batch_size = 8
+lr = 0.02
+optimizer = "adamw"
+clip = 1.0
+schedule = "linear"
+precision = "fp32"
+"""
+
+
 def _language(folder: Path) -> None:
     (folder / "data.txt").write_text(TALE.replace(".", " language.") * 12)
     (folder / "tiny.toml").write_text(LANGUAGE)
@@ -58,14 +91,39 @@ def _numbers(folder: Path) -> None:
     (folder / "tiny.toml").write_text(number_kind.TASK)
 
 
-number_kind.register()
-WRITERS = {"classifier": _classifier, "language-model": _language, "numbers": _numbers}
-KINDS = tuple(seqcli.kinds.KINDS)  # all there are: one without a small run here fails
+def _tagger(folder: Path) -> None:
+    write_tagged(folder / "data.txt")
+    (folder / "tiny.toml").write_text(TAGGER)
+
+
+@dataclass(frozen=True)
+class Small:
+    """A kind's small run: all that the suites of faults must know of a kind."""
+
+    write: Callable[[Path], None]  # data.txt and tiny.toml into a folder
+    phases: tuple[str, ...]  # of faults.PHASES, in which it is stopped
+    ending: str = ""  # of train.…, valid.…, test.… in a folder; none: its data is one file
+
+
+READS = ("reading", "vocabulary")
+SMALL = {
+    "classifier": Small(
+        _classifier, (*READS, "training", "evaluation", "scoring", "saving"), "tsv"
+    ),
+    "language-model": Small(
+        _language, (*READS, "training", "evaluation", "scoring", "logging"), "txt"
+    ),
+    "tagger": Small(_tagger, ("training", "evaluation", "scoring", "saving", "logging")),
+    "numbers": Small(_numbers, ("training", "evaluation", "scoring", "saving", "logging")),
+}
+# All there are (one without a small run here fails), and the tests' own. That one is known to the
+# server that runs the commands, and here while a test of this folder runs: see conftest.py.
+KINDS = (*seqcli.kinds.KINDS, number_kind.SPEC.name)
 
 
 def prepare(folder: Path, kind: str) -> tuple[str, ...]:
     """Data and task file in `folder`; the command that trains on them, but for --out."""
-    WRITERS[kind](folder)
+    SMALL[kind].write(folder)
     given = ("train", "--task", "tiny.toml", "--data", "data.txt", "--device", "cpu")
     return (*given, "--threads", "1", "--deterministic", "--json", "--quiet")
 
@@ -85,6 +143,7 @@ class Left:
         """The files of a run and its JSON answer."""
         saved = storage.load(model.with_suffix(".run") / "last.pt")
         description = dict(saved.description)
+        assert description.pop("out") == model.name
         state = {k: v for k, v in description.pop("state").items() if k not in CLOCKS}
         description["result"] = figures_of(description["result"])
         return cls(

@@ -46,6 +46,7 @@ def earlier(server: Server, folder: Path, kind: str) -> tuple[tuple[str, ...], L
     ("kind", "faults", "step"),
     [
         ("classifier", FAULTS[:1], 16),
+        ("numbers", FAULTS[:1], 16),
         *(
             pytest.param(kind, [fault], 1, marks=pytest.mark.torture)
             for kind in KINDS

@@ -20,8 +20,7 @@ from seqcli.data.vectors import find
 from seqcli.errors import SeqcliError
 from seqcli.readers import READERS, discover, open_table
 from seqcli.readers.live import arriving
-from seqcli.readers.plain_text import text_source
-from seqcli.settings.sections import LabeledText
+from seqcli.settings.sections import LabeledText, RunningText
 from seqcli.tasks import taskfile
 from seqcli.text.vocab import Vocab
 from torture.checks import words
@@ -72,13 +71,13 @@ def as_labeled(path: Path, kind: str) -> None:
 
 def as_text(path: Path, document: str) -> None:
     for tokenizer in ("words", "characters"):
-        data = LabeledText(document=document, tokenizer=tokenizer)
-        load_corpus(text_source(path, data), data, None, lambda: None)
+        data = RunningText(document=document, tokenizer=tokenizer)
+        load_corpus(discover(path, data, ("text",)), data, None, lambda: None)
 
 
 def as_table(path: Path, encoding: str) -> None:
     for row in (table := open_table(path, LabeledText(encoding=encoding))).rows:
-        table.text_of(row), table.label_of(row)
+        table.getter("text")(row), table.getter("label")(row)
 
 
 def as_stream(path: Path, encoding: str) -> None:

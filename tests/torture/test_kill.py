@@ -107,6 +107,7 @@ def test_killed_at_a_random_instant(times: int, place: Path, heavy: Server, tall
     ("kind", "step", "saving", "mapped"),
     [
         ("language-model", 23, [60.0], 500),
+        ("numbers", 23, [60.0], 50 << 20),
         *(
             pytest.param(kind, 1, [-1.0, 60.0], 50 << 20, marks=pytest.mark.torture)
             for kind in KINDS

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import tiny_language
+import tiny_taggers
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from tiny_models import write_model
 from typer.main import get_command
 
 from seqcli.cli.app import app
-from seqcli.settings.sections import SECTIONS
+from seqcli.kinds import KINDS
 from torture.checks import words
 from torture.conftest import Tally
 from torture.forkserver import Server
@@ -28,7 +29,8 @@ COMMANDS: dict[str, Any] = getattr(get_command(app), "commands", {})
 VALUES = ("nan", "inf", "-inf", "0", "-1", "1e308", "", "9" * 400, "[red]\x1b[31m", "\udcff,;'\"=")
 SECONDS = 20.0  # of processor time
 MEMORY = 3 << 30
-NEEDS = {  # what makes a command complete, but for the option that is tried
+# What makes a command complete, but for the option that is tried.
+NEEDS: dict[str, dict[str, str | None]] = {
     "train": {
         "--task": "tiny.toml",
         "--data": "data.txt",
@@ -40,8 +42,11 @@ NEEDS = {  # what makes a command complete, but for the option that is tried
     },
     "eval": {"--model": "classifier.pt", "--data": "some.tsv", "--threads": "1"},
     "classify": {"--model": "classifier.pt", "--input": "some.csv"},
+    "tag": {"--model": "tagger.pt", "--input": "some.csv"},
     "sample": {"--model": "language.pt", "--max-tokens": "5", "--count": "2"},
     "params": {"lstm": None, "--input": "3"},
+    "info": {"--model": "classifier.pt"},
+    "check": {"--task": "tiny.toml", "--data": "data.txt"},
 }
 
 
@@ -57,11 +62,13 @@ def options() -> list[tuple[str, str]]:
 
 def settings() -> list[str]:
     """Every setting as --set names it."""
-    return [
+    named = [
         f"{section}.{field.name}"
-        for section, kind in SECTIONS.items()
-        for field in dataclasses.fields(kind)
+        for spec in KINDS.values()
+        for section, fields in spec.sections.items()
+        for field in dataclasses.fields(fields)
     ]
+    return list(dict.fromkeys(named))
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +78,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     prepare(folder, "classifier")
     write_model(folder / "classifier.pt", ("ham", "spam"))
     tiny_language.write(folder / "language.pt", *tiny_language.tiny())
+    tiny_taggers.write(folder / "tagger.pt")
     (folder / "some.tsv").write_text("ham\tsee you at six\nspam\twin a prize now\n" * 5)
     (folder / "some.csv").write_text("text\nsee you at six\n")
     yield folder

@@ -12,20 +12,15 @@ from typing import Any
 import pytest
 import tiny_language
 from tiny_models import write_model
+from tiny_runs import line_of
 
 from torture.checks import no_drafts, whole_or_absent
 from torture.conftest import Tally
 from torture.forkserver import Ended, Server
-from torture.runs_hurt import KINDS, Left, prepare, whole
+from torture.runs_hurt import KINDS, SMALL, Left, prepare, whole
 from torture.test_kill import clear, used
 
 INT, TERM = int(signal.SIGINT), int(signal.SIGTERM)
-PHASES = {
-    "classifier": ("reading", "vocabulary", "training", "evaluation", "scoring", "saving"),
-    "language-model": ("reading", "vocabulary", "training", "evaluation", "scoring", "logging"),
-    "numbers": ("training", "evaluation", "scoring", "saving", "logging"),
-}
-SAVED = "interrupted; all is saved. To go on: the same command with --resume"
 
 
 def stopped(ended: Ended, number: int) -> None:
@@ -40,10 +35,11 @@ def stopped(ended: Ended, number: int) -> None:
     [
         ("classifier", "training", INT),
         ("language-model", "evaluation", TERM),
+        ("numbers", "training", INT),
         *(
             pytest.param(kind, phase, number, marks=pytest.mark.torture)
             for kind in KINDS
-            for phase in (*PHASES[kind], "plotting")
+            for phase in (*SMALL[kind].phases, "plotting")
             for number in (INT, TERM)
         ),
     ],
@@ -51,7 +47,7 @@ def stopped(ended: Ended, number: int) -> None:
 def test_a_training_stopped_in_each_phase(
     kind: str, phase: str, number: int, place: Path, heavy: Server, tally: Tally
 ) -> None:
-    """One line says how to go on; going on gives the run that was not stopped."""
+    """Its words say how to go on; going on gives the run that was not stopped."""
     command = prepare(place, kind)
     quiet = {"pictures": phase == "plotting"}
     expected = whole(heavy, place, command, faults=quiet)
@@ -64,9 +60,12 @@ def test_a_training_stopped_in_each_phase(
             continue
         stopped(ended, number)
         early = phase in ("reading", "vocabulary") or (phase, at) == ("saving", 1)
-        assert (
-            ended.err == f"{'interrupted before there was anything to save' if early else SAVED}\n"
-        )
+        lines = ended.err.splitlines()
+        if early:
+            assert lines == ["interrupted before there was anything to save"]
+        else:
+            assert line_of(lines, "interrupted in epoch ").endswith("; all is saved")
+            assert line_of(lines, "to go on: ") == "to go on: seqcli train --resume out.run"
         whole_or_absent(place / "out.pt")
         no_drafts(place)
         again = heavy.run([*command, "--out", "out.pt", "--resume"], place, faults=quiet)

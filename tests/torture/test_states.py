@@ -18,7 +18,7 @@ from torture.forkserver import Server
 from torture.runs_hurt import KINDS, prepare
 
 QUIET: dict[str, Any] = {"pictures": False}
-ODD = [None, "x", -1, 1 << 70, float("nan"), float("inf"), [], {}, True, "\x1b[2J", 0.5]
+ODD: list[Any] = [None, "x", -1, 1 << 70, float("nan"), float("inf"), [], {}, True, "\x1b[2J", 0.5]
 
 
 def stopped(server: Server, place: Path, kind: str) -> tuple[str, ...]:
@@ -33,6 +33,7 @@ def resumed(server: Server, place: Path, command: tuple[str, ...], saved: Any) -
     """Go on with a changed state: the exit code, after a look at the words."""
     description = {key: value for key, value in saved[0].items() if key != "format"}
     storage.save(place / "out.run" / "last.pt", description, saved[1])
+    words(server.run(["info", "--model", "out.run/last.pt"], place))
     ended = server.run(command, place, faults=QUIET)
     words(ended)
     if ended.code:

@@ -14,7 +14,7 @@ from seqcli.settings.sections import LabeledText
 from torture.checks import one_error, words
 from torture.conftest import Tally
 from torture.forkserver import Server
-from torture.runs_hurt import KINDS, prepare
+from torture.runs_hurt import KINDS, SMALL, prepare
 
 
 def numbered(form: str, rows: int = 30) -> bytes:
@@ -84,15 +84,14 @@ def test_a_trap(name: str, place: Path, heavy: Server, tally: Tally) -> None:
 
 
 @pytest.mark.parametrize("part", ["train", "valid", "test"])
-@pytest.mark.parametrize("command", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if SMALL[kind].ending])
 def test_a_split_that_is_empty(
-    command: str, part: str, place: Path, heavy: Server, tally: Tally
+    kind: str, part: str, place: Path, heavy: Server, tally: Tally
 ) -> None:
     """Named in the error; so is one of line ends alone."""
-    task = list(prepare(place, command))
+    task, ending = list(prepare(place, kind)), SMALL[kind].ending
     task[task.index("data.txt")] = "parts"
     (place / "parts").mkdir()
-    ending = "tsv" if command == "classifier" else "txt"
     for name in ("train", "valid", "test"):
         (place / "parts" / f"{name}.{ending}").write_bytes((place / "data.txt").read_bytes())
     for content in ("", "\n\n\n"):
@@ -178,15 +177,15 @@ def test_a_million_labels(place: Path, heavy: Server, tally: Tally) -> None:
     tally("input: a million labels", lost=False)
 
 
-@pytest.mark.parametrize("command", ["classifier", "language"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if SMALL[kind].ending])
 @pytest.mark.parametrize("odd", ["/dev/zero", "/dev/full", "/dev/null", "pipe", "loop", "folder"])
 def test_data_that_is_no_file(
-    odd: str, command: str, place: Path, heavy: Server, tally: Tally
+    odd: str, kind: str, place: Path, heavy: Server, tally: Tally
 ) -> None:
     (place / "folder").mkdir()
     (place / "loop").symlink_to("loop")
     os.mkfifo(place / "pipe")
-    task = list(prepare(place, command))
+    task = list(prepare(place, kind))
     task[task.index("data.txt")] = odd
     one_error(heavy.run([*task, "--out", "o.pt"], place), 1)
     tally("input: what is no file", lost=False)

@@ -19,8 +19,9 @@ from seqcli.kinds.classifier.spec import Train
 from seqcli.kinds.contract import Figures, Loss
 from seqcli.machine.device import Runtime
 from seqcli.training.loop import Evaluated, Event, Stepped, fit
-from seqcli.training.optim import Updater, rate_factor
+from seqcli.training.optim import Updater
 from seqcli.training.pace import settle
+from seqcli.training.schedule import rate_factor
 from seqcli.training.state import Counters, TrainState
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)

@@ -15,11 +15,18 @@ from torch.nn import functional as F
 
 from seqcli.data import batching
 from seqcli.data.batching import TextBatch
-from seqcli.data.labeled import Examples, LabeledData, encode_with_unknown, load, load_whole
+from seqcli.data.labeled import (
+    Examples,
+    encode_with_unknown,
+    load,
+    load_whole,
+)
+from seqcli.data.survey import Survey
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
 from seqcli.kinds import metrics
 from seqcli.kinds.abilities import Each, Mark, Mistake, Place, Scores
+from seqcli.kinds.classifier import reading
 from seqcli.kinds.classifier.explanation import Reader, explain
 from seqcli.kinds.classifier.mistakes import mistakes
 from seqcli.kinds.classifier.network import ngrams, text_classifier
@@ -29,9 +36,8 @@ from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import TextClassifier
-from seqcli.readers import Source, discover
-from seqcli.text.ngrams import naive_bayes
-from seqcli.text.sequences import Chosen, Features, Sequences
+from seqcli.readers import Source
+from seqcli.text.sequences import Chosen, Sequences
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
@@ -61,12 +67,12 @@ class Classifier:
     @classmethod
     def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError, ConfigError."""
-        source = discover(path, config.data)
+        source = reading.found_at(path, config)
         data = load(
             source,
             config.data,
             seed=config.split_seed,
-            features=_features(config),
+            features=reading.features(config),
             scratch=scratch,
             poll=poll,
         )
@@ -76,7 +82,7 @@ class Classifier:
                 "--set model.head=softmax",
             )
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
-        notes = _notes(data, config.data.repeats)
+        notes = reading.notes(source, data, config.data.repeats)
         seed, cut = config.train.seed, {"valid", "test"} - set(source.parts)
         if config.data.split_seed is None and seed != 1 and cut & data.splits.keys():
             notes.append(f"seed {seed} cuts other splits too; data.split_seed=1 keeps seed 1's")
@@ -84,10 +90,15 @@ class Classifier:
         if config.model.vectors:
             vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
             notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
-        scores = _naive_bayes(config, data)
+        scores = reading.naive_scores(config, data)
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
         return Prepared(kind, dict(data.splits), sizes, "examples", notes, data.fingerprint)
+
+    @classmethod
+    def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
+        """See `Kind.survey`."""
+        return reading.survey(config, path, poll)
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> Classifier:
@@ -117,20 +128,22 @@ class Classifier:
         if tensor.startswith("dense.output."):
             return Rows(self.labels, one_by_one=False)
         if tensor.startswith("wide."):
-            return Rows((repr(ngrams(model)), *self.labels), one_by_one=False)
+            hashed = (model.wide_words, model.wide_characters, model.wide_buckets)
+            form = self.config.data.normalize
+            return Rows((repr(hashed), form, *self.labels), one_by_one=False)
         return None
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
-        return discover(path, self.config.data).fingerprint()
+        return reading.found_at(path, self.config).fingerprint()
 
     def parts(self, path: Path) -> tuple[str, ...]:
         """See `Kind.parts`."""
-        return tuple(discover(path, self.config.data).parts)
+        return tuple(reading.found_at(path, self.config).parts)
 
     def source(self, path: Path, split: str) -> Source:
         """What `load_split` reads: its rows are numbers of records here."""
-        source = discover(path, self.config.data)
+        source = reading.found_at(path, self.config)
         # a part by itself: there may be no training part beside it
         return source.only(split) if split in source.parts and split != "train" else source
 
@@ -138,7 +151,7 @@ class Classifier:
         """See `Kind.load_split`."""
         source, data = self.source(path, split), self.config.data
         known: dict[str, Any] = {
-            "features": _features(self.config),
+            "features": reading.features(self.config),
             "vocab": self.vocab,
             "labels": self.labels,
             "poll": poll,
@@ -171,7 +184,7 @@ class Classifier:
                 split.tokens.lengths, train.batch_size, train.buckets, random
             )
         weights = None if train.class_weight == "none" else self._weights()
-        return batching.Epoch(split, order, ngrams(self.config.model), ranks, weights)
+        return batching.Epoch(split, order, ngrams(self.config), ranks, weights)
 
     def loss(self, model: nn.Module, batch: TextBatch, state: Any, runtime: Runtime) -> Loss:
         """Cross-entropy; the objective is the (weighted) mean, with label smoothing."""
@@ -248,7 +261,7 @@ class Classifier:
         self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
     ) -> NDArray[np.float32]:
         """Log-probabilities (R, C) in the order of the rows; the model is in eval mode."""
-        grams = ngrams(self.config.model)
+        grams = ngrams(self.config)
         result = np.zeros((len(split.labels), len(self.labels)), np.float32)
         for rows in runtime.ranks.own(batching.reading_order(split.tokens.lengths)):
             poll()
@@ -276,7 +289,7 @@ class Classifier:
         self, model: nn.Module, texts: Sequence[str], runtime: Runtime, poll: Poll
     ) -> Scores:
         """See `Classifies.answer`."""
-        data, make = self.config.data, _features(self.config)
+        data, make = self.config.data, reading.features(self.config)
         ids, unknown = encode_with_unknown(texts, tokenizer(data), self.vocab, data)
         features = None if make is None else make(texts)
         return Scores(self.scores(model, ids, features, runtime, poll), unknown)
@@ -289,7 +302,7 @@ class Classifier:
         def score(ids: Sequences, features: Sequences | None) -> NDArray[np.float32]:
             return self.scores(model, ids, features, runtime, poll)
 
-        reader = Reader(self.config.data, self.vocab, ngrams(self.config.model), score)
+        reader = Reader(self.config.data, self.vocab, ngrams(self.config), score)
         return explain(reader, text, label)
 
     def mistakes(
@@ -317,28 +330,3 @@ class Classifier:
         weights = np.where(counts > 0, counts.sum() / (len(counts) * np.maximum(counts, 1)), 0)
         powered: NDArray[np.float64] = weights**self.config.train.class_weight_power
         return powered
-
-
-def _features(config: Settings) -> Features | None:
-    grams = ngrams(config.model)
-    return None if grams is None else grams.rows
-
-
-def _naive_bayes(config: Settings, data: LabeledData) -> NDArray[np.float32] | None:
-    """What the n-gram table starts from, fitted on the training split alone."""
-    train, model = data.splits["train"], config.model
-    if model.wide_init != "naive-bayes" or train.features is None:
-        return None
-    return naive_bayes(train.features, train.labels, len(data.labels), model.wide_buckets)
-
-
-def _notes(data: LabeledData, repeats: str) -> list[str]:
-    """What a person should know of the data before it is trained on."""
-    shares = ", ".join(f"{name} {share:.1%}" for name, share in data.unknown_share.items())
-    notes = [f"vocabulary {len(data.vocab):,} (unknown: {shares})"]
-    if data.repeated:
-        notes.append(f"{data.repeated:,} repeated texts dropped")
-    if data.shared:
-        done = "trained on all the same" if repeats == "keep" else "not trained on"
-        notes.append(f"{data.shared:,} texts of train stand in valid or test too: {done}")
-    return notes

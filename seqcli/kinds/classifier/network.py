@@ -9,21 +9,24 @@ import torch
 from torch import Generator
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.classifier.spec import Model
+from seqcli.kinds.classifier.spec import Model, Settings
 from seqcli.kinds.networks import embed, recurrent, start
 from seqcli.nn.heads import Dense, ReadOut
 from seqcli.nn.models import TextClassifier
 from seqcli.nn.wide import Wide
 from seqcli.text.ngrams import Ngrams
+from seqcli.text.normal import normalizer
 
 MOST_WIDE = 1 << 28  # numbers in an n-gram table: 1 GB, and as much for gradient and momentum
 
 
-def ngrams(model: Model) -> Ngrams | None:
+def ngrams(config: Settings) -> Ngrams | None:
     """The n-grams that the wide part reads, if there is one."""
+    model = config.model
     if not model.wide:
         return None
-    return Ngrams(model.wide_words, model.wide_characters, model.wide_buckets)
+    normal = normalizer(config.data)
+    return Ngrams(model.wide_words, model.wide_characters, model.wide_buckets, normal)
 
 
 def text_classifier(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.spec import Figure, Learned, Spec, names_problem
+from seqcli.kinds.spec import Figure, Learned, Spec, names_problem, refuse_clash
 from seqcli.settings.counting import Sizes, dense, stack
 from seqcli.settings.fields import setting
 from seqcli.settings.sections import (
@@ -146,16 +146,13 @@ def trainable(config: Settings) -> None:
             "model.freeze_vectors needs model.vectors",
             "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
         )
-    if config.train.draw == "label":  # labels drawn equally often are equally common to the model
-        for name, on in (
-            ("model.prior_power", bool(config.model.prior_power)),
-            ("train.class_weight", config.train.class_weight != "none"),
-        ):
-            if on:
-                raise ConfigError(
-                    f"{name} corrects for rare labels, and train.draw = label has done so already",
-                    "use one of them",
-                )
+    model, train = config.model, config.train
+    if train.draw == "label":  # labels drawn equally often are equally common to the model
+        rare = "corrects for rare labels, as train.draw = label does already"
+        refuse_clash(bool(model.prior_power), f"model.prior_power {rare}")
+        refuse_clash(train.class_weight != "none", f"train.class_weight {rare}")
+        shuffled = "train.buckets sorts what is shuffled, train.draw = label draws row by row"
+        refuse_clash(train.buckets != Train.buckets, shuffled)
 
 
 def check_learned(config: Settings, learned: Learned) -> str:

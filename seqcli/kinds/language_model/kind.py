@@ -13,19 +13,27 @@ import numpy as np
 from torch import Generator, nn
 
 from seqcli.data.batching import Columns, Window
-from seqcli.data.corpus import Corpus, Stream, encode_corpus, encode_whole
+from seqcli.data.corpus import (
+    Corpus,
+    Stream,
+    encode_corpus,
+    encode_whole,
+    ended,
+)
 from seqcli.data.idcache import kept_corpus
+from seqcli.data.survey import Survey
 from seqcli.errors import ConfigError, DataError
 from seqcli.kinds import metrics
 from seqcli.kinds.abilities import Each
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
+from seqcli.kinds.language_model import reading
 from seqcli.kinds.language_model.network import language_model
 from seqcli.kinds.language_model.spec import SPEC, Settings
 from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import LanguageModel as Network
-from seqcli.readers.plain_text import text_source
+from seqcli.text.normal import normalizer
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
@@ -65,16 +73,22 @@ class LanguageModel:
     @classmethod
     def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError."""
-        source = text_source(path, config.data)
+        source = reading.found_at(path, config)
         fingerprint = source.fingerprint()
         corpus = kept_corpus(source, config.data, fingerprint, scratch, poll)
         kind = cls(config, corpus.vocab, corpus.starts)
         splits = _texts(corpus)
-        _enough(corpus, config.train.batch_size, path)
+        reading.enough(corpus, config.train.batch_size, path)
         sizes = {name: len(text.ids) for name, text in splits.items()}
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
-        notes = [f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
+        notes = [*source.notes(), f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
+        notes += reading.marks(corpus) + reading.missing(source, corpus, config)
         return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint)
+
+    @classmethod
+    def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
+        """See `Kind.survey`."""
+        return reading.survey(config, path, poll)
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> LanguageModel:
@@ -98,15 +112,15 @@ class LanguageModel:
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
-        return text_source(path, self.config.data).fingerprint()
+        return reading.found_at(path, self.config).fingerprint()
 
     def parts(self, path: Path) -> tuple[str, ...]:
         """See `Kind.parts`."""
-        return tuple(text_source(path, self.config.data).parts)
+        return tuple(reading.found_at(path, self.config).parts)
 
     def load_split(self, path: Path, split: str, poll: Poll) -> Text:
         """See `Kind.load_split`."""
-        source, data = text_source(path, self.config.data), self.config.data
+        source, data = reading.found_at(path, self.config), self.config.data
         encode = encode_whole if split == "all" else encode_corpus
         text = _texts(encode(source, data, self.vocab, poll))[split]
         if len(text.ids) < 2:
@@ -149,8 +163,16 @@ class LanguageModel:
 
     def approximate(
         self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll, *, columns: int
-    ) -> Figures:
-        """Figures of `columns` read side by side, each from the zero state: faster than exact.
+    ) -> tuple[Figures, str]:
+        """See `Approximates.approximate`: columns side by side, each from the zero state."""
+        read, size = self.side_by_side(split, columns), len(split.ids)
+        rest = size - read.columns * read.length
+        left = f"; the last {rest:,} of {size:,} tokens are left out" if rest else ""
+        said = f"{read.columns} columns, each from the zero state{left}"
+        return self.score(model, split, read, poll), said
+
+    def side_by_side(self, split: Text, columns: int) -> Columns:
+        """About `columns` columns: a few more where less than one of them is left out so.
 
         Errors: ConfigError for more columns than there are pairs of tokens.
         """
@@ -160,8 +182,9 @@ class LanguageModel:
                 f"--batch-size {columns}: too many columns for {len(split.ids):,} tokens",
                 f"at most {most}; 1 is exact",
             )
+        columns = len(split.ids) // (len(split.ids) // columns)
         steps = max(READ_STEPS // columns, 32)
-        return self.score(model, split, Columns(split.ids, columns, steps, exact=True), poll)
+        return Columns(split.ids, columns, steps, exact=True)
 
     def validation(self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll) -> Figures:
         """Figures in the shape of training, as while it goes on: fast, and a little pessimistic."""
@@ -222,7 +245,11 @@ class LanguageModel:
         """
         split = tokenizer(self.config.data).split
         end = self.vocab.end
-        documents = [split(text)] if end is None else map(split, text.split(self.between))
+        texts = [text] if end is None else normalizer(self.config.data)(text).split(self.between)
+        if end is not None:
+            bare = [ended(text) for text in texts]
+            texts = bare if bare[-1] == texts[-1] else [*bare, ""]
+        documents = map(split, texts)
         ids: list[int] = []
         unknown: list[str] = []
         for tokens in documents:
@@ -267,28 +294,6 @@ class LanguageModel:
             "bits_per_token": bits,
         }
         return figures | ({"bits_per_character": bits} if self.unit == "characters" else {})
-
-
-def _enough(corpus: Corpus, columns: int, path: Path) -> None:
-    """Refuse a text that there is nothing to learn from."""
-    size, vocab = len(corpus.streams["train"]), corpus.vocab
-    if len(vocab) == (vocab.unknown is not None) + (vocab.end is not None):
-        raise DataError(
-            path,
-            0,
-            "every token of the training part is unknown: nothing to learn",
-            "data.vocabulary, data.min_count and data.alphabet say which tokens are known",
-        )
-    if size < 2:
-        raise DataError(path, 0, f"{size} tokens are too few to train on", "give more text")
-    if size < 2 * columns:
-        raise DataError(
-            path,
-            0,
-            f"{size:,} tokens to train on are too few for {columns} columns "
-            f"({2 * columns:,} expected)",
-            f"--batch-size {max(size // 20, 1)} fits, or more text",
-        )
 
 
 def _texts(corpus: Corpus) -> dict[str, Text]:

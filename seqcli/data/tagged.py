@@ -1,0 +1,198 @@
+"""Tagged sentences as arrays: one pass over the files, then splits, words and tags as numbers.
+
+While the files are read every word and every tag gets a provisional id from a dictionary that
+grows; only these are kept, not the sentences.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqcli.data.splits import NOT_SAID, PARTS, TEST, TRAIN, VALID, assign, text_key
+from seqcli.errors import DataError
+from seqcli.readers.tagged_source import TaggedSource
+from seqcli.text.sequences import Sequences, SequencesBuilder
+
+POLL_EVERY = 1000  # sentences between two looks at the stop flag
+
+
+@dataclass(frozen=True, eq=False)
+class TaggedSentences:
+    """S sentences of one split: words and tags, rows of equal lengths.
+
+    words: places in `vocabulary`, a list of distinct words as they are written; tags: places in
+    `names`; lines (S,): where each stands in its file, from 1.
+    """
+
+    words: Sequences
+    tags: Sequences
+    vocabulary: Sequence[str]
+    names: Sequence[str]
+    paths: Sequence[str]
+    lines: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """S."""
+        return len(self.words)
+
+    def tag_rows(self) -> Iterator[list[str]]:
+        """The tags of each sentence."""
+        for row in range(len(self)):
+            yield [self.names[place] for place in self.tags.row(row).tolist()]
+
+
+@dataclass(frozen=True, eq=False)
+class TaggedData:
+    """The splits of a source, "train" first; `shared`: training sentences that are held out too."""
+
+    splits: dict[str, TaggedSentences]
+    shared: int
+
+
+def load_tagged(
+    source: TaggedSource,
+    *,
+    seed: int,
+    whole: bool = False,
+    scratch: Path | None = None,
+    poll: Callable[[], None] = lambda: None,
+) -> TaggedData:
+    """Read all sentences once, and cut those of one file (`whole`: not, all is split "all").
+
+    Official parts stay as they are; what is missing is cut from the training part. Equal sentences
+    of one file stand on one side of a cut, unless data.repeats is "keep".
+    Errors: DataError for files without sentences, or without any to train on.
+    """
+    words, names = _growing(), _growing()
+    tokens, tags = SequencesBuilder(scratch), SequencesBuilder(scratch)
+    keys, official, lines, pieces = array("Q"), array("b"), array("q"), array("q")
+    paths = _growing()
+    for part in source.parts:
+        code = PARTS.index(part) if part in PARTS else NOT_SAID
+        for record in source.records(part):
+            if len(lines) % POLL_EVERY == 0:
+                poll()
+            tokens.append(map(words.__getitem__, record.tokens))
+            tags.append(map(names.__getitem__, record.tags))
+            keys.append(text_key(" ".join(record.tokens)))
+            official.append(code)
+            lines.append(record.line)
+            pieces.append(paths[record.path])
+    if not lines:
+        raise DataError(source.path, 0, "at least one sentence expected, none found")
+    rows_of, shared = _cut(source, np.array(keys, np.uint64), np.array(official, np.int8), seed)
+    if whole:
+        rows_of = {"all": np.arange(len(lines))}
+    elif not len(rows_of.get("train", ())):
+        found = ", ".join(f"{len(rows)} {name}" for name, rows in rows_of.items())
+        hint = "add sentences for training: a file or folder named train"
+        raise DataError(source.path, 0, f"sentences to train on expected, found: {found}", hint)
+    every, all_tags = tokens.build(), tags.build()
+    vocabulary, named, places = list(words), list(names), np.array(lines, np.int64)
+    files = list(paths)
+    splits = {
+        name: TaggedSentences(
+            every.take(rows),
+            all_tags.take(rows),
+            vocabulary,
+            named,
+            [files[piece] for piece in np.array(pieces)[rows].tolist()],
+            places[rows],
+        )
+        for name, rows in rows_of.items()
+    }
+    return TaggedData(splits, shared)
+
+
+def _cut(
+    source: TaggedSource, keys: NDArray[np.uint64], official: NDArray[np.int8], seed: int
+) -> tuple[dict[str, NDArray[np.int64]], int]:
+    """Rows of each split that has some, and how many training rows are held out too."""
+    held_out = (official == VALID) | (official == TEST)
+    trains = ~held_out
+    shared = int(np.isin(keys[trains], keys[held_out]).sum())
+    # An official part keeps what it has: short sentences ("Thank you .") are in all of them.
+    own = keys.copy()
+    own[held_out] = np.arange(held_out.sum(), dtype=np.uint64)
+    own[trains] |= np.uint64(1 << 63)
+    data = source.data
+    cut = assign(
+        np.zeros(len(keys), np.int64),
+        own,
+        official,
+        test=data.test,
+        valid=data.valid,
+        seed=seed,
+        repeats=data.repeats,
+    )
+    found = {}
+    for name, code in zip(PARTS, (TRAIN, VALID, TEST), strict=True):
+        rows = np.flatnonzero(cut.part == code)
+        if len(rows):
+            found[name] = rows
+    return found, shared
+
+
+def _growing() -> defaultdict[str, int]:
+    """A dictionary that gives each new key the next number."""
+    table: defaultdict[str, int] = defaultdict(None)
+    table.default_factory = table.__len__
+    return table
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """How P pieces of sentences are read: all but the longest sentences are one piece each.
+
+    rows (P,): the sentence; starts, ends (P,): what is read of it; first, last (P,): for which of
+    that the answer counts, the rest is context. Places are those of tokens in the sentence.
+    """
+
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, lengths: NDArray[np.int64], most: int) -> Pieces:
+        """Sentences of these lengths in pieces of at most `most` tokens, an eighth shared."""
+        if not (lengths > most).any():
+            zeros = np.zeros(len(lengths), np.int64)
+            return cls(np.arange(len(lengths)), zeros, lengths, zeros, lengths)
+        found = [
+            (row, *piece)
+            for row, length in enumerate(lengths.tolist())
+            for piece in _pieces(length, most)
+        ]
+        return cls(*np.array(found, np.int64).T)
+
+    def cut(self, sentences: Sequences) -> Sequences:
+        """The pieces of rows of these lengths."""
+        if len(self.rows) == len(sentences):
+            return sentences
+        offsets = sentences.offsets[self.rows]
+        bounds = zip((offsets + self.starts).tolist(), (offsets + self.ends).tolist(), strict=True)
+        parts = [sentences.ids[start:end] for start, end in bounds]
+        ends = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+        return Sequences(np.concatenate(parts), ends)
+
+
+def _pieces(length: int, most: int) -> Iterator[tuple[int, int, int, int]]:
+    context = most // 8
+    start = 0
+    while True:
+        end = min(start + most, length)
+        first = start + context if start else 0
+        last = end - context if end < length else length
+        yield start, end, first, last
+        if end == length:
+            return
+        start += most - 2 * context

@@ -1,0 +1,212 @@
+"""A tagger: what it holds, and that neither padding nor company changes an answer."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_taggers
+import torch
+from tiny_runs import write_tagged
+
+from seqcli import kinds
+from seqcli.errors import ConfigError, DataError
+from seqcli.kinds.tagger.batches import gather
+from seqcli.kinds.tagger.kind import Tagger
+from seqcli.kinds.tagger.spec import SPEC
+from seqcli.machine.device import Runtime
+from seqcli.nn.tagging import Tagger as Network
+from seqcli.settings.counting import Sizes
+from seqcli.text.schemes import PLAIN, ill_formed, spans
+
+RUNTIME = Runtime(torch.device("cpu"), "fp32", 1)
+SENTENCES = [
+    ["She", "flew", "to", "Oslo", "."],
+    ["Mary", "Smith", "saw", "the", "U.S."],
+    ["Oslo"],
+    ["the", "the", "the", "the", "the", "the", "the", "the", "the", "unheardof", "42"],
+]
+
+
+def tag(kind: Tagger, network: Any, sentences: Any, threshold: float = 0.0) -> Any:
+    return kind.tag(network, sentences, threshold, RUNTIME, lambda: None)
+
+
+def prepare(path: Path, **data: Any) -> Any:
+    config: Any = kinds.read({"kind": "tagger", "data": data, "model": tiny_taggers.SIZES})
+    return Tagger.prepare(config, path, path.parent, lambda: None)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {},
+        {"output": "softmax"},
+        {"inside": "BIOES"},
+        {"characters": 0},
+        {"affixes": 0, "shape_embed": 0, "window": False},
+        {"hidden": [4, 3], "cell": "gru", "bidirectional": False, "merge": "sum"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("scheme", ["BIO", PLAIN])
+def test_what_is_built_is_what_is_counted(model: dict[str, Any], scheme: str) -> None:
+    kind, network = tiny_taggers.tiny(scheme, model=model)
+    table = SPEC.count(kind.config.model, SPEC.sizes(kind.learned()))
+    assert table.total == sum(weight.numel() for weight in network.parameters())
+
+
+def test_a_part_whose_rows_are_not_known_is_said() -> None:
+    with pytest.raises(ConfigError, match="shapes need the number of their rows"):
+        SPEC.count(tiny_taggers.tiny()[0].config.model, Sizes(9, outputs=3))
+
+
+@pytest.mark.parametrize("output", ["crf", "softmax"])
+@pytest.mark.parametrize("scheme", ["IOB1", "BIO", "BIOES", "BILOU", PLAIN])
+def test_company_changes_no_answer(scheme: str, output: str) -> None:
+    kind, network = tiny_taggers.tiny(scheme, model={"output": output})
+    together = tag(kind, network, SENTENCES)
+    for sentence, answer in zip(SENTENCES, together, strict=True):
+        (alone,) = tag(kind, network, [sentence])
+        assert alone.tags == answer.tags
+        assert alone.probs == pytest.approx(answer.probs, abs=2e-4)
+        assert set(answer.tags) <= set(kind.labels)
+        assert len(answer.tags) == len(answer.probs) == len(sentence)
+        if scheme != PLAIN:
+            assert not ill_formed(answer.tags, scheme)
+            assert [span[:3] for span in answer.spans] == [
+                tuple(span) for span in spans(answer.tags, scheme)
+            ]
+            for span, again in zip(answer.spans, alone.spans, strict=True):
+                assert 0 <= span.prob <= 1
+                assert span.prob == pytest.approx(again.prob, abs=2e-4)
+
+
+def test_probabilities_are_those_of_all_paths() -> None:
+    """Every path by itself: the tag's marginal, and that of exactly this span."""
+    kind, network = tiny_taggers.tiny("BIO")
+    sentence = ["she", "flew", "to", "Oslo"]
+    (answer,) = tag(kind, network, [sentence])
+    data = kind.split(_bare(sentence))
+    with torch.no_grad():
+        batch = gather(data, np.arange(1), kind.buckets)
+        scores = network(batch.sentences)
+        tags = len(kind.inside)
+        paths = torch.tensor(list(itertools.product(range(tags), repeat=4)))
+        assert isinstance(network, Network)
+        each = -network.loss(scores.expand(len(paths), -1, -1), paths, None)
+    chances = each.exp()
+    assert float(chances.sum()) == pytest.approx(1, abs=1e-4)
+    names = [[kind.inside[place] for place in path] for path in paths.tolist()]
+    best = names[int(chances.argmax())]
+    assert best == answer.tags
+    for place, prob in enumerate(answer.probs):
+        same = torch.tensor([path[place] == best[place] for path in names])
+        assert prob == pytest.approx(float(chances[same].sum()), abs=2e-4)
+    for span in answer.spans:
+        has = torch.tensor([tuple(span[:3]) in map(tuple, spans(p, "BIO")) for p in names])
+        assert span.prob == pytest.approx(float(chances[has].sum()), abs=2e-4)
+
+
+def _bare(sentence: list[str]) -> Any:
+    from seqcli.data.tagged import TaggedSentences
+    from seqcli.text.sequences import Sequences
+
+    words = Sequences.from_rows([range(len(sentence))])
+    none = Sequences.from_rows([[0] * len(sentence)])
+    return TaggedSentences(words, none, sentence, ["O"], ["x"], np.array([1]))
+
+
+def test_long_sentences_are_read_in_pieces() -> None:
+    kind, network = tiny_taggers.tiny(data={"max_tokens": 16})
+    whole, _ = tiny_taggers.tiny(data={"max_tokens": 4096})
+    long = [word for sentence in SENTENCES for word in sentence] * 20
+    (pieces,), (once,) = (tag(one, network, [long]) for one in (kind, whole))
+    assert len(pieces.tags) == len(long)
+    assert not ill_formed(pieces.tags, "BIO")
+    same = sum(a == b for a, b in zip(pieces.tags, once.tags, strict=True))
+    assert same > 0.8 * len(long)
+
+
+def test_a_threshold_leaves_spans_out_of_tags_too() -> None:
+    kind, network = tiny_taggers.tiny()
+    free = tag(kind, network, SENTENCES)
+    assert any(answer.spans for answer in free)
+    held = tag(kind, network, SENTENCES, 1.0)
+    assert all(set(answer.tags) == {"O"} and not answer.spans for answer in held)
+
+
+def test_no_tokens_no_tags() -> None:
+    kind, network = tiny_taggers.tiny()
+    assert [len(answer.tags) for answer in tag(kind, network, [[], ["Oslo"], []])] == [0, 1, 0]
+    assert tag(kind, network, []) == []
+
+
+def test_text_is_cut_as_the_training_words_are() -> None:
+    kind, _ = tiny_taggers.tiny()
+    text = "They don't fly to the U.S., Mary."
+    found = [text[start:end] for start, end in kind.tokens(text)]
+    assert found == ["They", "do", "n't", "fly", "to", "the", "U.S.", ",", "Mary", "."]
+
+
+def test_what_is_learned_is_learned_of_the_training_part(tmp_path: Path) -> None:
+    prepared = prepare(write_tagged(tmp_path / "x.conll"))
+    kind = prepared.kind
+    assert kind.scheme == "BIO"
+    assert kind.labels == ("O", "B-person", "I-person", "B-place", "I-place")
+    train = prepared.splits["train"].sentences
+    words = {train.vocabulary[place].lower() for place in train.words.ids.tolist()}
+    assert set(kind.spelling.vocab.to_list()[1:]) <= {kind.spelling.fold(word) for word in words}
+    again = Tagger.restore(kind.config, kind.learned())
+    assert again.learned() == kind.learned()
+    assert SPEC.check_learned(kind.config, kind.learned()) == ""
+    split = prepared.splits["test"]
+    for part in ("rows", "shapes", "affixes", "codes"):
+        ours, theirs = (
+            getattr(one.spelling.words(split.sentences.vocabulary), part) for one in (kind, again)
+        )
+        assert (ours == theirs).all()
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("vocabulary", ["a"]),
+        ("vocabulary", "text"),
+        ("frequent", 0),
+        ("frequent", True),
+        ("characters", ["ab"]),
+        ("affixes", [1]),
+        ("shapes", None),
+        ("labels", []),
+        ("labels", ["O", "B-x"]),
+        ("inside", ["O"]),
+        ("scheme", "BIOX"),
+    ],
+)
+def test_what_was_learned_is_checked(part: str, value: Any) -> None:
+    kind, _ = tiny_taggers.tiny()
+    assert SPEC.check_learned(kind.config, {**kind.learned(), part: value})
+    missing = {name: found for name, found in kind.learned().items() if name != part}
+    assert SPEC.check_learned(kind.config, missing)
+
+
+def test_ill_formed_tags_are_repaired_or_refused(tmp_path: Path) -> None:
+    path = write_tagged(tmp_path / "x.conll")
+    good = path.read_text()
+    path.write_text(good + "\nthe\tO\nSmith\tI-person\n")
+    told = prepare(path, scheme="BIO")
+    assert "1 tags that BIO forbids where they stand: repaired" in told.notes
+    line = good.count("\n") + 2
+    with pytest.raises(DataError, match=f"x.conll, line {line}: BIO tags expected") as found:
+        prepare(path, scheme="BIO", ill_formed="refuse")
+    assert "I-person after O" in found.value.message
+
+
+def test_a_single_tag_is_not_enough(tmp_path: Path) -> None:
+    (tmp_path / "x.conll").write_text("a\tX\nb\tX\n\n" * 20)
+    with pytest.raises(DataError, match="at least two tags"):
+        prepare(tmp_path / "x.conll")
