@@ -75,7 +75,7 @@ def load_tagged(
     keys, official, lines, pieces = array("Q"), array("b"), array("q"), array("q")
     paths = _growing()
     for part in source.parts:
-        code = PARTS.index(part) if part in PARTS else NOT_SAID
+        code, before = PARTS.index(part) if part in PARTS else NOT_SAID, len(lines)
         for record in source.records(part):
             if len(lines) % POLL_EVERY == 0:
                 poll()
@@ -85,8 +85,9 @@ def load_tagged(
             official.append(code)
             lines.append(record.line)
             pieces.append(paths[record.path])
-    if not lines:
-        raise DataError(source.path, 0, "at least one sentence expected, none found")
+        if len(lines) == before:
+            piece = source.parts[part]
+            raise DataError(piece, 0, "at least one sentence expected, none found")
     rows_of, shared = _cut(source, np.array(keys, np.uint64), np.array(official, np.int8), seed)
     if whole:
         rows_of = {"all": np.arange(len(lines))}

@@ -84,7 +84,7 @@ class Tagger(nn.Module):
 
     def __init__(
         self,
-        words: nn.Embedding,
+        embedding: nn.Embedding,
         shapes: nn.Embedding | None,
         affixes: Affixes | None,
         characters: Characters | None,
@@ -102,7 +102,7 @@ class Tagger(nn.Module):
         answer_bias (C,): added to the scores when answering, not in training.
         """
         super().__init__()
-        self.words, self.shapes = words, shapes
+        self.embedding, self.shapes = embedding, shapes
         self.affixes, self.characters = affixes, characters
         self.recurrent, self.windows = recurrent, windows
         self.output = nn.Linear(recurrent.width, tags)
@@ -116,7 +116,7 @@ class Tagger(nn.Module):
         if self.training:
             drawn = torch.rand(rows.shape, device=rows.device) < self.drop_shares[rows]
             rows = rows.masked_fill(drawn, 0)
-        parts, spelled = [self.words(rows)], []
+        parts, spelled = [self.embedding(rows)], []
         if self.shapes is not None:
             spelled.append(self.shapes(batch.shapes))
         if self.affixes is not None:

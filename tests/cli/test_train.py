@@ -37,6 +37,7 @@ def test_the_lines_of_a_run(here: Path) -> None:
         "columns": "columns of the tsv table: text 'text', label 'label'",
         "labels": r"labels 2: \w+ \d+, \w+ \d+",
         "vocabulary": rf"vocabulary \d+ \(unknown: train 0\.0%, valid {number}%, test {number}%\)",
+        "seed": "seed 3 cuts other splits too; data.split_seed=1 keeps seed 1's",
         "model:": "model:",
         "device": "device: cpu, 1 thread, fp32, seed 3",
         "only": r"only 15 updates in all \(3 epochs of 5\): a smaller --batch-size gives more",

@@ -210,3 +210,38 @@ def test_a_single_tag_is_not_enough(tmp_path: Path) -> None:
     (tmp_path / "x.conll").write_text("a\tX\nb\tX\n\n" * 20)
     with pytest.raises(DataError, match="at least two tags"):
         prepare(tmp_path / "x.conll")
+
+
+def test_weights_of_another_tagger_go_by_name(tmp_path: Path) -> None:
+    """Words one by one, tags only where all are the same."""
+    from seqcli.runs.transfer import transfer
+
+    tiny_taggers.write(tmp_path / "m.pt")
+    old = tiny_taggers.tiny()[1].state_dict()
+    kind, network = tiny_taggers.tiny(PLAIN)
+    for weight in network.parameters():
+        torch.nn.init.zeros_(weight)
+    said = transfer(tmp_path / "m.pt", kind, network)
+    new = network.state_dict()
+    assert said.startswith("16 of 22 tensors start from")
+    for name in ("embedding.weight", "affixes.weight", "characters.embedding.weight"):
+        assert new[name].equal(old[name])
+    for name in ("output.weight", "windows.table", "chain.transitions"):
+        assert not new[name].any()
+
+
+def test_word_vectors_are_first_rows(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("oslo 1 2 3 4 5 6\nnobody 0 0 0 0 0 0\nmary 6 5 4 3 2 1\n")
+    path = write_tagged(tmp_path / "x.conll")
+    model = {**tiny_taggers.SIZES, "vectors": str(tmp_path / "v.txt"), "freeze_vectors": True}
+    config: Any = kinds.read({"kind": "tagger", "model": model})
+    prepared = Tagger.prepare(config, path, tmp_path, lambda: None)
+    kind: Any = prepared.kind
+    network = kind.build(torch.Generator().manual_seed(1))
+    rows = kind.spelling.vocab.to_list()
+    assert network.embedding.weight[rows.index("oslo")].tolist() == [1, 2, 3, 4, 5, 6]
+    assert network.embedding.weight[rows.index("mary")].tolist() == [6, 5, 4, 3, 2, 1]
+    assert not network.embedding.weight.requires_grad
+    table = SPEC.count(config.model, SPEC.sizes(kind.learned()))
+    trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
+    assert table.trainable == trained < table.total

@@ -12,11 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcli.data import batching
 from seqcli.data.tagged import Pieces, TaggedSentences
 from seqcli.kinds.abilities import Marked, Tagged
 from seqcli.kinds.contract import Poll
-from seqcli.kinds.tagger.batches import Split, gather, put
+from seqcli.kinds.tagger.batches import Split, gather, put, reading_order
 from seqcli.machine.device import Runtime
 from seqcli.nn.crf import Spans, span_log_probability
 from seqcli.nn.tagging import Tagger as Network
@@ -116,7 +115,7 @@ def _split(reading: Reading, sentences: Sequence[Sequence[str]]) -> Split:
 def _read(reading: Reading, model: Network, split: Split, runtime: Runtime, poll: Poll) -> _Found:
     offsets = split.sentences.words.offsets
     found = _Found(np.zeros(split.tokens, np.int64), np.zeros(split.tokens), {})
-    for rows in batching.reading_order(split.lengths):
+    for rows in reading_order(split, len(reading.inside)):
         poll()
         # marginals are a gradient, which an inference tensor has none of
         with torch.inference_mode(False), torch.no_grad():

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seqcli.data import batching
 from seqcli.data.padded import Padded
 from seqcli.data.tagged import Pieces, TaggedSentences
 from seqcli.machine.distributed import ALONE, Ranks
@@ -19,6 +20,7 @@ from seqcli.text.spelling import Words
 from seqcli.text.windows import windows
 
 UNKNOWN_TAG = -1
+PAIRS = 1 << 26  # numbers of a step of the best path: one for each pair of tags in each row
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +124,16 @@ def gather(split: Split, rows: NDArray[np.int64], buckets: int, share: float = 1
     )
     tags = Padded.of(split.tags.take(rows)).values.long()
     return TagBatch(sentences, tags, share)
+
+
+def reading_order(split: Split, tags: int) -> list[NDArray[np.int64]]:
+    """Pieces of batches that are only read: bounded memory, also for pairs of many tags."""
+    most = max(PAIRS // tags**2, 1)
+    return [
+        rows[at : at + most]
+        for rows in batching.reading_order(split.lengths)
+        for at in range(0, len(rows), most)
+    ]
 
 
 def put(

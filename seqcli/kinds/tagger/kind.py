@@ -23,10 +23,18 @@ from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.spec import Spec
 from seqcli.kinds.tagger import metrics, reading
 from seqcli.kinds.tagger.answering import Reading, answers, outer
-from seqcli.kinds.tagger.batches import UNKNOWN_TAG, Epoch, Split, TagBatch, gather, put
+from seqcli.kinds.tagger.batches import (
+    UNKNOWN_TAG,
+    Epoch,
+    Split,
+    TagBatch,
+    gather,
+    put,
+    reading_order,
+)
 from seqcli.kinds.tagger.mistakes import mistakes
 from seqcli.kinds.tagger.network import tagger
-from seqcli.kinds.tagger.spec import SPEC, Settings, inside_tags
+from seqcli.kinds.tagger.spec import MOST_TAGS, SPEC, Settings, inside_tags
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.tagging import Tagger as Network
@@ -79,6 +87,9 @@ class Tagger:
         if len(labels) < 2:
             problem = f"at least two tags expected, found: {', '.join(labels)}"
             raise DataError(path, 0, problem, "is the tag column the right one? see --tag-column")
+        if len(inside_tags(labels, scheme, config.model.inside)) > MOST_TAGS:
+            problem = f"at most {MOST_TAGS:,} tags expected, found: {len(labels):,}"
+            raise DataError(path, 0, problem, "is the tag column the right one? see --tag-column")
         spelling, counts = reading.spelling_of(config, train)
         notes = [f"tags: {reading.described(scheme, labels)}; sentences: {source.format}"]
         if config.data.ill_formed == "refuse":
@@ -130,7 +141,7 @@ class Tagger:
     def rows(self, tensor: str) -> Rows | None:
         """See `Kind.rows`: words and their parts one by one, tags only where all are the same."""
         spelling = self.spelling
-        if tensor == "words.weight":
+        if tensor == "embedding.weight":
             return Rows(spelling.vocab.to_list())
         if tensor == "characters.embedding.weight":
             return Rows(["unknown", "begin", "end", *(f"={one}" for one in spelling.characters)])
@@ -193,7 +204,7 @@ class Tagger:
         )
         if generator is not None and self.vectors is not None:
             with torch.no_grad():
-                network.words.weight.copy_(torch.from_numpy(self.vectors))
+                network.embedding.weight.copy_(torch.from_numpy(self.vectors))
         return network
 
     @property
@@ -274,7 +285,7 @@ class Tagger:
         """
         found, offsets = np.zeros(split.tokens, np.int64), split.sentences.words.offsets
         total = count = 0.0
-        for rows in runtime.ranks.own(batching.reading_order(split.lengths)):
+        for rows in runtime.ranks.own(reading_order(split, len(self.inside))):
             poll()
             batch = gather(split, rows, self.buckets).to(runtime.device)
             lengths = batch.sentences.lengths

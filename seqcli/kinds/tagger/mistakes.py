@@ -8,7 +8,7 @@ from seqcli.data.tagged import TaggedSentences
 from seqcli.kinds.abilities import Mistake, Tagged
 from seqcli.text.schemes import OUTSIDE, PLAIN, spans
 
-AROUND = 12  # tokens on each side of a mistake that are shown
+AROUND = 5  # tokens on each side of a mistake that are shown
 
 
 def mistakes(

@@ -22,6 +22,7 @@ from seqcli.settings.table import Row, Table
 from seqcli.text.schemes import PLAIN, SCHEMES, all_tags, parted
 
 USUAL = 7  # characters of a word with the marks at its ends, for the work of a step
+MOST_TAGS = 1000  # a chain has a score for each pair, and a step looks at all of them
 MOST_WIDE = 1 << 28  # numbers in the table of windows: 1 GB, and twice as much for its moments
 
 
@@ -172,6 +173,8 @@ def check_learned(config: Settings, learned: Learned) -> str:
     frequent, scheme, labels = learned.get("frequent"), learned.get("scheme"), learned["labels"]
     if type(frequent) is not int or not 1 <= frequent <= len(learned["vocabulary"]):
         return "it does not say which words are frequent"
+    if max(len(labels), len(learned["inside"])) > MOST_TAGS:
+        return f"it has more than {MOST_TAGS:,} tags"
     if scheme not in SCHEMES or not labels:
         return "its labels and their scheme disagree"
     if scheme != PLAIN and labels != all_tags(types_of(labels), scheme):
