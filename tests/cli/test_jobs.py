@@ -246,7 +246,8 @@ def test_from_python(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tickets["label"] = model.classify(late["what"])["label"]
     assert tickets["label"].notna().sum() == len(late)
     assert (tickets["label"].dropna() == tickets["team"][late.index]).mean() > 0.7
-    assert len(model.classify("one text")) == 1
+    with pytest.raises(TypeError, match="a list of texts expected"):
+        model.classify("one text")
     with pytest.raises(seqcli.SeqcliError, match="cannot be read"):
         seqcli.load("nine.pt")
 

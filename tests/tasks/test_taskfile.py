@@ -84,8 +84,8 @@ def test_a_good_one(mine: Path) -> None:
         ),
         (
             "epochs = 5",
-            "epochs = 5\npatience = 1\nselect = 'last'",
-            "line 18: train.patience waits",
+            "epochs = 5\ndraws = 3",
+            "line 18: train.draws counts",
         ),
         ("epochs = 5", "epochs == 5", "mine.toml, line 17: not a task file: Invalid value"),
         (
@@ -102,8 +102,8 @@ def test_a_good_one(mine: Path) -> None:
         ("hidden = [16]", "tied = true", "line 20: preset small: model.tied does nothing in a"),
         (
             "epochs = 1",
-            "patience = 1\nselect = 'last'",
-            "line 23: preset small: train.patience wai",
+            "draws = 3",
+            "line 23: preset small: train.draws counts",
         ),
         ("epochs = 1", "epochs = 0", "mine.toml, line 23: preset small: train.epochs: at least 1"),
         ("[preset.small.model]\nhidden = [16]", "[preset]\nbig = 1", "line 20: preset big: [prese"),
