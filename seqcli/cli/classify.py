@@ -98,7 +98,7 @@ def classify(
     shown = Shown.of(top_k, probs, threshold, abstain_label, as_json, explain)
     source = _Source.of(texts or [], input, text_column, encoding, shard)
     target = _target(output, force, as_json, safe_csv)
-    _, spec = options.described(path)
+    _, spec = options.described(path, quiet)
     kinds.refuse(spec, "classify", path)  # before torch is imported
     with interrupts.at_once():
         from seqcli.answers.loading import load_model

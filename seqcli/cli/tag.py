@@ -106,7 +106,7 @@ def tag(
     form = lookup(FORMATS, form, "format")
     source = _Source.of(texts or [], input, form, encoding or "utf-8", options.shard(shard))
     target = _target(output, force, as_json)
-    _, spec = options.described(path)
+    _, spec = options.described(path, quiet)
     kinds.refuse(spec, "tag", path)  # before torch is imported
     with interrupts.at_once():
         from seqcli.answers.loading import load_model

@@ -129,7 +129,7 @@ def train(
         model, {"--data": path, "--task": task, "--vectors": vectors, "--init-from": init_from}
     )
     if init_from is not None:
-        options.described(options.existing(init_from, "--init-from"))
+        options.described(options.existing(init_from, "--init-from"), quiet)
     with interrupts.at_once():
         from seqcli.runs.job import Job
 
