@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -32,19 +31,24 @@ from seqcli.kinds.tagger.batches import (
     put,
     reading_order,
 )
+from seqcli.kinds.tagger.fitting import (
+    described,
+    labels_of,
+    refuse_ill_formed,
+    spelling_of,
+    words_tokenizer,
+)
 from seqcli.kinds.tagger.mistakes import mistakes
 from seqcli.kinds.tagger.network import tagger
-from seqcli.kinds.tagger.spec import MOST_TAGS, SPEC, Settings, inside_tags, types_of
+from seqcli.kinds.tagger.spec import MOST_TAGS, SPEC, Settings, inside_tags
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.tagging import Tagger as Network
 from seqcli.readers.tagged_source import TaggedSource, discover_tagged
-from seqcli.settings.sections import Tokens
 from seqcli.text.rejoining import rejoined
-from seqcli.text.schemes import OUTSIDE, PLAIN, all_tags, convert, ill_formed, recognize, repair
+from seqcli.text.schemes import OUTSIDE, PLAIN, convert, ill_formed, repair
 from seqcli.text.sequences import Sequences
 from seqcli.text.spelling import Spelling
-from seqcli.text.tokens import Tokenizer, tokenizer
 from seqcli.text.vocab import Vocab
 
 PORTION = 8  # of so many sentences one is read to see how long all take
@@ -85,18 +89,18 @@ class Tagger:
         source = discover_tagged(path, config.data)
         data = load_tagged(source, seed=config.split_seed, scratch=scratch, poll=poll)
         train = data.splits["train"]
-        scheme, labels = _labels(train, config.data.scheme)
+        scheme, labels = labels_of(train, config.data.scheme)
         if len(labels) < 2:
             problem = f"at least two tags expected, found: {', '.join(labels)}"
             raise DataError(path, 0, problem, "is the tag column the right one? see --tag-column")
         if len(inside_tags(labels, scheme, config.model.inside)) > MOST_TAGS:
             problem = f"at most {MOST_TAGS:,} tags expected, found: {len(labels):,}"
             raise DataError(path, 0, problem, "is the tag column the right one? see --tag-column")
-        spelling, counts = _spelling(config, train)
-        notes = [f"tags: {_described(scheme, labels)}; sentences: {source.format}"]
+        spelling, counts = spelling_of(config, train)
+        notes = [f"tags: {described(scheme, labels)}; sentences: {source.format}"]
         if config.data.ill_formed == "refuse":
             for sentences in data.splits.values():
-                _refuse_ill_formed(sentences, scheme)
+                refuse_ill_formed(sentences, scheme)
         vectors = None
         if config.model.vectors:
             file = Path(config.model.vectors)
@@ -117,7 +121,7 @@ class Tagger:
             tuple(learned["characters"]),
             tuple(learned["affixes"]),
             tuple(learned["shapes"]),
-            _tokenizer(config).clean,
+            words_tokenizer(config).clean,
             config.model.affixes,
         )
         return cls(config, spelling, tuple(learned["labels"]), learned["scheme"])
@@ -325,7 +329,7 @@ class Tagger:
 
     def tokens(self, text: str) -> list[tuple[int, int]]:
         """See `Tags.tokens`."""
-        found = _tokenizer(self.config, clean=False).spans(text)
+        found = words_tokenizer(self.config, clean=False).spans(text)
         if self.config.data.tokenizer != "words":
             return found
         vocab, fold = self.spelling.vocab, self.spelling.fold
@@ -348,61 +352,6 @@ class Tagger:
         """See `Tags.tag`."""
         assert isinstance(model, Network)
         return answers(self.reading, model, sentences, threshold, runtime, poll)
-
-
-def _tokenizer(config: Settings, *, clean: bool = True) -> Tokenizer:
-    data = config.data
-    return tokenizer(
-        Tokens(
-            tokenizer=data.tokenizer,
-            lowercase=clean and data.lowercase,
-            fold_digits=clean and data.fold_digits,
-        )
-    )
-
-
-def _labels(train: TaggedSentences, wanted: str) -> tuple[str, tuple[str, ...]]:
-    """The scheme of the training part's tags, and all tags that it can need."""
-    scheme = recognize(train.tag_rows()).scheme if wanted == "auto" else wanted
-    names = sorted({train.names[place] for place in np.unique(train.tags.ids).tolist()})
-    if scheme == PLAIN:
-        return scheme, tuple(names)
-    return scheme, tuple(all_tags(types_of(names), scheme))
-
-
-def _described(scheme: str, labels: Sequence[str]) -> str:
-    if scheme == PLAIN:
-        return f"{len(labels)}, without spans"
-    kinds = types_of(labels)
-    shown = ", ".join(kind or "without a name" for kind in kinds[:8]) + ", …" * (len(kinds) > 8)
-    return f"{scheme}, {len(kinds)} type{'s' * (len(kinds) != 1)} of spans ({shown})"
-
-
-def _spelling(config: Settings, train: TaggedSentences) -> tuple[Spelling, tuple[int, ...]]:
-    """Words and their parts, fitted on the training part; how often each row occurs there."""
-    fold, data = _tokenizer(config).clean, config.data
-    seen = np.bincount(train.words.ids, minlength=len(train.vocabulary))
-    first = np.unique(train.words.ids, return_index=True)
-    order = first[0][np.argsort(first[1])].tolist()  # in the order of their first appearance
-    counts = {train.vocabulary[place]: int(seen[place]) for place in order}
-    folded: Counter[str] = Counter()
-    for word, times in counts.items():
-        folded[fold(word)] += times
-    vocab = Vocab.fit(
-        list(folded), list(folded.values()), min_count=data.min_count, size=data.vocabulary
-    )
-    spelling = Spelling.fit(counts, vocab, fold, config.model.affixes)
-    rows = vocab.to_list()
-    return spelling, (0, *(folded[word] for word in rows[1:]))
-
-
-def _refuse_ill_formed(sentences: TaggedSentences, scheme: str) -> None:
-    for number, tags in enumerate(sentences.tag_rows()):
-        if bad := ill_formed(tags, scheme):
-            tag, before = tags[bad[0]], tags[bad[0] - 1] if bad[0] else "the beginning"
-            path, line = sentences.paths[number], int(sentences.lines[number])
-            problem = f"{scheme} tags expected, found: {tag} after {before} in this sentence"
-            raise DataError(path, line, problem, "--set data.ill_formed=repair mends such tags")
 
 
 def _notes(kind: Tagger, splits: dict[str, Split], shared: int) -> list[str]:
