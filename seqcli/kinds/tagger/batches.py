@@ -20,6 +20,7 @@ from seqcli.text.spelling import Words
 from seqcli.text.windows import windows
 
 UNKNOWN_TAG = -1
+TOKENS = 1 << 12  # of a batch that is only read: what the gates leave fits a core's cache
 PAIRS = 1 << 26  # numbers of a step of the best path: one for each pair of tags in each row
 
 
@@ -128,12 +129,12 @@ def gather(split: Split, rows: NDArray[np.int64], buckets: int, share: float = 1
 
 def reading_order(split: Split, tags: int) -> list[NDArray[np.int64]]:
     """Pieces of batches that are only read: bounded memory, also for pairs of many tags."""
-    most = max(PAIRS // tags**2, 1)
-    return [
-        rows[at : at + most]
-        for rows in batching.reading_order(split.lengths)
-        for at in range(0, len(rows), most)
-    ]
+    found = []
+    for rows in batching.reading_order(split.lengths):
+        longest = max(int(split.lengths[rows[-1]]), 1)  # lengths rise
+        most = max(min(PAIRS // tags**2, TOKENS // longest), 1)
+        found += [rows[at : at + most] for at in range(0, len(rows), most)]
+    return found
 
 
 def put(

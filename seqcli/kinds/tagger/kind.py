@@ -32,6 +32,13 @@ from seqcli.kinds.tagger.batches import (
     put,
     reading_order,
 )
+from seqcli.kinds.tagger.fitting import (
+    described,
+    labels_of,
+    refuse_ill_formed,
+    spelling_of,
+    words_tokenizer,
+)
 from seqcli.kinds.tagger.mistakes import mistakes
 from seqcli.kinds.tagger.network import tagger
 from seqcli.kinds.tagger.spec import MOST_TAGS, SPEC, Settings, inside_tags
@@ -83,18 +90,18 @@ class Tagger:
         source = discover_tagged(path, config.data)
         data = load_tagged(source, seed=config.split_seed, scratch=scratch, poll=poll)
         train = data.splits["train"]
-        scheme, labels = reading.labels_of(train, config.data.scheme)
+        scheme, labels = labels_of(train, config.data.scheme)
         if len(labels) < 2:
             problem = f"at least two tags expected, found: {', '.join(labels)}"
             raise DataError(path, 0, problem, "is the tag column the right one? see --tag-column")
         if len(inside_tags(labels, scheme, config.model.inside)) > MOST_TAGS:
             problem = f"at most {MOST_TAGS:,} tags expected, found: {len(labels):,}"
             raise DataError(path, 0, problem, "is the tag column the right one? see --tag-column")
-        spelling, counts = reading.spelling_of(config, train)
-        notes = [f"tags: {reading.described(scheme, labels)}; sentences: {source.format}"]
+        spelling, counts = spelling_of(config, train)
+        notes = [f"tags: {described(scheme, labels)}; sentences: {source.format}"]
         if config.data.ill_formed == "refuse":
             for sentences in data.splits.values():
-                reading.refuse_ill_formed(sentences, scheme)
+                refuse_ill_formed(sentences, scheme)
         vectors = None
         if config.model.vectors:
             file = Path(config.model.vectors)
@@ -120,7 +127,7 @@ class Tagger:
             tuple(learned["characters"]),
             tuple(learned["affixes"]),
             tuple(learned["shapes"]),
-            reading.tokens_of(config).clean,
+            words_tokenizer(config).clean,
             config.model.affixes,
         )
         return cls(config, spelling, tuple(learned["labels"]), learned["scheme"])
@@ -328,7 +335,7 @@ class Tagger:
 
     def tokens(self, text: str) -> list[tuple[int, int]]:
         """See `Tags.tokens`."""
-        found = reading.tokens_of(self.config, clean=False).spans(text)
+        found = words_tokenizer(self.config, clean=False).spans(text)
         if self.config.data.tokenizer != "words":
             return found
         vocab, fold = self.spelling.vocab, self.spelling.fold
