@@ -47,11 +47,11 @@ def check(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Report what training would find in the data, and what to do about it.
+    """Report what training would find in the data, without training.
 
-    Most harmful first: texts that repeat, contradict each other, are damaged, near-empty or
-    extreme. Before it: format and columns as understood, splits, labels, lengths, unknown words.
-    Nothing is trained or written.
+    Format and columns as understood, splits, labels, lengths, unknown words; then, most harmful
+    first and with what to do about it, texts that repeat, contradict each other, are damaged,
+    near-empty or extreme.
 
     \b
     Examples:

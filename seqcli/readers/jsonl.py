@@ -71,8 +71,8 @@ def _a_line_each(path: str | Path, source: Iterator[tuple[int, str]]) -> Numbere
 def _values(path: str | Path, source: Iterator[tuple[int, str]]) -> Numbered:
     """Objects behind each other, in an array or not; one at a time is held."""
     decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
-    text, at, number, array, need = "", 0, 1, False, READ
-    ended = False
+    number, first = next(source)
+    text, at, array, need, ended = first + "\n", 0, False, READ, False
     while True:
         while at < len(text) and (text[at] in SPACE or (array and text[at] == ",")):
             number += text[at] == "\n"

@@ -356,6 +356,8 @@ def test_json_arrays(
     one_behind_another = "\n".join(json.dumps(row, indent=2) for row in rows)
     table = opened(tmp_path / "a.json", one_behind_another)
     assert [row.line for row in table.rows] == [1 + 4 * n for n in range(30)]
+    table = opened(tmp_path / "a.json", "\n\n" + one_behind_another)
+    assert [row.line for row in table.rows] == [3 + 4 * n for n in range(30)]
 
 
 def test_keys_inside_keys_and_lists_of_tokens(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_json_lines(file: Path) -> None:
         ('{"tokens": "a", "tags": ["O"]}', "a list of texts in 'tokens' expected"),
         ('{"tokens": ["a"], "tags": [1]}', "a list of texts in 'tags' expected"),
         ('{"tokens": [""], "tags": ["O"]}', "no empty text in 'tokens' expected, one found"),
-        ("[1]", "a JSON object a line expected, a list found"),
+        ("[1]", "a JSON object expected, a number found"),
     ],
 )
 def test_faults_of_json_lines(file: Path, text: str, problem: str) -> None:
