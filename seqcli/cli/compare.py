@@ -19,17 +19,6 @@ from seqcli.errors import ConfigError
 from seqcli.kinds.spec import Spec
 
 
-def check(paths: Sequence[Path], quiet: bool) -> Spec:
-    """The kind of all these models, before one is loaded. Errors: ConfigError, SeqcliError."""
-    specs = [options.described(path, quiet)[1] for path in paths]
-    for spec, path in zip(specs, paths, strict=True):
-        kinds.refuse_option(spec, "a second --model", True)
-        if spec is not specs[0]:
-            titles = f"{paths[0]} is {specs[0].title}, {path} {spec.title}"
-            raise ConfigError(f"{titles}: there is nothing to compare", "give models of one kind")
-    return specs[0]
-
-
 def run(
     paths: Sequence[Path],
     data: Path | None,
@@ -41,7 +30,11 @@ def run(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Score each model, compare each with the first, print both."""
+    """Score each model, compare each with the first, print both.
+
+    Errors: ConfigError for models that cannot be compared, before one is loaded.
+    """
+    _check(paths, quiet)
     scored = list[Scored]()
     for path in paths:
         loaded = load_model(path, device=device, threads=threads, reading=reading)
@@ -55,6 +48,16 @@ def run(
         answer_json(_record(first, others, found))
     else:
         _print(loaded.kind.spec, scored, found)
+
+
+def _check(paths: Sequence[Path], quiet: bool) -> None:
+    """Errors: ConfigError unless the models are of one kind, which can be compared."""
+    specs = [options.described(path, quiet)[1] for path in paths]
+    for spec, path in zip(specs, paths, strict=True):
+        kinds.refuse_option(spec, "a second --model", True)
+        if spec is not specs[0]:
+            titles = f"{paths[0]} is {specs[0].title}, {path} {spec.title}"
+            raise ConfigError(f"{titles}: there is nothing to compare", "give models of one kind")
 
 
 def _record(first: Scored, others: list[Scored], found: list[Comparison]) -> dict[str, Any]:

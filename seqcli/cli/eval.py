@@ -94,7 +94,6 @@ def evaluate(
         with interrupts.at_once():
             from seqcli.cli import compare
 
-        compare.check(paths, quiet)
         compare.run(
             paths,
             None if data is None else options.existing(data, "--data"),
