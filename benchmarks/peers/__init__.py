@@ -18,6 +18,7 @@ PACKAGES = {
     "keras": ["keras==3.15.1", "tensorflow-cpu==2.21.0"],
     "fasttext": ["fasttext-wheel==0.9.2"],
     "sklearn": ["scikit-learn==1.9.1"],
+    "pycrfsuite": ["python-crfsuite==0.9.12"],
 }
 
 
