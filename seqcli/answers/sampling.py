@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqcli.answers.drawing import choose
+from seqcli.answers.drawing import Numbers, choose
 from seqcli.answers.options import Options
 from seqcli.nn.cells import State
 from seqcli.nn.models import LanguageModel
@@ -150,6 +150,14 @@ class _Batch:
     logits: Tensor | None  # (B, V) of the first token, where nothing was read before it: or else
     outputs: Tensor | None  # (B, H) of the stack
     state: tuple[State, ...]
+    numbers: Numbers = field(default_factory=lambda: np.empty((0, 0)))  # (B, AHEAD), the next ones
+
+    def take_numbers(self) -> None:
+        """Random numbers for the next AHEAD tokens, each row's from its own stream.
+
+        In one array: 64 streams asked for a number each would drive the logits out of the cache.
+        """
+        self.numbers = np.stack([text.stream.random(AHEAD) for text in self.texts])
 
     def next_logits(self, stepper: Stepper) -> Tensor:
         """Of the next token, (B, V)."""
@@ -174,7 +182,8 @@ class _Batch:
 
         state = tuple(tuple(part[rows] for part in layer) for layer in self.state)
         texts = [self.texts[row] for row in rows]
-        return _Batch(texts, self.end, kept(self.said), None, kept(self.outputs), state)
+        outputs, numbers = kept(self.outputs), self.numbers[rows]
+        return _Batch(texts, self.end, kept(self.said), None, outputs, state, numbers)
 
 
 def _together(
@@ -185,11 +194,13 @@ def _together(
     poll: Callable[[], None],
 ) -> None:
     """Draw the texts side by side; those that end leave the batch."""
-    for left in range(options.max_tokens - 1, -1, -1):
+    for step in range(options.max_tokens):
         poll()
+        if step % AHEAD == 0:
+            batch.take_numbers()
         outputs = batch.outputs
         logits = batch.next_logits(stepper)
-        numbers = np.array([next(text.numbers) for text in batch.texts])
+        numbers = batch.numbers[:, step % AHEAD]
         found, chosen, scale = choose(logits, batch.said, options, numbers)
         ids = torch.from_numpy(found).to(logits.device)
         if stepper.half and outputs is not None:
@@ -198,7 +209,7 @@ def _together(
         for text, token, logprob in zip(batch.texts, found.tolist(), logprobs, strict=True):
             text.add(token, logprob)
         going = [row for row, text in enumerate(batch.texts) if not text.ended]
-        if not going or not left:
+        if not going or step + 1 == options.max_tokens:
             return
         batch.say(ids)
         if len(going) < len(batch.texts):
@@ -208,11 +219,6 @@ def _together(
             batch.outputs = every[:, -1]
         else:
             batch.outputs, batch.state = stepper.advance(ids, batch.state)
-
-
-def _uniform(stream: np.random.Generator) -> Iterator[float]:
-    while True:
-        yield from stream.random(AHEAD).tolist()
 
 
 class _Text:
@@ -225,7 +231,7 @@ class _Text:
         lines: int,
         tell: Callable[[int], None] | None,
     ) -> None:
-        self.numbers, self.end, self.lines, self.tell = _uniform(stream), end, lines, tell
+        self.stream, self.end, self.lines, self.tell = stream, end, lines, tell
         self.ids: list[int] = []
         self.logprob = 0.0
         self.ended = False
