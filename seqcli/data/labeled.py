@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -59,7 +60,8 @@ class LabeledData:
     """Everything a classifier trains on.
 
     splits: "train", and "valid" and "test" where they have rows (from `load_whole`: "all");
-    repeated, shared: see `Split`;
+    repeated, shared: see `Split`; repeats: `data.repeats`, or "keep" where all training texts are
+    held out too and nothing would be left to train on;
     unknown_share: by split, the share of token occurrences that the vocabulary lacks, before
     any text is cut; truncated: by split, the number of texts cut to data.max_tokens; unlabeled:
     by part, the records without a label, which are left out; findings: what is odd, if asked for.
@@ -70,6 +72,7 @@ class LabeledData:
     splits: dict[str, Examples]
     repeated: int
     shared: int
+    repeats: str
     unknown_share: dict[str, float]
     truncated: dict[str, int]
     fingerprint: str
@@ -98,19 +101,24 @@ def load(
     that is not one of `labels`.
     """
     scan = _Scan.of(source, data, features, labels, scratch, poll)
-    split = assign(
+    cut = partial(
+        assign,
         scan.labels,
         scan.keys,
         scan.official,
         test=data.test,
         valid=data.valid,
         seed=seed,
-        repeats=data.repeats,
     )
+    repeats = data.repeats
+    split = cut(repeats=repeats)
+    if split.shared and not np.any(split.part == TRAIN):  # parts that are copies: a first try
+        repeats = "keep"
+        split = cut(repeats=repeats)
     rows = {name: np.flatnonzero(split.part == code) for code, name in enumerate(PARTS)}
-    _trainable(source, scan.names, rows, split.shared)
+    _trainable(source, scan.names, rows)
     present = {name: indices for name, indices in rows.items() if len(indices)}
-    counts = split.repeated, split.shared
+    counts = split.repeated, split.shared, repeats
     if vocab is not None:
         return _finished(source, data, scan, vocab, present, *counts)
     found = Labeled(scan.names, scan.labels, scan.keys, split.part, scan.rows)
@@ -136,7 +144,7 @@ def load_whole(
     """
     scan = _Scan.of(source, data, features, labels, None, poll)
     rows = {"all": np.arange(len(scan.labels))}
-    loaded = _finished(source, data, scan, vocab, rows, 0, 0)
+    loaded = _finished(source, data, scan, vocab, rows, 0, 0, "keep")
     whole = replace(loaded.splits["all"], unlabeled=sum(scan.unlabeled.values()))
     return replace(loaded, splits={"all": whole})
 
@@ -310,15 +318,10 @@ def _foreign(record: Record, known: Sequence[str]) -> DataError:
     return DataError(record.path, record.line, problem, hint)
 
 
-def _trainable(
-    source: Source, names: tuple[str, ...], rows: dict[str, NDArray[np.int64]], shared: int
-) -> None:
+def _trainable(source: Source, names: tuple[str, ...], rows: dict[str, NDArray[np.int64]]) -> None:
     if not len(rows["train"]):
         found = ", ".join(f"{len(rows[name])} {name}" for name in PARTS[1:])
         hint = "add rows for training: a file or folder named train"
-        if shared:
-            found += f", and {shared} whose texts are held out"
-            hint = "--set data.repeats=keep trains on them all the same"
         raise DataError(source.path, 0, f"rows to train on expected, found: {found}", hint)
     if len(names) < 2:
         problem = f"at least two labels expected, found: {names[0]}"
@@ -350,6 +353,7 @@ def _finished(
     rows: dict[str, NDArray[np.int64]],
     repeated: int,
     shared: int,
+    repeats: str,
 ) -> LabeledData:
     final = vocab.places(scan.tokens)
     lacking = np.fromiter((token not in vocab for token in scan.tokens), np.bool_)
@@ -379,6 +383,7 @@ def _finished(
         splits,
         repeated,
         shared,
+        repeats,
         unknown_share,
         truncated,
         source.fingerprint(),

@@ -155,13 +155,16 @@ def test_the_vocabulary_is_of_the_training_rows_alone(tmp_path: Path) -> None:
     assert found.unknown_share["valid"] == 1.0
 
 
-def test_parts_that_share_all_their_texts_leave_nothing_to_train_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("repeats", ["group", "drop", "keep"])
+def test_parts_that_share_all_their_texts_are_trained_on(tmp_path: Path, repeats: str) -> None:
     for name in ("train", "test"):
         (tmp_path / f"{name}.tsv").write_text("x\tone\ny\ttwo\n")
-    with pytest.raises(DataError, match="2 whose texts are held out") as caught:
-        loaded(tmp_path, LabeledText())
-    assert "data.repeats=keep" in caught.value.hint
-    assert loaded(tmp_path, LabeledText(repeats="keep")).shared == 2
+    found = loaded(tmp_path, LabeledText(repeats=repeats, valid=0))
+    assert (found.shared, found.repeats, len(found.splits["train"])) == (2, "keep", 2)
+    (tmp_path / "train.tsv").write_text("x\tone\ny\ttwo\ny\tthree\nx\tfour\n")
+    found = loaded(tmp_path, LabeledText(repeats=repeats, valid=0))
+    assert (found.shared, found.repeats) == (2, repeats)
+    assert len(found.splits["train"]) == (4 if repeats == "keep" else 2)
 
 
 def test_case_alone_may_make_texts_equal(tmp_path: Path) -> None:

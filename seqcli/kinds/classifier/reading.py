@@ -75,7 +75,7 @@ def found_at(path: Path, config: Settings) -> Source:
 def oddities(data: LabeledData, settings: LabeledText) -> Iterator[Finding]:
     """What training would leave out or cut."""
     if data.shared:
-        done = "are trained on all the same" if settings.repeats == "keep" else "are not trained on"
+        done = "are trained on all the same" if data.repeats == "keep" else "are not trained on"
         said = f"{data.shared:,} texts of train stand in valid or test too"
         yield Finding("shared", said, f"they {done} (data.repeats)", data.shared)
     if data.repeated:
@@ -110,7 +110,9 @@ def notes(source: Source, data: LabeledData, repeats: str) -> list[str]:
     if data.repeated:
         notes.append(f"{data.repeated:,} repeated texts dropped")
     if data.shared:
-        done = "trained on all the same" if repeats == "keep" else "not trained on"
+        done = "trained on all the same" if data.repeats == "keep" else "not trained on"
+        if repeats != data.repeats:
+            done += ", since there are no others: figures on valid and test mean nothing"
         notes.append(f"{data.shared:,} texts of train stand in valid or test too: {done}")
     for part, count in data.unlabeled.items():
         where = "" if part == "all" else f" in {part}"
