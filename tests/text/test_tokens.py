@@ -68,8 +68,9 @@ def test_characters_and_spaces_have_inverses(text: str) -> None:
         data = LabeledText(tokenizer="characters", normalize=normalize)
         characters = tokenizer(data)
         assert characters.join(characters.split(text)) == normalizer(data)(text)
-    spaces = tokenizer(LabeledText(tokenizer="spaces"))
-    assert spaces.join(spaces.split(text)) == " ".join(text.split())
+    data = LabeledText(tokenizer="spaces")
+    spaces = tokenizer(data)
+    assert spaces.join(spaces.split(text)) == " ".join(normalizer(data)(text).split())
 
 
 def test_words_join_with_spaces() -> None:
