@@ -93,6 +93,8 @@ def test_every_command_refuses_every_file(
 ) -> None:
     if command in ("params", "info") and name.startswith(NOT_PARAMS):
         pytest.skip("the description is sound")
+    if command in ("params", "info") and name == "a run's state":
+        pytest.skip("a run's state says what its model is")
     if command == "train" and name.startswith(SIZES):
         pytest.skip("first weights are taken as far as they fit")
     CORPUS[name](write_model(place / "good.pt"), place / "bad.pt")
