@@ -53,7 +53,7 @@ test-slow: .venv/.dev ## the tests marked slow
 torture: .venv/.dev ## faults injected by the hundred: under an hour on two cores
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "torture or not torture" tests/torture
 
-bench: .venv/.dev ## seqcli beside its peers, three quarters of an hour; ROWS=ptb,startup for some of it
+bench: .venv/.dev ## seqcli beside its peers, an hour and a quarter; ROWS=ptb,startup for some of it
 	$(BIN)/python benchmarks/bench.py $(ROWS)
 
 docs: .venv/.dev ## write the generated pages of docs/ anew

@@ -22,7 +22,7 @@ HEAD = """\
 
 # Measured beside the peers
 
-    SEQCLI_DATA=… make bench              # everything, three quarters of an hour
+    SEQCLI_DATA=… make bench              # everything, an hour and a quarter
     make bench ROWS=ptb,startup           # some of it; the rest of this page stays
 
 Medians, with the range in parentheses where there were several rounds. Programs take turns, so

@@ -202,6 +202,9 @@ class Curve:
         points = read(path)
         return points if split == "all" else cut(points, self.config)[split]
 
+    def remarks(self, split: Points) -> list[str]:
+        return []
+
     def build(self, generator: Generator | None) -> nn.Module:
         network = Network(self.config.model.degree, self.config.model.noise)
         if generator is not None:

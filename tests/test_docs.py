@@ -124,6 +124,21 @@ def test_the_readme_runs_as_written(tmp_path: Path, shell: dict[str, str]) -> No
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("page", PAGES[:1] + PAGES[2:], ids=lambda path: path.name)
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    """In backticks or in a table's cell; CHANGELOG, which tells of what was, aside."""
+    named = re.findall(
+        r"(?<![\w/.])(?:tests|seqcli|benchmarks)/[\w/]+[\w](?:\.\w+)?", page.read_text("utf-8")
+    )
+    lacking = [
+        name
+        for name in named
+        if not any((ROOT / f"{name}{ending}").exists() for ending in ("", ".py"))
+        and "FILE" not in name
+    ]
+    assert not lacking
+
+
 def test_every_promise_of_reliability_names_tests_that_exist() -> None:
     """The last cell of a row: files, each with words of its tests' names in backticks.
 

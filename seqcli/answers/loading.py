@@ -102,7 +102,8 @@ class Loaded:
             same = self.kind.fingerprint(path) == recorded["sha256"]
             if same:
                 notes.append(f"{path} is the training data: the recorded split is used")
-        parted = same or self.kind.parts(path) != ("all",)
+        parts = set(self.kind.parts(path))
+        parted = same or parts != {"all"}
         if split is None:
             split = "test" if parted else "all"
         elif split != "all" and not parted:
@@ -117,7 +118,6 @@ class Loaded:
             data = self._read(path, split)
         if data is None:
             raise DataError(path, 0, f"no {split} split there", "--split all scores whatever is")
-        parts = set(self.kind.parts(path))
         official = split == "all" or (split in parts and split != "train")
         repeats = self.description["config"]["data"].get("repeats")
         if same and not official and cut_otherwise(recorded, repeats, parts):
@@ -126,7 +126,7 @@ class Loaded:
                 "one text on both sides: it cannot be had again",
                 "train anew, or --split all scores all data, what it was trained on too",
             )
-        return Chosen(split, data, tuple(notes), path)
+        return Chosen(split, data, (*notes, *self.kind.remarks(data)), path)
 
     def _read(self, path: Path, split: str) -> Any:
         try:

@@ -81,7 +81,7 @@ def evaluate(
       seqcli eval --model spam.pt --data more.tsv --json
     """
     paths = [options.model_path(text) for text in model or [""]]
-    path = paths[0]
+    place = None if data is None else options.existing(data, "--data")
     alone = {"--mistakes": mistakes, "--plots": plots, "--batch-size": batch_size}
     for option, value in alone.items():
         if len(paths) > 1 and value is not None:
@@ -96,7 +96,7 @@ def evaluate(
 
         compare.run(
             paths,
-            None if data is None else options.existing(data, "--data"),
+            place,
             wanted,
             reading,
             device=device,
@@ -105,6 +105,7 @@ def evaluate(
             as_json=as_json,
         )
         return
+    path = paths[0]
     _, spec = options.described(path, quiet)  # refused before torch is imported
     kinds.refuse_option(spec, "--mistakes", mistakes is not None)
     kinds.refuse_option(spec, "--batch-size", batch_size is not None)
@@ -112,7 +113,7 @@ def evaluate(
         from seqcli.answers.loading import load_model
 
     loaded = load_model(path, device=device, threads=threads, reading=reading)
-    chosen = loaded.choose_data(None if data is None else options.existing(data, "--data"), wanted)
+    chosen = loaded.choose_data(place, wanted)
     if not quiet:
         for note in chosen.notes:
             say(note)
@@ -126,9 +127,6 @@ def evaluate(
     else:
         figures = loaded.evaluate(chosen)
     figures = {"split": chosen.split, **figures}
-    unlabeled = getattr(chosen.data, "unlabeled", None)
-    if not quiet and unlabeled:
-        say(f"texts without a label: {unlabeled:,} left out")
     if picture is not None:
         _draw(figures, picture, quiet)
     if as_json:

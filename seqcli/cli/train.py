@@ -107,29 +107,16 @@ def train(
     if data is not None and any(text.startswith("data.path=") for text in settings or []):
         raise ConfigError("--data and --set data.path name the same thing: give one of them")
     flags = options.setting_flags(given)
-    from seqcli.tasks.taskfile import data_of, resolve, with_data
-
-    changes = options.overrides(flags, settings or [])
-    if data == "-":
-        raise ConfigError("--data - : training reads its data more than once", "save it to a file")
-    given_data = None if data is None else options.existing(data, "--data")
-    if run is not None:
-        from seqcli.runs.job import begun
-
-        chosen, path, sample, model = begun(options.existing(run, "--resume"), changes)
-        if given_data is not None:
-            path, sample = given_data, False
-    else:
-        chosen = resolve(task or "", preset or "", changes)
-        path, sample = data_of(chosen, given_data)
-        model = Path(_default_name(chosen)) if output is None else options.existing(output, "--out")
-    chosen = with_data(chosen, path)
+    chosen, path, sample, model = _work(
+        run, task, preset, data, output, options.overrides(flags, settings or [])
+    )
     vectors = flags.get("model.vectors")
     _refuse_inputs(
         model, {"--data": path, "--task": task, "--vectors": vectors, "--init-from": init_from}
     )
-    if init_from is not None:
-        options.described(options.existing(init_from, "--init-from"), quiet)
+    first = None if init_from is None else options.existing(init_from, "--init-from")
+    if first is not None:
+        options.described(first, quiet)
     with interrupts.at_once():
         from seqcli.runs.job import Job
 
@@ -144,9 +131,39 @@ def train(
         resume=resume,
         allow_changed_data=allow_changed_data,
         keep_state=keep_state == "yes",
-        init_from=None if init_from is None else options.existing(init_from, "--init-from"),
+        init_from=first,
     )
     _train(job, quiet, as_json)
+
+
+def _work(
+    run: str | None,
+    task: str | None,
+    preset: str | None,
+    data: str | None,
+    output: str | None,
+    changes: dict[str, dict[str, Any]],
+) -> tuple[Task, Path, bool, Path]:
+    """What is trained, on which data, whether it is the sample, and where the model goes.
+
+    A run says all of it itself. Errors: ConfigError.
+    """
+    from seqcli.tasks.taskfile import data_of, resolve, with_data
+
+    if data == "-":
+        raise ConfigError("--data - : training reads its data more than once", "save it to a file")
+    given = None if data is None else options.existing(data, "--data")
+    if run is not None:
+        from seqcli.runs.job import begun
+
+        chosen, path, sample, model = begun(options.existing(run, "--resume"), changes)
+        if given is not None:
+            path, sample = given, False
+    else:
+        chosen = resolve(task or "", preset or "", changes)
+        path, sample = data_of(chosen, given)
+        model = Path(_default_name(chosen)) if output is None else options.existing(output, "--out")
+    return with_data(chosen, path), path, sample, model
 
 
 def _train(job: Job, quiet: bool, as_json: bool) -> None:

@@ -7,11 +7,9 @@ training rows by counting ids, and one array look-up turns provisional ids into 
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -20,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.data.findings import Finding, Labeled, findings
+from seqcli.data.labels import foreign, in_order, none_given, placed
 from seqcli.data.splits import NOT_SAID, PARTS, TRAIN, assign, text_key
 from seqcli.errors import DataError
-from seqcli.readers.record import Record, spelled_label
+from seqcli.readers.record import Record
 from seqcli.readers.source import Source
 from seqcli.settings.sections import LabeledText
 from seqcli.text.growing import numbered
@@ -32,7 +31,6 @@ from seqcli.text.tokens import Tokenizer, tokenizer
 from seqcli.text.vocab import Vocab
 
 POLL_EVERY = 1000  # records between two looks at the stop flag
-LISTED = 20  # labels named in a message
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +201,7 @@ class _Scan:
     ) -> _Scan:
         normal = normalizer(data)
         split = tokenizer(replace(data, normalize="none")).split  # of what is normal already
-        provisional, labels = numbered(), _places(known)
+        provisional, labels = numbered(), placed(known)
         ids, extra = SequencesBuilder(scratch), Made(features, scratch)
         places, keys, official, numbers = array("q"), array("Q"), array("b"), array("q")
         unlabeled: dict[str, int] = {}
@@ -211,10 +209,10 @@ class _Scan:
             if not record.label:
                 unlabeled[part] = unlabeled.get(part, 0) + 1
                 if not data.skip_unlabeled:
-                    raise _no_label(record)
+                    raise none_given(record)
                 continue
             if known is not None and record.label not in labels:
-                raise _foreign(record, known)
+                raise foreign(record, known)
             text = normal(record.text)
             ids.append(map(provisional.__getitem__, split(text)))
             places.append(labels[record.label])
@@ -229,7 +227,7 @@ class _Scan:
         names = tuple(labels) if known is None else tuple(known)
         label = np.array(places, np.int64)
         if known is None:
-            names, label = _sorted_labels(names, label)
+            names, label = in_order(names, label)
         return cls(
             list(provisional),
             scratch,
@@ -270,52 +268,6 @@ def _numbered(source: Source, poll: Callable[[], None]) -> Iterator[tuple[int, s
                 poll()
             yield number, part, record
             number += 1
-
-
-def _places(known: Sequence[str] | None) -> dict[str, int]:
-    """Labels by their place; those of a model also under the one spelling that readers give."""
-    if known is None:
-        return numbered()
-    return {spelled_label(name): place for place, name in enumerate(known)} | {
-        name: place for place, name in enumerate(known)
-    }
-
-
-def _sorted_labels(
-    names: tuple[str, ...], labels: NDArray[np.int64]
-) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    order = sorted(range(len(names)), key=lambda place: _rank(names[place]))
-    place = np.empty(len(names), np.int64)
-    place[order] = np.arange(len(names))
-    return tuple(names[old] for old in order), place[labels]
-
-
-def _rank(label: str) -> tuple[bool, float, str]:
-    """Numbers by their value, then all others by their spelling."""
-    number = _number(label)
-    return (number is None, number or 0.0, label)
-
-
-def _number(label: str) -> float | None:
-    try:
-        value = float(label)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def _no_label(record: Record) -> DataError:
-    hint = "give the row a label or take it out; --skip-unlabeled leaves out all such rows"
-    return DataError(record.path, record.line, "a label expected, none found", hint)
-
-
-def _foreign(record: Record, known: Sequence[str]) -> DataError:
-    # Between numbers nearness of spelling means nothing.
-    near = get_close_matches(record.label, known, n=1) if _number(record.label) is None else []
-    hint = f"did you mean {near[0]!r}?" if near else "evaluate on data with the model's labels"
-    listed = ", ".join(known[:LISTED]) + ", ..." * (len(known) > LISTED)
-    problem = f"one of the model's labels ({listed}) expected, {record.label!r} found"
-    return DataError(record.path, record.line, problem, hint)
 
 
 def _trainable(source: Source, names: tuple[str, ...], rows: dict[str, NDArray[np.int64]]) -> None:

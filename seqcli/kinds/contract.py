@@ -50,7 +50,8 @@ class Batches(Protocol):
     def __getitem__(self, index: int) -> Any:
         """This rank's part of batch `index`; it has `tokens`, `to(device)`, `share`.
 
-        `share` of the batch's weight; 0: nothing, where a batch has fewer examples than ranks.
+        tokens: how many of `Kind.unit` it holds. share: of the batch's weight; 0: nothing, where a
+        batch has fewer examples than ranks.
         """
 
 
@@ -125,6 +126,9 @@ class Kind(Protocol):
 
         KeyError where there is no such split.
         """
+
+    def remarks(self, split: Any) -> list[str]:
+        """Lines for a person about a split that is to be scored: what was left out of it."""
 
     def build(self, generator: Generator | None) -> nn.Module:
         """The model with its first weights; None: any weights, others will take their place."""

@@ -162,6 +162,11 @@ class Classifier:
             raise KeyError(split)
         return load(source, data, seed=self.config.split_seed, **known).splits[split]
 
+    def remarks(self, split: Examples) -> list[str]:
+        """See `Kind.remarks`."""
+        count = split.unlabeled
+        return [f"texts without a label: {count:,} left out"] if count else []
+
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
         network = text_classifier(self.config.model, len(self.vocab), self.label_counts, generator)

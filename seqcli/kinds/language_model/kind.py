@@ -127,6 +127,10 @@ class LanguageModel:
             raise DataError(path, 0, f"the {split} part has fewer than two tokens: none to predict")
         return text
 
+    def remarks(self, split: Text) -> list[str]:
+        """See `Kind.remarks`: nothing is left out."""
+        return []
+
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
         return language_model(self.config.model, len(self.vocab), generator)

@@ -182,6 +182,10 @@ class Tagger:
             raise KeyError(split)
         return self.split(load_tagged(source, seed=seed, poll=poll).splits[split])
 
+    def remarks(self, split: Split) -> list[str]:
+        """See `Kind.remarks`: nothing is left out."""
+        return []
+
     def split(self, sentences: TaggedSentences) -> Split:
         """Sentences as the network reads them, their tags repaired and converted."""
         pieces = Pieces.of(sentences.words.lengths, self.config.data.max_tokens)

@@ -13,7 +13,7 @@ from seqcli.kinds.tagger.spec import MOST_WIDE, Model
 from seqcli.nn.crf import Allowed
 from seqcli.nn.tagging import Affixes, Characters, Tagger, Windows
 from seqcli.settings.counting import Sizes
-from seqcli.text.schemes import OUTSIDE, PLAIN, allowed
+from seqcli.text.schemes import OUTSIDE, allowed
 
 
 def tagger(
@@ -39,11 +39,11 @@ def tagger(
     words = embed(model, sizes.vocabulary or 1)
     assert isinstance(words, nn.Embedding)
     width = model.embed
-    shapes = affixes = characters = None
+    shapes = affixes = characters = windows = None
     if model.shape_embed:
         rows, size = sizes.shapes or 1, model.shape_embed
         shapes = nn.Embedding(rows, size, _weight=torch.empty(rows, size))
-        width += model.shape_embed
+        width += size
     if model.affixes:
         affixes = Affixes(sizes.affixes or 1, model.affix_embed)
         width += model.affix_embed
@@ -52,7 +52,6 @@ def tagger(
             sizes.characters or 1, model.characters, model.character_hidden, model.character_dropout
         )
         width += characters.width
-    windows = None
     if model.window:
         windows = Windows(model.window_buckets, tags, model.window_scale, model.window_dropout)
     bias = torch.zeros(tags)
@@ -67,7 +66,7 @@ def tagger(
         tags,
         windows=windows,
         chained=model.output == "crf",
-        allowed=None if plain else _allowed(inside, model.inside),
+        allowed=None if plain else Allowed(*map(torch.tensor, allowed(inside, model.inside))),
         drop_shares=_drop_shares(model.word_dropout, sizes.vocabulary or 1, word_counts),
         answer_bias=bias,
     )
@@ -77,11 +76,6 @@ def tagger(
             scale = model.embed_scale / 2
             nn.init.uniform_(affixes.weight, -scale, scale, generator=generator)
     return network
-
-
-def _allowed(inside: Sequence[str], scheme: str) -> Allowed | None:
-    assert scheme != PLAIN
-    return Allowed(*(torch.tensor(part) for part in allowed(inside, scheme)))
 
 
 def _drop_shares(rate: float, rows: int, counts: Sequence[int] | None) -> Tensor:
