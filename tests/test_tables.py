@@ -177,6 +177,7 @@ def test_each_kind_learns_is_saved_and_answers(
     twin.load_state_dict(model.state_dict())
     part = again.load_split(path, "valid", nothing)
     assert evaluate(again.figures, twin, part, cpu, nothing) == after
+    assert again.remarks(part) == []  # nothing of these data is left out
     assert again.parts(path) == ("all",)
     for tensor, weight in model.state_dict().items():
         meaning = again.rows(tensor)
@@ -191,6 +192,7 @@ def test_each_kind_learns_is_saved_and_answers(
     assert times >= 1
     assert evaluate(own.validation, model, portion, cpu, nothing)["loss"] > 0
     used |= {
+        "remarks",
         "survey",
         "portion",
         "prepare",
