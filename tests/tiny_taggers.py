@@ -48,7 +48,9 @@ def tiny(
     return kind, network.eval()
 
 
-def write(path: Path, scheme: str = "BIO", **given: Any) -> Path:
+def write(
+    path: Path, scheme: str = "BIO", *, scores: dict[str, Any] | None = None, **given: Any
+) -> Path:
     """Write the model file that a run would."""
     kind, network = tiny(scheme, **given)
     described = {
@@ -59,7 +61,7 @@ def write(path: Path, scheme: str = "BIO", **given: Any) -> Path:
         "data": {"path": "nowhere.conll", "sha256": "0", "sample": False, "sizes": {}},
         "epoch": 1,
         "step": 1,
-        "scores": {},
+        "scores": scores or {},
         "versions": {},
     }
     storage.save(path, described, network.state_dict())

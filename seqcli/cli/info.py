@@ -97,12 +97,14 @@ def _progress(found: Mapping[str, Any]) -> Iterator[Line]:
 
 
 def _figures(found: Mapping[str, Any]) -> Iterator[Line]:
-    """Of each split of a model, those that `eval` prints; of a log its last row's, all."""
+    """Of each split of a model what `eval` and `train` print; of a log its last row's, all."""
     spec, row = KINDS.get(found.get("kind", "")), found.get("last") or {}
     scores = found.get("scores", {split: row.get(split) for split in ("train", "valid")})
     for split, figures in scores.items():
         if isinstance(figures, dict):
-            names = spec.listed if spec else figures
+            names = figures if spec is None else dict.fromkeys(spec.listed)
+            if spec is not None:
+                names |= dict.fromkeys(one.name for one in spec.figures if one.line)
             shown = [_figure(name, figures) for name in names if name in figures]
             yield split, [text for text in shown if text]
 

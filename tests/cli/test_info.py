@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import tiny_language
+import tiny_taggers
 from rich.cells import cell_len
 from tiny_models import write_model
 from tiny_runs import answer, error, interrupted, job, seqcli, write_data, write_task
@@ -274,3 +275,9 @@ def test_files_of_format_1(tmp_path: Path) -> None:
         found = answer("info", "--model", tmp_path / path.name)
         assert found["format"] == filecheck.describe(path)["format"]
         assert found["parameters"] > 100
+
+
+def test_a_figure_that_train_shows_is_there_too(tmp_path: Path) -> None:
+    """F1 of spans is none of the figures that `eval` lists one by one: it has a table for them."""
+    model = tiny_taggers.write(tmp_path / "m.pt", scores={"test": {"loss": 0.5, "f1": 0.75}})
+    assert "f1 0.7500" in " ".join(lines(model)["test"])
