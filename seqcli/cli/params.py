@@ -14,7 +14,7 @@ import typer
 from seqcli import kinds
 from seqcli.cli.console import answer, answer_json, out
 from seqcli.cli.options import described, model_path, overrides
-from seqcli.errors import ConfigError, lookup
+from seqcli.errors import ConfigError
 from seqcli.kinds import KINDS
 from seqcli.kinds.spec import Spec
 from seqcli.settings.counting import FORMULAS, Sizes, fit_budget
@@ -176,8 +176,11 @@ def _from_options(given: Overrides, sizes: Sizes, kind: str | None) -> _Network:
         raise ConfigError("no cell given", f"one of: {names}; or --task NAME, or --model FILE")
     if "embed" in model and sizes.vocabulary is None:
         raise ConfigError("--embed needs the number of words", "give --vocab V")
-    spec = lookup(KINDS, kind, "kind") if kind else _first_that_knows(given)
-    return _Network(spec, kinds.parts({"kind": spec.name, **given}).model, sizes)
+    spec = kinds.chosen({**given, "kind": kind}) if kind else _first_that_knows(given)
+    table = kinds.heading(spec)
+    for section, values in given.items():
+        table[section] = {**table.get(section, {}), **values}
+    return _Network(spec, kinds.parts(table).model, sizes)
 
 
 def _first_that_knows(given: Overrides) -> Spec:
@@ -194,7 +197,7 @@ def _from_task(name: str, preset: str, given: Overrides, sizes: Sizes) -> _Netwo
     task = taskfile.resolve(name, preset, given)
     expected = {key: size for key, size in vars(task.expected.sizes).items() if size is not None}
     known = {key: size for key, size in vars(sizes).items() if size is not None}
-    return _Network(KINDS[task.config.kind], task.config.model, Sizes(**{**expected, **known}))
+    return _Network(kinds.spec_of(task.config), task.config.model, Sizes(**{**expected, **known}))
 
 
 def _from_file(path: Path, sizes: Sizes) -> _Network:
