@@ -17,8 +17,9 @@ from seqcli.cli.options import described, model_path, overrides
 from seqcli.errors import ConfigError
 from seqcli.kinds import KINDS
 from seqcli.kinds.spec import Spec
+from seqcli.settings import sections
 from seqcli.settings.counting import FORMULAS, Sizes, fit_budget
-from seqcli.settings.sections import TokenLayers
+from seqcli.settings.sections import Embedding
 from seqcli.settings.table import Shape, Table
 
 if TYPE_CHECKING:
@@ -208,13 +209,14 @@ def _from_file(path: Path, sizes: Sizes) -> _Network:
 
 def _fitted(network: _Network, budget: int, given: Mapping[str, Any]) -> _Network:
     """The largest network within the budget; a size to be found cannot be given as well."""
-    if not isinstance(network.model, TokenLayers):
+    if not isinstance(network.model, sections.Layers):
         raise ConfigError(f"--budget finds a hidden size, which {network.spec.title} does not have")
-    for key in ("hidden", "embed") if network.model.tied_embedding else ("hidden",):
+    tied = isinstance(network.model, Embedding) and network.model.tied_embedding
+    for key in ("hidden", "embed") if tied else ("hidden",):
         if key in given:
             raise ConfigError(f"--budget finds the {key} size", f"leave --{key} or --budget away")
 
-    def table(model: TokenLayers) -> Table:
+    def table(model: sections.Layers) -> Table:
         return network._replace(model=model).table()
 
     return network._replace(model=fit_budget(budget, network.model, table))

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcli.data.findings import Finding, Labeled, findings
 from seqcli.data.frames import Frames, GrowingFrames
 from seqcli.data.labels import foreign, in_order, none_given, placed
 from seqcli.data.scaling import Scaler, fit
@@ -79,7 +80,7 @@ class NumbersData:
     repeated, shared: as `splits.Split`, of equal recordings; split_groups: groups that official
     parts have on both sides; unlabeled: by part, left out; missing: share of all numbers; cut:
     numbers beyond `scaling.LIMIT`; constant: channels of the training split that never change;
-    told: what headers say and rows do not.
+    told: what headers say and rows do not; findings: what is odd, where labels are new.
     """
 
     channels: tuple[str, ...]
@@ -96,6 +97,7 @@ class NumbersData:
     cut: int = 0
     constant: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +159,13 @@ def load_numbers(
         cut,
         constant,
         tuple(scan.told),
+        () if whole or each or known is not None else tuple(_findings(source.data, scan, part)),
     )
+
+
+def _findings(data: Series, scan: _Scan, part: Parts) -> list[Finding]:
+    found = Labeled(scan.names, scan.labels, scan.keys, part, scan.numbers, "recording")
+    return findings(found, {"valid": data.valid, "test": data.test})
 
 
 def _scaler(

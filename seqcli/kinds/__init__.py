@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcli.errors import ConfigError, SeqcliError, lookup, unknown_name
+from seqcli.kinds.classifier.signals.spec import SPEC as SIGNALS
 from seqcli.kinds.classifier.spec import SPEC as CLASSIFIER
 from seqcli.kinds.language_model.spec import SPEC as LANGUAGE_MODEL
 from seqcli.kinds.spec import Spec, refuse_clash, typed
@@ -22,7 +23,7 @@ from seqcli.settings.counting import FORMULAS
 from seqcli.settings.sections import Layers
 
 # By `Spec.key`: a kind that reads text or numbers has a spec for each, the usual one first.
-KINDS: dict[str, Spec] = {spec.key: spec for spec in (CLASSIFIER, LANGUAGE_MODEL, TAGGER)}
+KINDS: dict[str, Spec] = {spec.key: spec for spec in (CLASSIFIER, SIGNALS, LANGUAGE_MODEL, TAGGER)}
 
 
 def names() -> list[str]:
