@@ -262,6 +262,7 @@ $ seqcli eval --model archive/mine.pt
 error: …tickets.csv: the data this model was trained on is not there
 hint: --data PATH names the data to score
 $ seqcli eval --model archive/mine.pt --data old.csv --json
+archive/mine.pt on old.csv: test split, 18 texts
 old.csv is the training data: the recorded split is used
 {{"split": "test", …
 $ seqcli train --resume archive/mine.run --data old.csv --epochs 2 --quiet
@@ -290,6 +291,8 @@ $ seqcli train --task mine.toml --data tickets.csv {COLUMNS} --quiet --out a.pt
 $ seqcli train --task mine.toml --data tickets.csv {COLUMNS} --quiet --out b.pt --cell gru
 …
 $ seqcli eval --model a.pt --model b.pt
+a.pt on …tickets.csv: test split, 18 texts
+b.pt on …tickets.csv: test split, 18 texts
 model …
 a.pt …
 b.pt …
