@@ -87,8 +87,8 @@ def classify(
     """Label texts, the rows of a table, a stream, or documents: one answer for each, in order.
 
     A line holds label and probability, parted by a tab; with --top-k, K such pairs; with --probs
-    the answer, then every label in the model's order. Behind them stands what the model knows
-    less than half of: "unknown 0.75", or "empty". --output keeps the columns of the input and
+    the answer, then every label in the model's order. Behind them stands "unknown 0.75" where the
+    model does not know more than half of the text. --output keeps the columns of the input and
     adds label and prob; a name that is taken becomes predicted_label. --explain weighs each word
     (or character) by what the log-odds of the likeliest label lose without it.
 
