@@ -400,7 +400,7 @@ class Training:
     plateau: int = setting(1, "plateau: evaluations without gain before a fall", low=1)
     average: float = setting(
         0.0,
-        "answer with the mean of the weights over about this last share of the run; 0 = the last ones",
+        "answer with the mean of the weights over about this last share of the run; 0 = off",
         low=0,
         high=1,
     )
