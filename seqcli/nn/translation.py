@@ -73,7 +73,7 @@ class Bridge(nn.Module):
 
     def forward(self, last: Tensor) -> tuple[State, ...]:
         """See the class; float32, as the recurrence keeps its states."""
-        parts = torch.tanh(self.linear(last)).float().split(self.parts, 1)
+        parts = torch.split(torch.tanh(self.linear(last)).float(), self.parts, 1)
         count = len(self.parts) // self.states
         return tuple(tuple(parts[n * self.states : (n + 1) * self.states]) for n in range(count))
 
@@ -160,7 +160,7 @@ class Translator(nn.Module):
             found, weights, _ = self._advance(read, state, memory)
             return found, weights
         every, looks = [], []
-        for x in read.split(1, 1):
+        for x in torch.split(read, 1, 1):
             found, weights, state = self._advance(x, state, memory)
             every.append(found)
             looks.append(weights)
