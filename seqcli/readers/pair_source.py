@@ -96,9 +96,9 @@ def _folder(path: Path, data: Pairs) -> PairSource:
     parallel = data.format == "aligned" or (data.format == "auto" and sides)
     parts: dict[str, list[Path]] = {}
     for entry in files:
-        found = {NAMES[name] for name in NAMED.findall(entry.name.lower())}
-        if len(found) == 1:
-            parts.setdefault(found.pop(), []).append(entry)
+        named = {NAMES[name] for name in NAMED.findall(entry.name.lower())}
+        if len(named) == 1:
+            parts.setdefault(named.pop(), []).append(entry)
     if not parts and files and (parallel or len(files) == 1):
         parts = {"all": files}
     if not parts:

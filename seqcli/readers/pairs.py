@@ -78,21 +78,21 @@ def delimited(kind: str) -> PairReader:
             return _is_header(cells, columns)
 
         rows = csv_rows(path, encoding, header) if kind == "csv" else tsv_rows(path, encoding)
-        rows = (row for row in rows if any(cell.strip() for cell in row.cells))
-        first = next(rows, None)
+        told = (row for row in rows if any(cell.strip() for cell in row.cells))
+        first = next(told, None)
         if first is None:
             return
         if header(first.cells):
-            names, rest = first.cells, rows
+            names, before = first.cells, list[Row]()
         elif kind == "csv" and not _numbers(columns):
             shown = ", ".join(cell[:40] for cell in first.cells[:8])
             problem = f"a header with a source and a target expected, found: {shown}"
             raise DataError(path, first.line, problem, NAMED)
         else:
             names = [str(number) for number in range(1, len(first.cells) + 1)]
-            rest = chain([first], rows)
+            before = [first]
         places = [_place(path, first.line, names, field, name) for field, name in columns.wanted]
-        for row in rest:
+        for row in chain(before, told):
             if len(row.cells) != len(names):
                 problem = f"{len(names)} columns expected, {len(row.cells)} found"
                 raise DataError(path, row.line, problem, "is a tab or comma inside a cell?")
