@@ -54,15 +54,25 @@ class Tokens:
         choices=("nfc", "nfkc", "none"),
     )
     tokenizer: str = setting(
-        "words", "how text becomes tokens", choices=("words", "letters", "spaces", "characters")
+        "words",
+        "how text becomes tokens; subwords: byte-pair merges learned from the training split",
+        choices=("words", "letters", "spaces", "characters", "subwords"),
     )
     lowercase: bool = setting(False, "lower-case the text first")
     strip_accents: bool = setting(False, "drop combining marks after NFD, so that é becomes e")
     fold_digits: bool = setting(False, "every digit reads as 0")
     alphabet: str = setting("", "fixed set of characters; all others are dropped")
-    unknown: bool = setting(True, "give the vocabulary an <unk> row; without it others are dropped")
-    min_count: int = setting(1, "a token seen less often is unknown", low=1)
-    vocabulary: int = setting(0, "most rows the vocabulary may have, specials in; 0 = all", low=0)
+    unknown: bool = setting(
+        True, "give the vocabulary an <unk> row; without it others are dropped; subwords need none"
+    )
+    min_count: int = setting(
+        1, "a token seen less often is unknown; of subwords: it gets no row (at least 2)", low=1
+    )
+    vocabulary: int = setting(
+        0,
+        "most rows the vocabulary may have, specials in; 0 = all, or of subwords 4,000",
+        low=0,
+    )
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
