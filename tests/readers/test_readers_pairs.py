@@ -117,7 +117,7 @@ def test_files_of_a_folder_are_told_apart_by_a_pattern(tmp_path: Path) -> None:
         ({"x.csv": "a,b\n1,2\n"}, {}, "a header with a source and a target expected, found: a, b"),
         ({"x.csv": "de,b\n1,2\n"}, {}, "a target column 'en' expected, found: de, b"),
         ({"x.tsv": "de\ten\n1\t2\n1\n"}, {}, "line 3: 2 columns expected, 1 found"),
-        ({"x.tsv": "1\t2\n"}, {"target": "3"}, "a target column '3' expected"),
+        ({"x.tsv": "1\t2\n"}, {"source": "1", "target": "3"}, "a target column '3' expected"),
         ({"x.jsonl": '{"de": "x"}'}, {}, "a key 'en' expected, found: 'de'"),
         ({"x.jsonl": '{"de": "x", "en": 3}'}, {}, "text in 'en' expected, a number found"),
         ({"x.jsonl": '{"de": "x", "en": []}'}, {}, "text in 'en' expected, an empty list found"),
