@@ -16,12 +16,15 @@ from seqcli.kinds.classifier.spec import SPEC as CLASSIFIER
 from seqcli.kinds.language_model.spec import SPEC as LANGUAGE_MODEL
 from seqcli.kinds.spec import Spec, refuse_clash, typed
 from seqcli.kinds.tagger.spec import SPEC as TAGGER
+from seqcli.kinds.translator.spec import SPEC as TRANSLATOR
 from seqcli.modelfile import filecheck
 from seqcli.settings.config import AnyConfig, from_dict
 from seqcli.settings.counting import FORMULAS
 from seqcli.settings.sections import Layers
 
-KINDS: dict[str, Spec] = {spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODEL, TAGGER)}
+KINDS: dict[str, Spec] = {
+    spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODEL, TAGGER, TRANSLATOR)
+}
 
 
 def read(table: Mapping[str, Any]) -> AnyConfig:

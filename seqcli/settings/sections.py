@@ -15,6 +15,7 @@ from seqcli.settings.fields import Option, setting
 
 FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files", "text")
 TAG_FORMATS = ("auto", "columns", "conllu", "jsonl", "aligned", "slash")
+PAIR_FORMATS = ("auto", "aligned", "csv", "tsv", "jsonl")
 MAX_SIZE = 1 << 20  # of a layer: far above any use, far below what overflows a product
 
 
@@ -137,6 +138,65 @@ class TaggedText(Reading):
     repeats: str = setting(
         "group",
         "equal sentences of one file: on one side of its cut, or left alone",
+        choices=("group", "keep"),
+    )
+
+
+@dataclass(frozen=True)
+class Pairs(Reading):
+    """[data] of pairs: a source, and one or several targets that may be written for it."""
+
+    format: str = setting(
+        "auto", "raw format of pairs; aligned: a file for each side", choices=PAIR_FORMATS
+    )
+    files: str = setting(
+        "",
+        "which files of a folder are read: a pattern, such as fre_*.tsv",
+        option=Option("Which files of a folder, as a pattern: fre_*.tsv.", "all of them"),
+    )
+    source: str = setting(
+        "",
+        "the source: the ending of its files, or its column by name or number",
+        option=Option("Source: its files' ending, or its column by name or number."),
+    )
+    target: str = setting(
+        "",
+        "the target, likewise; several, parted by commas, are references of one source",
+        option=Option("Target, likewise; A,B are references of one source."),
+    )
+    features: str = setting(
+        "", "column with what is wanted of the source, parted by `;`: a token each, behind it"
+    )
+    normalize: str = setting(
+        "nfc",
+        "Unicode form of all text, and one kind of line end; none: as it stands",
+        choices=("nfc", "nfkc", "none"),
+    )
+    tokenizer: str = setting(
+        "words",
+        "how the source becomes tokens",
+        choices=("words", "letters", "spaces", "characters"),
+    )
+    target_tokenizer: str = setting(
+        "",
+        "how the target becomes tokens; empty: as the source",
+        choices=("", "words", "letters", "spaces", "characters"),
+    )
+    decompose: bool = setting(
+        False, "source letters are read in their parts: accents, the letters of Korean syllables"
+    )
+    lowercase: bool = setting(False, "case makes no difference to the source")
+    min_count: int = setting(1, "a token seen less often is unknown", low=1)
+    vocabulary: int = setting(
+        0, "most rows of the source's vocabulary, specials in; 0 = all", low=0
+    )
+    target_vocabulary: int = setting(0, "most rows of the target's; 0 = all", low=0)
+    max_tokens: int = setting(
+        256, "longer pairs are not trained on, and are cut elsewhere", low=2, high=1 << 14
+    )
+    repeats: str = setting(
+        "group",
+        "pairs with one source in a file: on one side of its cut, or left alone",
         choices=("group", "keep"),
     )
 
