@@ -167,7 +167,8 @@ def test_repeating_names_what_would_stand_twice() -> None:
 def test_ties_go_to_the_earlier_hypothesis_and_the_lower_id() -> None:
     model = Scripted(torch.zeros(1009, 4))
     (own,) = beams(model, [[2]], beam=4, limit=3, penalty=1.0)
-    assert [one.ids for one in own] == [(), (0,), (2,), (3,)]
+    assert [one.ids for one in own] == [(), (0,), (0, 0), (0, 0, 0)]
+    assert [one.ended for one in own] == [True, True, True, False]
     assert all(one.score == pytest.approx(-math.log(4)) for one in own)
 
 
