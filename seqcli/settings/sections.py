@@ -54,15 +54,25 @@ class Tokens:
         choices=("nfc", "nfkc", "none"),
     )
     tokenizer: str = setting(
-        "words", "how text becomes tokens", choices=("words", "letters", "spaces", "characters")
+        "words",
+        "how text becomes tokens; subwords: byte-pair merges learned from the training split",
+        choices=("words", "letters", "spaces", "characters", "subwords"),
     )
     lowercase: bool = setting(False, "lower-case the text first")
     strip_accents: bool = setting(False, "drop combining marks after NFD, so that é becomes e")
     fold_digits: bool = setting(False, "every digit reads as 0")
     alphabet: str = setting("", "fixed set of characters; all others are dropped")
-    unknown: bool = setting(True, "give the vocabulary an <unk> row; without it others are dropped")
-    min_count: int = setting(1, "a token seen less often is unknown", low=1)
-    vocabulary: int = setting(0, "most rows the vocabulary may have, specials in; 0 = all", low=0)
+    unknown: bool = setting(
+        True, "give the vocabulary an <unk> row; without it others are dropped; subwords need none"
+    )
+    min_count: int = setting(
+        1, "a token seen less often is unknown; of subwords: it gets no row (at least 2)", low=1
+    )
+    vocabulary: int = setting(
+        0,
+        "most rows the vocabulary may have, specials in; 0 = all, or of subwords 4,000",
+        low=0,
+    )
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -174,13 +184,13 @@ class Pairs(Reading):
     )
     tokenizer: str = setting(
         "words",
-        "how the source becomes tokens",
-        choices=("words", "letters", "spaces", "characters"),
+        "how the source becomes tokens; subwords: byte-pair merges learned on the training part",
+        choices=("words", "letters", "spaces", "characters", "subwords"),
     )
     target_tokenizer: str = setting(
         "",
         "how the target becomes tokens; empty: as the source",
-        choices=("", "words", "letters", "spaces", "characters"),
+        choices=("", "words", "letters", "spaces", "characters", "subwords"),
     )
     decompose: bool = setting(
         False, "source letters are read in their parts: accents, the letters of Korean syllables"
@@ -188,9 +198,11 @@ class Pairs(Reading):
     lowercase: bool = setting(False, "case makes no difference to the source")
     min_count: int = setting(1, "a token seen less often is unknown", low=1)
     vocabulary: int = setting(
-        0, "most rows of the source's vocabulary, specials in; 0 = all", low=0
+        0,
+        "most rows of the source's vocabulary (shared: of both); 0 = all, or 4,000 subwords",
+        low=0,
     )
-    target_vocabulary: int = setting(0, "most rows of the target's; 0 = all", low=0)
+    target_vocabulary: int = setting(0, "most rows of the target's; 0 = as the source", low=0)
     max_tokens: int = setting(
         256, "longer pairs are not trained on, and are cut elsewhere", low=2, high=1 << 14
     )

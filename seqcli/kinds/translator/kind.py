@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,13 +26,12 @@ from seqcli.kinds.translator.batches import (
     reading_order,
 )
 from seqcli.kinds.translator.network import translator
-from seqcli.kinds.translator.sides import Side, fitted, readers
+from seqcli.kinds.translator.sides import Side, Sides
 from seqcli.kinds.translator.spec import SPEC, Settings
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.translation import Translator as Network
 from seqcli.readers.pair_source import PairSource, discover_pairs
-from seqcli.text.vocab import Vocab
 
 PORTION = 8  # of so many pairs one is read to see how long all take
 BUCKETS = 50  # batches whose pairs are sorted by length together
@@ -44,16 +42,20 @@ class Translator:
     """A translator's settings, and the vocabularies of both sides; see `Kind` for the contract."""
 
     config: Settings
-    source: Side
-    target: Side
+    sides: Sides
 
     spec: ClassVar[Spec] = SPEC
+    unit: str = "tokens"
 
     @property
-    def unit(self) -> str:
-        """See `Kind.unit`."""
-        name = self.config.data.target_tokenizer or self.config.data.tokenizer
-        return "characters" if name == "characters" else "words"
+    def source(self) -> Side:
+        """What it reads."""
+        return self.sides.source
+
+    @property
+    def target(self) -> Side:
+        """What it writes."""
+        return self.sides.target
 
     @property
     def bfloat16_helps(self) -> bool:
@@ -66,13 +68,12 @@ class Translator:
         found = discover_pairs(path, config.data)
         data = load_pairs(found, seed=config.split_seed, poll=poll)
         train = data.splits["train"]
-        sides = fitted(config, train.sources, _every(train))
-        kind = cls(config, *sides)
+        kind = cls(config, Sides.fit(config, train.sources, _every(train), poll))
         splits = {
             name: kind.split(texts, train=name == "train") for name, texts in data.splits.items()
         }
         reading.enough(path, splits["train"])
-        notes = reading.notes(found.format, sides, splits, data.shared)
+        notes = reading.notes(found.format, kind.sides, splits, data.shared)
         sizes = {name: len(split) for name, split in splits.items()}
         return Prepared(kind, dict(splits), sizes, "pairs", notes, found.fingerprint())
 
@@ -82,25 +83,20 @@ class Translator:
         found = discover_pairs(path, config.data)
         data = load_pairs(found, seed=config.split_seed, poll=poll)
         train = data.splits["train"]
-        kind = cls(config, *fitted(config, train.sources, _every(train)))
+        kind = cls(config, Sides.fit(config, train.sources, _every(train), poll))
         splits = {
             name: kind.split(texts, train=name == "train") for name, texts in data.splits.items()
         }
-        return reading.survey(found, (kind.source, kind.target), splits, data.shared, poll)
+        return reading.survey(found, kind.sides, splits, data.shared, poll)
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> Translator:
         """See `Kind.restore`."""
-        source, target = readers(config.data)
-        return cls(
-            config,
-            Side(source, Vocab.from_list(learned["source"])),
-            Side(target, Vocab.from_list(learned["target"])),
-        )
+        return cls(config, Sides.restore(config, learned))
 
     def learned(self) -> dict[str, Any]:
         """See `Kind.learned`."""
-        return {"source": self.source.vocab.to_list(), "target": self.target.vocab.to_list()}
+        return self.sides.learned()
 
     def rows(self, tensor: str) -> Rows | None:
         """See `Kind.rows`."""
@@ -219,6 +215,6 @@ class Translator:
         return total, int(everywhere)
 
 
-def _every(texts: Texts) -> Iterable[str]:
+def _every(texts: Texts) -> list[str]:
     """All targets, source by source."""
-    return (target for targets in texts.targets for target in targets)
+    return [target for targets in texts.targets for target in targets]

@@ -12,7 +12,7 @@ from seqcli.data.survey import Example, Found, Survey, lengths_of, looked_over
 from seqcli.errors import DataError
 from seqcli.kinds.contract import Poll
 from seqcli.kinds.translator.batches import Split
-from seqcli.kinds.translator.sides import UNKNOWN, Side
+from seqcli.kinds.translator.sides import UNKNOWN, Sides
 from seqcli.readers.pair_source import PairSource
 from seqcli.readers.record import Record
 from seqcli.text.sequences import Sequences
@@ -30,11 +30,9 @@ def enough(path: Path, train: Split) -> None:
         raise DataError(path, 0, f"shorter pairs expected, all {train.long:,} are too long", hint)
 
 
-def notes(
-    form: str, sides: tuple[Side, Side], splits: Mapping[str, Split], shared: int
-) -> list[str]:
+def notes(form: str, sides: Sides, splits: Mapping[str, Split], shared: int) -> list[str]:
     """What a person should know of the data before it is trained on."""
-    source, target = sides
+    source, target = sides.source, sides.target
     found = [
         f"pairs: {form}",
         f"source vocabulary {len(source.vocab):,} (unknown: {_listed(splits, 'sources')})",
@@ -60,7 +58,7 @@ def remarks(split: Split) -> list[str]:
 
 def survey(
     source: PairSource,
-    sides: tuple[Side, Side],
+    sides: Sides,
     splits: Mapping[str, Split],
     shared: int,
     poll: Poll,
@@ -79,10 +77,10 @@ def survey(
         {name: len(split) for name, split in splits.items()},
         "tokens",
         lengths_of(np.concatenate(lengths)),
-        len(sides[0].vocab),
+        len(sides.source.vocab),
         {name: _unknown(split.sources) for name, split in splits.items()},
         None,
-        (f"target vocabulary {len(sides[1].vocab):,}",),
+        (f"target vocabulary {len(sides.target.vocab):,}",),
         (*_oddities(splits, shared), *looked_over(texts, poll)),
     )
 

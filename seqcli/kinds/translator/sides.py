@@ -6,25 +6,40 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from seqcli.kinds.translator.spec import SPECIALS, Settings
+from seqcli.kinds.contract import Poll
+from seqcli.kinds.translator.spec import SPECIALS, SUBWORDS, Settings
 from seqcli.readers.pairs import MARK
 from seqcli.settings.sections import Pairs, Tokens
 from seqcli.text.sequences import Sequences
+from seqcli.text.subwords import Subwords
+from seqcli.text.subwords import count as count_words
 from seqcli.text.tokens import Tokenizer, tokenizer
 from seqcli.text.vocab import Vocab
 
 UNKNOWN, END = range(len(SPECIALS))  # rows; the end mark also stands before a target's first token
 BETWEEN = ";"  # what parts features
+PIECES = 4000  # subwords where data.vocabulary does not say
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Text of one side as tokens. `decompose`: letters in their parts, `features`: some behind."""
+    """Text of one side as tokens.
 
-    tokenizer: Tokenizer
+    cleaned: how text is cleaned, and without subwords also split; decompose: letters in their
+    parts; features: some stand behind the text.
+    """
+
+    cleaned: Tokenizer
     decompose: bool = False
     features: bool = False
+    subwords: Subwords | None = None
+
+    def clean(self, text: str) -> str:
+        """The text as it is split."""
+        found = self.cleaned.clean(text)
+        return unicodedata.normalize("NFD", found) if self.decompose else found
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of a text; features stand behind it as tokens that begin with MARK."""
@@ -32,10 +47,13 @@ class Reader:
         if self.features:
             text, mark, named = text.partition(MARK)
             wanted = [MARK + name.strip() for name in named.split(BETWEEN) if mark and name.strip()]
-        if not self.decompose:
-            return self.tokenizer.split(text) + wanted
-        parts = unicodedata.normalize("NFD", self.tokenizer.clean(text))
-        return self.tokenizer.splitter(parts) + wanted
+        text = self.clean(text)
+        split = self.cleaned.splitter if self.subwords is None else self.subwords.split
+        return split(text) + wanted
+
+    def join(self, tokens: Iterable[str]) -> str:
+        """Tokens as text."""
+        return (self.cleaned if self.subwords is None else self.subwords).join(tokens)
 
 
 @dataclass(frozen=True)
@@ -53,37 +71,106 @@ class Side:
 
     def text(self, ids: Iterable[int]) -> str:
         """Ids as text, without specials."""
-        tokens = self.vocab.decode(place for place in ids if place >= len(SPECIALS))
-        return self.reader.tokenizer.join(tokens)
+        return self.reader.join(self.vocab.decode(place for place in ids if place >= len(SPECIALS)))
 
 
-def readers(data: Pairs) -> tuple[Reader, Reader]:
+@dataclass(frozen=True)
+class Sides:
+    """Both sides of a model."""
+
+    source: Side
+    target: Side
+
+    def learned(self) -> dict[str, Any]:
+        """What the model file keeps of them; merges of a shared vocabulary once."""
+        read, written = self.source.reader.subwords, self.target.reader.subwords
+        tables = {} if read is None else {"source": read.to_json()}
+        if written is not None and written is not read:
+            tables["target"] = written.to_json()
+        found: dict[str, Any] = {
+            "source": self.source.vocab.to_list(),
+            "target": self.target.vocab.to_list(),
+        }
+        return found | ({"subwords": tables} if tables else {})
+
+    @classmethod
+    def restore(cls, config: Settings, learned: dict[str, Any]) -> Sides:
+        """The inverse of `learned`."""
+        names = tokenizers(config.data)
+        tables = learned.get("subwords", {})
+        known = {part: Subwords.from_json(table) for part, table in tables.items()}
+        read = known["source"] if names[0] == SUBWORDS else None
+        written = None
+        if names[1] == SUBWORDS:
+            written = known["source" if config.model.shared else "target"]
+        source, target = _readers(config.data, read, written)
+        return cls(
+            Side(source, Vocab.from_list(learned["source"])),
+            Side(target, Vocab.from_list(learned["target"])),
+        )
+
+    @classmethod
+    def fit(
+        cls, config: Settings, sources: Sequence[str], targets: Sequence[str], poll: Poll
+    ) -> Sides:
+        """Subwords and vocabularies fitted on these texts, those of the training part."""
+        data, model = config.data, config.model
+        read, written = _learned(config, sources, targets, poll)
+        source, target = _readers(data, read, written)
+        rows = _vocab(_counted(source, sources, poll), data.min_count, data.vocabulary)
+        every = _counted(target, targets, poll)
+        most = data.target_vocabulary or data.vocabulary
+        outputs = _vocab(every, data.min_count, most)
+        if model.shared:
+            own = set(outputs.to_list())
+            rest = [token for token in rows.to_list() if token not in own]
+            rows = Vocab([*outputs.to_list(), *rest])
+        return cls(Side(source, rows), Side(target, outputs))
+
+
+def tokenizers(data: Pairs) -> tuple[str, str]:
+    """The names of both sides' tokenizers."""
+    return data.tokenizer, data.target_tokenizer or data.tokenizer
+
+
+def _readers(data: Pairs, read: Subwords | None, written: Subwords | None) -> tuple[Reader, Reader]:
     """Those of the source and of the target."""
-    source = Tokens(normalize=data.normalize, tokenizer=data.tokenizer, lowercase=data.lowercase)
-    target = Tokens(normalize=data.normalize, tokenizer=data.target_tokenizer or data.tokenizer)
+    # subwords do not split as a rule does: of their tokenizer the cleaning alone is used
+    names = ["characters" if name == SUBWORDS else name for name in tokenizers(data)]
+    source = Tokens(normalize=data.normalize, tokenizer=names[0], lowercase=data.lowercase)
+    target = Tokens(normalize=data.normalize, tokenizer=names[1])
     return (
-        Reader(tokenizer(source), data.decompose, bool(data.features)),
-        Reader(tokenizer(target)),
+        Reader(tokenizer(source), data.decompose, bool(data.features), read),
+        Reader(tokenizer(target), subwords=written),
     )
 
 
-def fitted(config: Settings, sources: Sequence[str], targets: Iterable[str]) -> tuple[Side, Side]:
-    """Both sides, their vocabularies fitted on these texts of the training part."""
+def _learned(
+    config: Settings, sources: Sequence[str], targets: Sequence[str], poll: Poll
+) -> tuple[Subwords | None, Subwords | None]:
+    """The subwords of both sides: shared ones are learned on both."""
     data = config.data
-    reads = readers(data)
-    source = _counted(reads[0], sources)
-    target = _counted(reads[1], targets)
-    written = _vocab(target, data.min_count, data.target_vocabulary)
-    read = _vocab(source, data.min_count, data.vocabulary)
-    if config.model.shared:
-        rest = [token for token in read.to_list() if token not in set(written.to_list())]
-        read = Vocab([*written.to_list(), *rest])
-    return Side(reads[0], read), Side(reads[1], written)
+    plain = _readers(data, None, None)
+    counts = []
+    for reader, name, texts in zip(plain, tokenizers(data), (sources, targets), strict=True):
+        bare = (text.partition(MARK)[0] if reader.features else text for text in texts)
+        counts.append(count_words(map(reader.clean, bare)) if name == SUBWORDS else None)
+    sizes = data.vocabulary or PIECES, data.target_vocabulary or data.vocabulary or PIECES
+    if config.model.shared and counts[0] is not None and counts[1] is not None:
+        both = Subwords.learn(counts[0] + counts[1], sizes[0], poll=poll)
+        return both, both
+    read, written = (
+        None if found is None else Subwords.learn(found, size, poll=poll)
+        for found, size in zip(counts, sizes, strict=True)
+    )
+    return read, written
 
 
-def _counted(reader: Reader, texts: Iterable[str]) -> Counter[str]:
+def _counted(reader: Reader, texts: Iterable[str], poll: Poll) -> Counter[str]:
     counts: Counter[str] = Counter()
-    for text in texts:
+    for number, text in enumerate(texts):
+        if number % 1000 == 0:
+            poll()
         counts.update(reader.tokens(text))
     return counts
 

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.spec import Figure, Learned, Spec, names_problem
+from seqcli.kinds.spec import Figure, Learned, Spec, names_problem, refuse_clash
 from seqcli.settings.config import Config
 from seqcli.settings.counting import FORMULAS, Sizes, dense, stack
 from seqcli.settings.fields import Option, setting
@@ -15,6 +15,7 @@ from seqcli.settings.table import Row, State, Table
 
 ATTENTIONS = ("dot", "general", "additive")
 SPECIALS = ["<unk>", "<eos>"]  # the first rows of both vocabularies
+SUBWORDS = "subwords"
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,11 @@ def check(config: Settings) -> None:
     if not config.model.embed:
         raise ConfigError("model.embed = 0: a translator's tokens need rows", "--embed 256")
     _check_widths(config.model)
+    data = config.data
+    refuse_clash(
+        config.model.shared and data.target_tokenizer not in ("", data.tokenizer),
+        "model.shared needs sides that are split alike, but data.target_tokenizer is another",
+    )
 
 
 def check_learned(config: Settings, learned: Learned) -> str:
@@ -167,6 +173,27 @@ def check_learned(config: Settings, learned: Learned) -> str:
     source, target = learned["source"], learned["target"]
     if config.model.shared and source[: len(target)] != target:
         return "its shared vocabulary does not begin with the target's"
+    return _subwords_problem(config, learned)
+
+
+def _subwords_problem(config: Settings, learned: Learned) -> str:
+    """What is wrong with the merges of the sides that have subwords; "" where nothing is."""
+    from seqcli.text import subwords  # late: other kinds of files need none of it
+
+    data, tables = config.data, learned.get("subwords", {})
+    split = [data.tokenizer == SUBWORDS, (data.target_tokenizer or data.tokenizer) == SUBWORDS]
+    needed = {"source"} if split[0] else set[str]()
+    if split[1]:
+        needed.add("source" if config.model.shared else "target")
+    if not isinstance(tables, dict) or tables.keys() != needed:
+        return "its subwords are not those of its sides"
+    for table in tables.values():
+        try:
+            pieces = subwords.Subwords.from_json(table).pieces
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            return "its subwords make no sense"
+        if problem := subwords.problem(table, pieces):
+            return problem
     return ""
 
 
