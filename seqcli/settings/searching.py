@@ -61,7 +61,9 @@ class Searching:
         drawn = self.temperature is not None
         alone = self.greedy or self.temperature == 0
         if drawn and (self.greedy or self.beam is not None):
-            raise ConfigError("temperature: outputs are drawn, without beam and greedy", "leave out")
+            raise ConfigError(
+                "temperature: outputs are drawn, without beam and greedy", "leave out"
+            )
         if alone and self.beam not in (None, 1):
             raise ConfigError("greedy: that is a beam of 1", "give one of them")
         if self.seed is not None and not drawn:

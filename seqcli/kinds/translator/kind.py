@@ -16,7 +16,7 @@ from seqcli.data.survey import Survey
 from seqcli.kinds import metrics
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.spec import Spec
-from seqcli.kinds.translator import reading
+from seqcli.kinds.translator import reading, scoring
 from seqcli.kinds.translator.batches import (
     Epoch,
     PairBatch,
@@ -32,8 +32,10 @@ from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.translation import Translator as Network
 from seqcli.readers.pair_source import PairSource, discover_pairs
+from seqcli.settings.searching import Searching
 
 PORTION = 8  # of so many pairs one is read to see how long all take
+VALIDATED = 500  # sources that outputs are written for while training goes on
 BUCKETS = 50  # batches whose pairs are sorted by length together
 
 
@@ -180,18 +182,47 @@ class Translator:
         }
 
     def figures(self, model: nn.Module, split: Split, runtime: Runtime, poll: Poll) -> Figures:
-        """See `Kind.figures`."""
-        total, count = self._losses(model, split, runtime, poll)
-        return {
-            "kind": self.spec.name,
-            "count": len(split),
-            "tokens": count,
-            **self.running(total, count, 0),
-        }
+        """See `Kind.figures`: outputs are searched for as `translate` does by default."""
+        return self._figures(model, split, self.searching(Searching()), None, runtime, poll)
 
     def validation(self, model: nn.Module, split: Split, runtime: Runtime, poll: Poll) -> Figures:
-        """See `Kind.validation`."""
-        return self.figures(model, split, runtime, poll)
+        """See `Kind.validation`: greedy outputs, for at most VALIDATED sources."""
+        wanted = self.searching(Searching(greedy=True))
+        return self._figures(model, split, wanted, VALIDATED, runtime, poll)
+
+    def searching(self, wanted: Searching) -> Searching:
+        """How outputs are searched for, where `wanted` does not say."""
+        return wanted.filled(self.config.model.beam, self.config.model.length_penalty)
+
+    def _figures(
+        self,
+        model: nn.Module,
+        split: Split,
+        wanted: Searching,
+        most: int | None,
+        runtime: Runtime,
+        poll: Poll,
+    ) -> Figures:
+        """The loss of all pairs, and the outputs for the first `most` sources."""
+        assert isinstance(model, Network)
+        total, count = self._losses(model, split, runtime, poll)
+        sources, references = scoring.questions(split)
+        first = np.arange(len(sources))[:most]
+        return {
+            "kind": self.spec.name,
+            "count": len(sources),
+            "tokens": count,
+            **self.running(total, count, 0),
+            **scoring.figures(
+                self.sides,
+                model,
+                (sources.take(first), references[:most]),
+                wanted,
+                runtime,
+                poll,
+                single=self.config.data.single,
+            ),
+        }
 
     def portion(self, split: Split) -> tuple[Split, float]:
         """See `Kind.portion`."""
