@@ -138,8 +138,11 @@ def _noun(
 
 
 # --------------------------------------------------------------------------- spelling and sound
-ONSETS = "b c ch d f g h k l m n p qu r s sh t th v w br cl dr fl gr pl st tr".split()
-NUCLEI = "a e i o u a e i o ai ea ee oa oo ou".split()
+ONSETS = [
+    *("b", "c", "ch", "d", "f", "g", "h", "k", "l", "m", "n", "p", "qu", "r", "s", "sh", "t"),
+    *("th", "v", "w", "br", "cl", "dr", "fl", "gr", "pl", "st", "tr"),
+]
+NUCLEI = ["a", "e", "i", "o", "u", "a", "e", "i", "o", "ai", "ea", "ee", "oa", "oo", "ou"]
 CODAS = ["", "", "", "n", "r", "l", "s", "t", "m", "ck", "ng", "x"]
 SOUNDS = [  # the first that fits, from left to right
     ("ch", "tʃ"), ("ck", "k"), ("ng", "ŋ"), ("qu", "k w"), ("sh", "ʃ"), ("th", "θ"),
@@ -178,8 +181,7 @@ def _words(seed: str, count: int, silent: float) -> set[str]:
     while len(words) < count:
         syllables = draw.choices((1, 2, 3), (3, 4, 2))[0]
         word = "".join(
-            draw.choice(ONSETS) + draw.choice(NUCLEI) + draw.choice(CODAS)
-            for _ in range(syllables)
+            draw.choice(ONSETS) + draw.choice(NUCLEI) + draw.choice(CODAS) for _ in range(syllables)
         )
         if draw.random() < silent and re.search("[aiou][bcdfgklmnprstv]$", word):
             word += "e"

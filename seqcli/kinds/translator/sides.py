@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seqcli.kinds.contract import Poll
@@ -13,32 +13,31 @@ from seqcli.kinds.translator.spec import SPECIALS, SUBWORDS, Settings
 from seqcli.readers.pairs import MARK
 from seqcli.settings.sections import Pairs, Tokens
 from seqcli.text.sequences import Sequences
-from seqcli.text.subwords import Subwords
+from seqcli.text.subwords import Subwords, size_of
 from seqcli.text.subwords import count as count_words
 from seqcli.text.tokens import Tokenizer, tokenizer
 from seqcli.text.vocab import Vocab
 
 UNKNOWN, END = range(len(SPECIALS))  # rows; the end mark also stands before a target's first token
 BETWEEN = ";"  # what parts features
-PIECES = 4000  # subwords where data.vocabulary does not say
 
 
 @dataclass(frozen=True)
 class Reader:
     """Text of one side as tokens.
 
-    cleaned: how text is cleaned, and without subwords also split; decompose: letters in their
-    parts; features: some stand behind the text.
+    decompose: letters in their parts; features: some stand behind the text; subwords: those of the
+    tokenizer, where it has any.
     """
 
-    cleaned: Tokenizer
+    tokenizer: Tokenizer
     decompose: bool = False
     features: bool = False
     subwords: Subwords | None = None
 
     def clean(self, text: str) -> str:
         """The text as it is split."""
-        found = self.cleaned.clean(text)
+        found = self.tokenizer.clean(text)
         return unicodedata.normalize("NFD", found) if self.decompose else found
 
     def tokens(self, text: str) -> list[str]:
@@ -47,13 +46,7 @@ class Reader:
         if self.features:
             text, mark, named = text.partition(MARK)
             wanted = [MARK + name.strip() for name in named.split(BETWEEN) if mark and name.strip()]
-        text = self.clean(text)
-        split = self.cleaned.splitter if self.subwords is None else self.subwords.split
-        return split(text) + wanted
-
-    def join(self, tokens: Iterable[str]) -> str:
-        """Tokens as text."""
-        return (self.cleaned if self.subwords is None else self.subwords).join(tokens)
+        return self.tokenizer.splitter.split(self.clean(text)) + wanted
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,8 @@ class Side:
 
     def text(self, ids: Iterable[int]) -> str:
         """Ids as text, without specials."""
-        return self.reader.join(self.vocab.decode(place for place in ids if place >= len(SPECIALS)))
+        tokens = self.vocab.decode(place for place in ids if place >= len(SPECIALS))
+        return self.reader.tokenizer.join(tokens)
 
 
 @dataclass(frozen=True)
@@ -135,13 +129,12 @@ def tokenizers(data: Pairs) -> tuple[str, str]:
 
 def _readers(data: Pairs, read: Subwords | None, written: Subwords | None) -> tuple[Reader, Reader]:
     """Those of the source and of the target."""
-    # subwords do not split as a rule does: of their tokenizer the cleaning alone is used
-    names = ["characters" if name == SUBWORDS else name for name in tokenizers(data)]
+    names = tokenizers(data)
     source = Tokens(normalize=data.normalize, tokenizer=names[0], lowercase=data.lowercase)
     target = Tokens(normalize=data.normalize, tokenizer=names[1])
     return (
-        Reader(tokenizer(source), data.decompose, bool(data.features), read),
-        Reader(tokenizer(target), subwords=written),
+        Reader(tokenizer(source, read), data.decompose, bool(data.features), read),
+        Reader(tokenizer(target, written), subwords=written),
     )
 
 
@@ -150,20 +143,29 @@ def _learned(
 ) -> tuple[Subwords | None, Subwords | None]:
     """The subwords of both sides: shared ones are learned on both."""
     data = config.data
-    plain = _readers(data, None, None)
-    counts = []
-    for reader, name, texts in zip(plain, tokenizers(data), (sources, targets), strict=True):
+    # what is to be learned needs no splitting yet: text is cleaned alone
+    names = tokenizers(data)
+    unsplit = replace(data, tokenizer="characters", target_tokenizer="characters")
+    counts: list[Counter[str] | None] = []
+    for reader, name, texts in zip(
+        _readers(unsplit, None, None), names, (sources, targets), strict=True
+    ):
         bare = (text.partition(MARK)[0] if reader.features else text for text in texts)
         counts.append(count_words(map(reader.clean, bare)) if name == SUBWORDS else None)
-    sizes = data.vocabulary or PIECES, data.target_vocabulary or data.vocabulary or PIECES
+    most = data.vocabulary, data.target_vocabulary or data.vocabulary
     if config.model.shared and counts[0] is not None and counts[1] is not None:
-        both = Subwords.learn(counts[0] + counts[1], sizes[0], poll=poll)
+        both = Subwords.learn(counts[0] + counts[1], _pieces(most[0]), poll=poll)
         return both, both
     read, written = (
-        None if found is None else Subwords.learn(found, size, poll=poll)
-        for found, size in zip(counts, sizes, strict=True)
+        None if found is None else Subwords.learn(found, _pieces(size), poll=poll)
+        for found, size in zip(counts, most, strict=True)
     )
     return read, written
+
+
+def _pieces(most: int) -> int:
+    """How many subwords are learned. Errors: ConfigError for too few."""
+    return size_of(Tokens(tokenizer=SUBWORDS, vocabulary=most))
 
 
 def _counted(reader: Reader, texts: Iterable[str], poll: Poll) -> Counter[str]:
