@@ -15,7 +15,7 @@ from seqcli.data.splits import cut_otherwise
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract, saved
-from seqcli.kinds.abilities import Approximates, Compares, Each, Errs, Mistake, Place
+from seqcli.kinds.abilities import Approximates, Compares, Each, Errs, Mistake, Miswritten, Place
 from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime, choose_device, float32_products, set_threads
 from seqcli.modelfile import filecheck, storage
@@ -63,9 +63,9 @@ class Loaded:
 
         return self.evaluate(chosen, figures), said[0]
 
-    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake]]:
-        """Figures, and the surest mistakes, at most so many."""
-        kind, found = cast(Errs, self.kind), list[Mistake]()
+    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake | Miswritten]]:
+        """Figures, and the worst mistakes, at most so many."""
+        kind, found = cast(Errs, self.kind), list[Mistake | Miswritten]()
         place = Place(chosen.path, chosen.split, most)
 
         def figures(model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:

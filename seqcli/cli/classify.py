@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,23 +12,14 @@ from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines
 from seqcli.cli.console import answer, say
+from seqcli.cli.texts import Input, Texts, TextSource
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group, Predictions, Predictor
     from seqcli.kinds.abilities import Mark
-    from seqcli.readers import Table
 
-STDIN = "-"
-Texts = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="TEXT", help="Texts, or `-` alone: the lines of stdin."),
-]
-Input = Annotated[
-    str | None,
-    typer.Option(metavar="FILE", help="csv, tsv, jsonl, parquet, or text.  [default: none]"),
-]
 TopK = Annotated[
     int | None, typer.Option(metavar="K", help="The K likeliest labels, best first.  [default: 1]")
 ]
@@ -96,7 +86,7 @@ def classify(
     """
     path = options.model_path(model)
     shown = Shown.of(top_k, probs, threshold, abstain_label, as_json, explain)
-    source = _Source.of(texts or [], input, text_column, encoding, shard)
+    source = TextSource.of(texts or [], input, text_column, encoding, shard)
     target = _target(output, force, as_json, safe_csv)
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "classify", path)  # before torch is imported
@@ -111,92 +101,6 @@ def classify(
         _print(predictor, source, shown)
     else:
         _write(predictor, source, shown, target, quiet, safe_csv)
-
-
-class _Source:
-    """Where the texts come from: `texts`, the table `path`, or with neither the lines of stdin."""
-
-    def __init__(
-        self,
-        texts: list[str],
-        path: Path | None,
-        text_column: str | None,
-        encoding: str,
-        shard: tuple[int, int],
-    ) -> None:
-        self.path = path
-        self._texts, self._column, self._encoding = texts, text_column, encoding
-        self._shard = shard
-        self._table: Table | None = None
-
-    @classmethod
-    def of(
-        cls,
-        texts: list[str],
-        path: str | None,
-        text_column: str | None,
-        encoding: str | None,
-        shard: str | None,
-    ) -> _Source:
-        """Errors: ConfigError unless it is exactly one source, with options that belong to it."""
-        if bool(texts) == (path is not None):
-            problem = "texts and --input" if texts else "no text"
-            raise ConfigError(
-                f"{problem} given", "give texts, or --input FILE, or - to read lines from stdin"
-            )
-        if path is None and STDIN in texts and len(texts) > 1:
-            raise ConfigError("`-` reads stdin and stands alone", "give texts, or - alone")
-        stream = STDIN in texts or path == STDIN
-        table = path is not None and not stream
-        if text_column is not None and not table:
-            raise ConfigError("--text-column belongs to --input FILE")
-        if encoding is not None and not table and not stream:
-            raise ConfigError("--encoding belongs to --input FILE and to -")
-        return cls(
-            [] if stream else texts,
-            options.existing(path or "", "--input") if table else None,
-            text_column,
-            encoding or "utf-8",
-            options.shard(shard),
-        )
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that a table made of this keeps."""
-        return ("text",) if self._table is None else self._table.columns
-
-    def open(self) -> None:
-        """Look at what is to be read before the model is. Errors: DataError, ConfigError."""
-        from seqcli.readers import open_table
-        from seqcli.readers.lines import check_encoding
-        from seqcli.settings.sections import LabeledText
-
-        check_encoding(self._encoding)
-        if self.path is not None:
-            data = LabeledText(text_column=self._column or "", encoding=self._encoding)
-            self._table = open_table(self.path, data)
-
-    def groups(self, *, one_by_one: bool = False) -> Iterator[Group]:
-        """This shard's texts, in order. Errors: DataError, after the texts before it."""
-        from seqcli.answers.prediction import FIRST, recut, sharded
-
-        place, count = self._shard
-        return recut(sharded(self._all(), place - 1, count), (1,) if one_by_one else FIRST)
-
-    def _all(self) -> Iterator[Group]:
-        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped
-        from seqcli.readers.live import arriving
-        from seqcli.text.normal import whole
-
-        table = self._table
-        if table is not None:
-            text = table.getter("text")
-            return grouped((text(row), row.cells) for row in table.rows)
-        if self._texts:
-            return grouped((text, (text,)) for text in map(whole, self._texts))
-        stream = None if sys.stdin is None else sys.stdin.buffer
-        found = arriving(stream, self._encoding, rows=ROWS, characters=CHARACTERS)
-        return (Group(some) for some in found)
 
 
 def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path | None:
@@ -216,7 +120,7 @@ def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path 
 
 
 def _answers(
-    predictor: Predictor, source: _Source, shown: Shown
+    predictor: Predictor, source: TextSource, shown: Shown
 ) -> Iterator[tuple[Group, Predictions, list[list[Mark]] | None]]:
     """Groups with their predictions, and with marks if they are to be explained."""
     if not shown.explain:
@@ -228,7 +132,7 @@ def _answers(
         yield group, found, [predictor.explain(text, label) for text, label in pairs]
 
 
-def _print(predictor: Predictor, source: _Source, shown: Shown) -> None:
+def _print(predictor: Predictor, source: TextSource, shown: Shown) -> None:
     """Lines on stdout, written and flushed group by group."""
     for group, found, marks in _answers(predictor, source, shown):
         if shown.as_json:
@@ -241,7 +145,7 @@ def _print(predictor: Predictor, source: _Source, shown: Shown) -> None:
 
 
 def _write(
-    predictor: Predictor, source: _Source, shown: Shown, path: Path, quiet: bool, safe: bool
+    predictor: Predictor, source: TextSource, shown: Shown, path: Path, quiet: bool, safe: bool
 ) -> None:
     """The table at `path`: the input's columns, then the answers'."""
     from seqcli.answers.tables import fresh_names, table_writer

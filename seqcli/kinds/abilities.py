@@ -52,6 +52,21 @@ class Mistake:
     line: int
 
 
+@dataclass(frozen=True)
+class Miswritten:
+    """A text, what should have been written for it, and what was: `distance` characters apart.
+
+    It stands at `line` of the file `path`, counted from 1.
+    """
+
+    text: str
+    reference: str
+    written: str
+    distance: int
+    path: str
+    line: int
+
+
 class Classifies(Protocol):
     """`classify`: a label for each text."""
 
@@ -75,8 +90,8 @@ class Errs(Protocol):
 
     def mistakes(
         self, model: nn.Module, split: Any, place: Place, runtime: Runtime, poll: Poll
-    ) -> tuple[Figures, list[Mistake]]:
-        """Figures of a split, and its surest mistakes."""
+    ) -> tuple[Figures, Sequence[Mistake] | Sequence[Miswritten]]:
+        """Figures of a split, and its worst mistakes: the surest, or those farthest off."""
 
 
 class Place(NamedTuple):

@@ -135,7 +135,10 @@ class Translator(nn.Module):
         return memory, DecoderState(self.bridge(encoded.last), fed)
 
     def step(self, ids: Tensor, state: DecoderState, memory: Memory) -> Step:
-        """The step after ids (R,); `state` and `memory` have R rows."""
+        """The step after ids (R,); `state` has R rows, `memory` B, and R is B times K.
+
+        The K rows of a source stand side by side: what is kept of it is there once, and read once.
+        """
         outputs, weights, state = self._advance(
             self._read(self.target, ids[:, None]), state, memory
         )
@@ -198,10 +201,12 @@ class Translator(nn.Module):
         if state.fed is not None:
             x = torch.cat([x, state.fed[:, None].to(x.dtype)], 2)
         decoded = self.decoder(x, state=state.layers, need_state=True)
-        contexts, weights = self.attention(
-            decoded.outputs.to(memory.values.dtype), memory.values, memory.keys, memory.lengths
-        )
-        joined = torch.cat([decoded.outputs.to(contexts.dtype), contexts], 2)
+        outputs = decoded.outputs.to(memory.values.dtype)
+        rows, time, size = outputs.shape
+        asked = outputs.reshape(len(memory.values), -1, size)  # (B, K T, H), K is 1 in training
+        contexts, weights = self.attention(asked, memory.values, memory.keys, memory.lengths)
+        contexts, weights = (part.reshape(rows, time, -1) for part in (contexts, weights))
+        joined = torch.cat([outputs, contexts], 2)
         found = torch.tanh(self.combine(joined))
         found = dropout(found, self.output_dropout, self.training, locked=False)
         fed = found[:, -1].float() if state.fed is not None else None

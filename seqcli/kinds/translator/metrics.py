@@ -91,10 +91,11 @@ def _padded(rows: list[list[int]], filler: int) -> tuple[Numbers, Numbers]:
 
 
 class Nearest(NamedTuple):
-    """Of each output, its distance to the nearest of its references, and that one's length."""
+    """Of each output, its distance to the nearest of its references; that one's length and place."""
 
     distances: Numbers
     lengths: Numbers
+    places: Numbers
 
     @property
     def rate(self) -> float | None:
@@ -113,7 +114,8 @@ def nearest(outputs: Sequence[Tokens], references: Sequence[Sequence[Tokens]]) -
     owner = np.repeat(np.arange(len(outputs)), counts)
     order = np.lexsort((np.arange(len(every)), found / np.maximum(lengths, 1), owner))
     first = order[np.flatnonzero(np.diff(owner[order], prepend=-1))]
-    return Nearest(found[first], lengths[first])
+    starts = np.cumsum([0, *counts])[:-1]
+    return Nearest(found[first], lengths[first], first - starts)
 
 
 @dataclass(frozen=True)

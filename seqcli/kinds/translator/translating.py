@@ -13,7 +13,7 @@ from torch import Tensor
 from seqcli.kinds.abilities import Translated, Written
 from seqcli.kinds.contract import Poll
 from seqcli.kinds.translator.batches import padded
-from seqcli.kinds.translator.sides import END, UNKNOWN, Side
+from seqcli.kinds.translator.sides import END, UNKNOWN, Side, Sides
 from seqcli.machine.device import Runtime
 from seqcli.nn.beam import beam_search
 from seqcli.nn.drawing import draw, tempered
@@ -33,7 +33,7 @@ Found = list[list[Hypothesis]]  # of each source, the best first
 
 
 def answers(
-    sides: tuple[Side, Side],
+    sides: Sides,
     model: Network,
     texts: Sequence[str],
     numbers: Sequence[int],
@@ -43,8 +43,7 @@ def answers(
     poll: Poll,
 ) -> list[Translated]:
     """See `Translates.translate`; `wanted` is filled, `most` tokens of a source are read."""
-    source, target = sides
-    encoded = source.encode(texts)
+    encoded = sides.source.encode(texts)
     lengths = encoded.lengths
     asked = np.flatnonzero(lengths > 1)  # more than an end mark
     rows = encoded.cut(most, "first").take(asked)
@@ -54,7 +53,7 @@ def answers(
     every = [Translated([Written("", 0.0)], [], [], None, 0.0)] * len(texts)
     for row, place in enumerate(asked.tolist()):
         ids = encoded.row(place)
-        reading = _Reading(source, target, texts[place], wanted)
+        reading = _Reading(sides.source, sides.target, texts[place], wanted)
         every[place] = reading.answer(found[row], looks.get(row, {}))._replace(
             unknown_share=round(float((ids[:-1] == UNKNOWN).mean()), DECIMALS),
             cut=bool(lengths[place] > most),
@@ -222,8 +221,8 @@ class _Reading:
 
     def _words(self) -> list[str]:
         """The source's tokens as they stand in it, where that is known."""
-        tokens, cutter = self.source.reader.tokens(self.text), self.source.reader.tokenizer
-        spans = cutter.spans(self.text)
+        tokens = self.source.reader.tokens(self.text)
+        spans = self.source.reader.tokenizer.spans(self.text)
         if len(spans) != len(tokens):  # letters in their parts, or features behind
             return tokens
         return [self.text[start:end] for start, end in spans]
