@@ -116,9 +116,7 @@ def _begun(
     )
 
 
-def _likely(
-    logits: Tensor, live: _Live[Memory, State], rules: Rules, beam: int
-) -> _Candidates:
+def _likely(logits: Tensor, live: _Live[Memory, State], rules: Rules, beam: int) -> _Candidates:
     """The 2 K likeliest continuations of each source, of logits (A K, V).
 
     A hypothesis may have one ending, so that K others are among its K + 1 likeliest. Equal ones

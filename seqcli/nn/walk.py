@@ -65,6 +65,5 @@ def walk(
         if written is not None:
             written = torch.cat([written, ids[:, None]], 1)
     return [
-        one._replace(ids=one.ids[:-1]) if one.ended else one
-        for (one,) in results.hypotheses(trail)
+        one._replace(ids=one.ids[:-1]) if one.ended else one for (one,) in results.hypotheses(trail)
     ]

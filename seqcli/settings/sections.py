@@ -203,6 +203,9 @@ class Pairs(Reading):
         low=0,
     )
     target_vocabulary: int = setting(0, "most rows of the target's; 0 = as the source", low=0)
+    single: bool = setting(
+        False, "a target is one word: an output is right or wrong as a whole, and has no BLEU"
+    )
     max_tokens: int = setting(
         256, "longer pairs are not trained on, and are cut elsewhere", low=2, high=1 << 14
     )

@@ -44,6 +44,12 @@ class Model(TwoWayLayers, TokenLayers):
     word_dropout: float = setting(
         0.0, "share of the tokens of both sides that read as zeros in training", low=0, high=0.99
     )
+    beam: int = setting(
+        5, "hypotheses side by side when an output is searched for; 1 = greedy", low=1, high=1000
+    )
+    length_penalty: float = setting(
+        1.0, "A of a hypothesis's score, log p / length^A", low=0, high=10
+    )
 
     @property
     def decoder_sizes(self) -> tuple[int, ...]:
@@ -240,4 +246,6 @@ SPEC = Spec(
     sizes=sizes,
     check=check,
     check_learned=check_learned,
+    commands={"translate": 'translate --model {model} "your text"'},
+    options={"--mistakes": "what is farthest off", "a second --model": "a comparison"},
 )

@@ -89,9 +89,7 @@ def search(
     return found
 
 
-def batches(
-    lengths: NDArray[np.int64], width: int, vocabulary: int
-) -> Iterator[NDArray[np.int64]]:
+def batches(lengths: NDArray[np.int64], width: int, vocabulary: int) -> Iterator[NDArray[np.int64]]:
     """Rows of like length, so many that what `width` hypotheses of each need is bounded."""
     order = np.argsort(lengths, kind="stable")[::-1]  # the longest first: the largest memory
     most = max(min(ROWS, LOGITS // vocabulary) // width, 1)
@@ -126,7 +124,8 @@ def _searched(
             limits=limits,
             poll=poll,
         )
-    count, choose = wanted.best, greedy
+    choose: Choose = greedy
+    count = wanted.best
     if wanted.temperature is not None:
         source, lengths, limits = (part.repeat_interleave(count, 0) for part in batch)
         streams = [[wanted.seed or 0, number, at] for number in numbers for at in range(count)]
@@ -228,5 +227,3 @@ class _Reading:
         if len(spans) != len(tokens):  # letters in their parts, or features behind
             return tokens
         return [self.text[start:end] for start, end in spans]
-
-
