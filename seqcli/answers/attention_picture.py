@@ -55,7 +55,7 @@ def attention_png(
             text.set(rotation=45, ha="left", rotation_mode="anchor")
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.03, aspect=18)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.set_label("share of attention", fontsize=FONT_SIZE)
     return png_bytes(figure)
 
@@ -63,7 +63,7 @@ def attention_png(
 def _labels(tokens: Sequence[str]) -> list[str]:
     """Tokens as they are shown: "·" begins a piece that goes on with a word."""
     pieces = any(token[:1] == " " and token.strip() for token in tokens)
-    found = []
+    found = list[str]()
     for token in tokens:
         text = token.strip() or "␣"
         if pieces and token[:1].isalnum() and found:

@@ -103,9 +103,7 @@ def check_translation_output(path: Path, *, force: bool) -> None:
     packed = path.suffix.lower() in COMPRESSED
     form = table_format(path)
     if not _plain(path) and (form is None or (packed and form == "parquet")):
-        raise ConfigError(
-            f"--output {path}: its ending names no format", f"one of: txt, {ENDINGS}"
-        )
+        raise ConfigError(f"--output {path}: its ending names no format", f"one of: txt, {ENDINGS}")
     check_free(path, force=force)
 
 

@@ -65,9 +65,7 @@ Temperature = Annotated[
     float | None,
     typer.Option(metavar="T", help="Draw, wilder above 1.  [default: the best is looked for]"),
 ]
-Seed = Annotated[
-    int | None, typer.Option(help="Seed of the draws.  [default: drawn, and said]")
-]
+Seed = Annotated[int | None, typer.Option(help="Seed of the draws.  [default: drawn, and said]")]
 Attention = Annotated[
     str | None,
     typer.Option(metavar="FILE.png", help="Picture of what was looked at.  [default: none]"),
@@ -291,8 +289,8 @@ def _write(found: Found, source: TextSource, path: Path, best: int, *, quiet: bo
 
 def _drawn(found: Found, path: Path) -> Iterator[tuple[Group, list[Translated]]]:
     """The same answers; of the first one a picture, written as it passes."""
-    from seqcli.files import write_bytes
     from seqcli.answers.attention_picture import attention_png
+    from seqcli.files import write_bytes
 
     for group, answers in found:
         first = answers[0]

@@ -117,7 +117,7 @@ def usual_limits(lengths: Tensor) -> Tensor:
 
 def normalized(logprobs: Tensor, length: int, penalty: float) -> Tensor:
     """The scores of hypotheses that have `length` tokens, the end mark counted."""
-    return logprobs / length**penalty
+    return logprobs / float(length**penalty)
 
 
 class Hypothesis(NamedTuple):
@@ -221,7 +221,7 @@ def largest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
         best = values.topk(count, dim=1, sorted=False)
         return best.values, best.indices
     whole = size - size % block
-    tops = values[:, :whole].unflatten(1, (-1, block)).amax(2)
+    tops = values[:, :whole].reshape(len(values), -1, block).amax(2)
     blocks = tops.topk(count, dim=1, sorted=False).indices
     within = torch.arange(block, device=values.device)
     places = (blocks[:, :, None] * block + within).flatten(1)

@@ -61,9 +61,8 @@ class Searching:
         drawn = self.temperature is not None
         alone = self.greedy or self.temperature == 0
         if drawn and (self.greedy or self.beam is not None):
-            raise ConfigError(
-                "temperature: outputs are drawn, without beam and greedy", "leave out"
-            )
+            problem = "temperature: outputs are drawn, neither greedily nor with a beam"
+            raise ConfigError(problem, "give one of them")
         if alone and self.beam not in (None, 1):
             raise ConfigError("greedy: that is a beam of 1", "give one of them")
         if self.seed is not None and not drawn:

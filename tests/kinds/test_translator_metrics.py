@@ -96,6 +96,7 @@ def test_bleu_and_chrf_are_sacrebleus() -> None:
     sacrebleu = pytest.importorskip("sacrebleu")
     found = metrics.corpus(OUTPUTS, [own[:1] for own in REFERENCES])
     streams = [[own[0] for own in REFERENCES]]
+    assert found.bleu is not None
     assert found.bleu == sacrebleu.corpus_bleu(OUTPUTS, streams, force=True).score
     assert found.chrf == sacrebleu.corpus_chrf(OUTPUTS, streams).score
     assert found.signature is not None

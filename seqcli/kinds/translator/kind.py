@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Generator, nn
 
 from seqcli.data import batching
 from seqcli.data.pairs import Texts, load_pairs
 from seqcli.data.survey import Survey
 from seqcli.kinds import metrics
+from seqcli.kinds.abilities import Each, Miswritten, Place, Translated
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.spec import Spec
 from seqcli.kinds.translator import reading, scoring
@@ -25,9 +28,13 @@ from seqcli.kinds.translator.batches import (
     order_of,
     reading_order,
 )
+from seqcli.kinds.translator.metrics import WITHOUT_SACREBLEU, has_sacrebleu
 from seqcli.kinds.translator.network import translator
+from seqcli.kinds.translator.reviewing import asked, each, mistakes
+from seqcli.kinds.translator.scoring import Written
 from seqcli.kinds.translator.sides import Side, Sides
 from seqcli.kinds.translator.spec import SPEC, Settings
+from seqcli.kinds.translator.translating import answers
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.translation import Translator as Network
@@ -132,7 +139,8 @@ class Translator:
 
     def remarks(self, split: Split) -> list[str]:
         """See `Kind.remarks`."""
-        return reading.remarks(split)
+        lacking = not self.config.data.single and not has_sacrebleu()
+        return reading.remarks(split) + [WITHOUT_SACREBLEU] * lacking
 
     def split(self, texts: Texts, *, train: bool = False) -> Split:
         """Texts as the network reads them; long pairs are cut, or left out where they `train`."""
@@ -183,46 +191,80 @@ class Translator:
 
     def figures(self, model: nn.Module, split: Split, runtime: Runtime, poll: Poll) -> Figures:
         """See `Kind.figures`: outputs are searched for as `translate` does by default."""
-        return self._figures(model, split, self.searching(Searching()), None, runtime, poll)
+        found = self._written(model, split, runtime, poll)
+        return self._figures(model, split, found, runtime, poll)
 
     def validation(self, model: nn.Module, split: Split, runtime: Runtime, poll: Poll) -> Figures:
         """See `Kind.validation`: greedy outputs, for at most VALIDATED sources."""
-        wanted = self.searching(Searching(greedy=True))
-        return self._figures(model, split, wanted, VALIDATED, runtime, poll)
+        wanted = Searching(greedy=True)
+        found = self._written(model, split, runtime, poll, wanted, VALIDATED)
+        return self._figures(model, split, found, runtime, poll)
 
     def searching(self, wanted: Searching) -> Searching:
         """How outputs are searched for, where `wanted` does not say."""
         return wanted.filled(self.config.model.beam, self.config.model.length_penalty)
 
-    def _figures(
+    def _written(
         self,
         model: nn.Module,
         split: Split,
-        wanted: Searching,
-        most: int | None,
         runtime: Runtime,
         poll: Poll,
-    ) -> Figures:
-        """The loss of all pairs, and the outputs for the first `most` sources."""
+        wanted: Searching | None = None,
+        most: int | None = None,
+    ) -> Written:
+        """The outputs for the first `most` sources."""
         assert isinstance(model, Network)
-        total, count = self._losses(model, split, runtime, poll)
         sources, references = scoring.questions(split)
         first = np.arange(len(sources))[:most]
+        asked = sources.take(first), references[:most]
+        search = self.searching(wanted or Searching())
+        return scoring.written(self.sides, model, asked, search, runtime, poll)
+
+    def _figures(
+        self, model: nn.Module, split: Split, found: Written, runtime: Runtime, poll: Poll
+    ) -> Figures:
+        """The loss of all pairs, and figures of outputs."""
+        total, count = self._losses(model, split, runtime, poll)
         return {
             "kind": self.spec.name,
-            "count": len(sources),
+            "count": int(asked(split).max(initial=-1)) + 1,
             "tokens": count,
             **self.running(total, count, 0),
-            **scoring.figures(
-                self.sides,
-                model,
-                (sources.take(first), references[:most]),
-                wanted,
-                runtime,
-                poll,
-                single=self.config.data.single,
-            ),
+            **scoring.figures(self.sides, found, single=self.config.data.single),
         }
+
+    def mistakes(
+        self, model: nn.Module, split: Split, place: Place, runtime: Runtime, poll: Poll
+    ) -> tuple[Figures, list[Miswritten]]:
+        """See `Errs.mistakes`: what is farthest off."""
+        found = self._written(model, split, runtime, poll)
+        figures = self._figures(model, split, found, runtime, poll)
+        return figures, mistakes(found, split, place.most)
+
+    def each(
+        self, model: nn.Module, split: Split, runtime: Runtime, poll: Poll
+    ) -> tuple[Figures, Each]:
+        """See `Compares.each`: a row is a source."""
+        assert isinstance(model, Network)
+        found = self._written(model, split, runtime, poll)
+        figures = self._figures(model, split, found, runtime, poll)
+        return figures, each(self.target.vocab, model, split, found, runtime, poll)
+
+    def translate(
+        self,
+        model: nn.Module,
+        texts: Sequence[str],
+        numbers: Sequence[int],
+        wanted: Searching,
+        runtime: Runtime,
+        poll: Poll,
+    ) -> list[Translated]:
+        """See `Translates.translate`."""
+        assert isinstance(model, Network)
+        most, search = self.config.data.max_tokens, self.searching(wanted)
+        with torch.inference_mode():
+            return answers(self.sides, model, texts, numbers, search, most, runtime, poll)
 
     def portion(self, split: Split) -> tuple[Split, float]:
         """See `Kind.portion`."""

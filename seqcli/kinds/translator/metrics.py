@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from seqcli.text.growing import numbered
 
 CELLS = 1 << 20  # of the rows of tables that are filled at one time
+WITHOUT_SACREBLEU = "no BLEU and chrF: pip install 'seqcli[translation]'"
 
 Tokens = Sequence[str]  # of one text; a text itself is a sequence of characters
 Numbers = NDArray[np.int64]
@@ -35,8 +36,8 @@ def distances(outputs: Sequence[Tokens], references: Sequence[Tokens]) -> Number
     """Levenshtein's distance of each output and its reference (N,).
 
     The tables of many pairs are filled side by side, row by row: D[i, j] is the least of
-    D[i - 1, j] + 1, D[i - 1, j - 1] + (a_i != b_j), and D[i, k] + (j - k) for k < j; the last, which
-    waits for its left neighbor, is a running minimum of D[i, k] - k.
+    D[i - 1, j] + 1, D[i - 1, j - 1] + (a_i != b_j), and D[i, k] + (j - k) for k < j; the last,
+    which waits for its left neighbor, is a running minimum of D[i, k] - k.
     """
     table = numbered()
     rows = [[table[token] for token in text] for text in outputs]
@@ -91,7 +92,7 @@ def _padded(rows: list[list[int]], filler: int) -> tuple[Numbers, Numbers]:
 
 
 class Nearest(NamedTuple):
-    """Of each output, its distance to the nearest of its references; that one's length and place."""
+    """Of each output, the distance to its nearest reference; the length and place of that one."""
 
     distances: Numbers
     lengths: Numbers
@@ -136,16 +137,17 @@ def corpus(outputs: Sequence[str], references: Sequence[Sequence[str]]) -> Corpu
     """BLEU and chrF over N outputs, with their signatures; a source may have fewer references."""
     if not outputs or not has_sacrebleu():
         return Corpus()
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
 
     most = max(map(len, references))
-    streams = [[own[n] if n < len(own) else None for own in references] for n in range(most)]
+    streams: Any = [[own[n] if n < len(own) else None for own in references] for n in range(most)]
     values, signatures = [], []
     # force: no words of its own about texts that are in tokens already
     for name, metric in (("BLEU", BLEU(force=True)), ("chrF2", CHRF())):
         values.append(float(metric.corpus_score(list(outputs), streams).score))
         signatures.append(f"{name}|{metric.get_signature()}")
-    return Corpus(*values, "; ".join(signatures))
+    return Corpus(values[0], values[1], "; ".join(signatures))
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
-"""A translator's figures on a split: what it writes for each source, beside the references."""
+"""What a translator makes of each source: its worst outputs, and what compares two models."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,131 +11,67 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqcli.kinds.abilities import Each, Miswritten
-from seqcli.kinds.contract import Figures, Poll
-from seqcli.kinds.translator import metrics
+from seqcli.kinds.contract import Poll
 from seqcli.kinds.translator.batches import PairBatch, Split, gather, reading_order
-from seqcli.kinds.translator.sides import Side, Sides
-from seqcli.kinds.translator.translating import search
+from seqcli.kinds.translator.metrics import nearest
+from seqcli.kinds.translator.scoring import Written
 from seqcli.machine.device import Runtime
-from seqcli.machine.distributed import Ranks
 from seqcli.nn.ragged import length_mask
 from seqcli.nn.translation import Translator as Network
 from seqcli.readers.pairs import MARK
-from seqcli.settings.searching import Searching
+from seqcli.text.growing import numbered
+from seqcli.text.vocab import Vocab
 
-WITHOUT = "BLEU and chrF need sacrebleu: pip install 'seqcli[translation]'"
 MOST_LOGITS = 1 << 22  # made at one time
 FILE = 1 << 40  # lines that a file may have, for the number of a row
 
-Ids = tuple[int, ...]
+
+def asked(split: Split) -> NDArray[np.int64]:
+    """Which source each pair asks for (P,), sources counted as `scoring.questions` lists them."""
+    number = numbered()
+    return np.array([number[split.texts.sources[row]] for row in split.rows.tolist()], np.int64)
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """R outputs and what they are judged by.
-
-    rows (R,): the places of their texts in the split; references: as the data has them, `spelled`:
-    as the model would write them, cut into tokens and put together again; single: outputs that are
-    one word each.
-    """
-
-    rows: NDArray[np.int64]
-    texts: list[str]
-    references: list[tuple[str, ...]]
-    spelled: list[list[str]]
-    judged: metrics.Judged
-    single: bool
-
-    def figures(self) -> Figures:
-        """As `eval --json` has them; BLEU and chrF beside the references as the data has them."""
-        corpus = metrics.Corpus()
-        if not self.single:
-            corpus = metrics.corpus(self.texts, self.references)
-        return {
-            "count": len(self.texts),
-            **self.judged.figures(),
-            "bleu": corpus.bleu,
-            "chrf": corpus.chrf,
-            "signature": corpus.signature,
-        }
-
-
-def written(
-    sides: Sides,
-    model: Network,
-    split: Split,
-    wanted: Searching,
-    runtime: Runtime,
-    poll: Poll,
-) -> Outputs:
-    """What the model writes for each source of the split that a pair is left of."""
-    rows, pairs = np.unique(split.rows, return_index=True)
-    own = runtime.ranks.own(np.arange(len(rows)))
-    found = search(model, split.sources.take(pairs[own]), own.tolist(), wanted, runtime, poll)
-    best = [one[0].ids if one else () for one in found]
-    texts = [sides.target.text(ids) for ids in _shared(best, own, len(rows), runtime.ranks)]
-    references = [split.texts.targets[row] for row in rows.tolist()]
-    spelled = [[_spelled(sides.target, text) for text in own] for own in references]
-    one_word = single(split)
-    judged = metrics.judged(texts, spelled, sides.target.reader.tokens, single=one_word)
-    return Outputs(rows, texts, references, spelled, judged, one_word)
-
-
-def single(split: Split) -> bool:
-    """Whether most sources are one word: a spelling, a word to inflect; not a sentence."""
-    words = [len(text.partition(MARK)[0].split()) for text in split.texts.sources]
-    return bool(words) and float(np.median(words)) <= 1
-
-
-def _spelled(target: Side, text: str) -> str:
-    return target.reader.tokenizer.join(target.reader.tokens(text))
-
-
-def _shared(own: Sequence[Ids], places: NDArray[np.int64], count: int, ranks: Ranks) -> list[Ids]:
-    """The ids of all rows from those that each rank has at its places."""
-    if ranks.world == 1:
-        return list(own)
-    lengths = torch.zeros(count, dtype=torch.int64)
-    lengths[torch.from_numpy(places)] = torch.tensor([len(ids) for ids in own], dtype=torch.int64)
-    sizes = ranks.add(lengths).tolist()
-    table = torch.zeros(count, max(sizes, default=0), dtype=torch.int64)
-    for place, ids in zip(places.tolist(), own, strict=True):
-        table[place, : len(ids)] = torch.tensor(ids, dtype=torch.int64)
-    rows = ranks.add(table).tolist()
-    return [tuple(row[:size]) for row, size in zip(rows, sizes, strict=True)]
-
-
-def mistakes(outputs: Outputs, split: Split, most: int) -> list[Miswritten]:
+def mistakes(found: Written, split: Split, most: int) -> list[Miswritten]:
     """Outputs that are none of their references, the most characters to change first."""
-    distances, texts = outputs.judged.characters.distances, split.texts
-    order = np.argsort(-distances, kind="stable")[:most]
-    found = []
-    for place in order[distances[order] > 0].tolist():
-        row = int(outputs.rows[place])
-        source = texts.sources[row].replace(MARK, " ")
-        distance = int(distances[place])
-        nearest = int(outputs.judged.characters.places[place])
-        wanted, text = outputs.spelled[place][nearest], outputs.texts[place]
-        path, line = texts.paths[row], int(texts.lines[row])
-        found.append(Miswritten(source, wanted, text, distance, path, line))
-    return found
+    nearby, texts = nearest(found.outputs, found.references), split.texts
+    first = np.unique(asked(split), return_index=True)[1]
+    order = np.argsort(-nearby.distances, kind="stable")[:most]
+    wrong = []
+    for place in order[nearby.distances[order] > 0].tolist():
+        row = int(split.rows[first[place]])
+        reference = found.references[place][int(nearby.places[place])]
+        wrong.append(
+            Miswritten(
+                texts.sources[row].replace(MARK, " "),
+                reference,
+                found.outputs[place],
+                int(nearby.distances[place]),
+                texts.paths[row],
+                int(texts.lines[row]),
+            )
+        )
+    return wrong
 
 
 def each(
-    target: Side, model: Network, split: Split, outputs: Outputs, runtime: Runtime, poll: Poll
+    vocab: Vocab, model: Network, split: Split, found: Written, runtime: Runtime, poll: Poll
 ) -> Each:
     """A row is a source, by its file and line; its loss is that of all its references."""
     losses, counts = _losses(model, split, runtime, poll)
-    place = np.searchsorted(outputs.rows, split.rows)
-    size = len(outputs.rows)
-    total = np.bincount(place, losses, size)
-    tokens = np.bincount(place, counts, size).astype(np.int64)
-    files = sorted(set(split.texts.paths))
-    number = {path: place * FILE for place, path in enumerate(files)}
-    every = [number[path] for path in split.texts.paths]
-    rows = (np.array(every, np.int64) + split.texts.lines)[outputs.rows]
-    what = hashlib.sha256("\0".join(target.vocab.to_list()).encode("utf-8", "surrogatepass"))
-    return Each(what.hexdigest(), rows, total, tokens, outputs.judged.right)
+    place = asked(split)
+    first = split.rows[np.unique(place, return_index=True)[1]]
+    number = {path: at * FILE for at, path in enumerate(sorted(set(split.texts.paths)))}
+    files = np.array([number[split.texts.paths[row]] for row in first.tolist()], np.int64)
+    pairs = zip(found.outputs, found.references, strict=True)
+    what = hashlib.sha256("\0".join(vocab.to_list()).encode("utf-8", "surrogatepass"))
+    return Each(
+        what.hexdigest(),
+        files + split.texts.lines[first],
+        np.bincount(place, losses).astype(np.float64),
+        np.bincount(place, counts).astype(np.int64),
+        np.array([output in references for output, references in pairs], np.bool_),
+    )
 
 
 def _losses(
@@ -160,9 +94,10 @@ def _of_rows(model: Network, batch: PairBatch) -> Tensor:
     hidden, wanted = outputs[real].float(), batch.target[real]
     weight, bias = model.output_weight, model.output.bias
     size = max(MOST_LOGITS // len(bias), 1)
+    parts = (torch.split(hidden, size), torch.split(wanted, size))
     losses = [
         F.cross_entropy(F.linear(some, weight, bias), ids, reduction="none")
-        for some, ids in zip(hidden.split(size), wanted.split(size), strict=True)
+        for some, ids in zip(*parts, strict=True)
     ]
     row = real.nonzero()[:, 0].cpu()
     total = torch.zeros(len(batch.target), dtype=torch.float64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,26 +38,38 @@ def questions(split: Split) -> tuple[Sequences, list[list[str]]]:
     return split.sources.take(np.array(first, np.int64)), references
 
 
-def figures(
+class Written(NamedTuple):
+    """R outputs, and the references of each."""
+
+    outputs: list[str]
+    references: list[list[str]]
+
+
+def written(
     sides: Sides,
     model: Network,
     asked: tuple[Sequences, list[list[str]]],
     wanted: Searching,
     runtime: Runtime,
     poll: Poll,
-    *,
-    single: bool,
-) -> Figures:
-    """What `asked` (`questions`) is answered with, beside its references.
+) -> Written:
+    """What `asked` (`questions`) is answered with."""
+    return Written(_outputs(sides, model, asked[0], wanted, runtime, poll), asked[1])
+
+
+def figures(sides: Sides, found: Written, *, single: bool) -> Figures:
+    """Of outputs beside their references.
 
     single: a target is one word, of which BLEU and chrF say nothing.
     """
-    sources, references = asked
-    outputs = _outputs(sides, model, sources, wanted, runtime, poll)
-    told = judged(outputs, references, sides.target.reader.tokens, single=single).figures()
-    whole = Corpus() if single else corpus(outputs, references)
-    found: Figures = dict(told)
-    return found | {"bleu": whole.bleu, "chrf": whole.chrf, "signature": whole.signature}
+    told = judged(*found, sides.target.reader.tokens, single=single).figures()
+    whole = Corpus() if single else corpus(*found)
+    return {
+        **told,
+        "bleu": whole.bleu,
+        "chrf": whole.chrf,
+        "signature": whole.signature,
+    }
 
 
 def _outputs(

@@ -246,4 +246,6 @@ SPEC = Spec(
     sizes=sizes,
     check=check,
     check_learned=check_learned,
+    commands={"translate": 'translate --model {model} "your text"'},
+    options={"--mistakes": "what is farthest off", "a second --model": "a comparison"},
 )

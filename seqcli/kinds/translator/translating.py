@@ -124,7 +124,8 @@ def _searched(
             limits=limits,
             poll=poll,
         )
-    count, choose = wanted.best, greedy
+    choose: Choose = greedy
+    count = wanted.best
     if wanted.temperature is not None:
         source, lengths, limits = (part.repeat_interleave(count, 0) for part in batch)
         streams = [[wanted.seed or 0, number, at] for number in numbers for at in range(count)]
