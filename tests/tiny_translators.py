@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from seqcli.settings.config import to_dict
 SIZES = {"embed": 6, "hidden": [5], "decoder": [4], "bidirectional": True}
 SOURCES = ["ein hund", "eine katze schläft", "der hund schläft", "die katze"]
 TARGETS = ["a dog", "a cat sleeps", "the dog sleeps", "the cat"]
-GERMAN = {"der": "the", "ein": "a", "hund": "dog", "baum": "tree", "laut": "loud", "alt": "old"}
 
 
 def tiny(
@@ -58,18 +56,6 @@ def write(
         "versions": {},
     }
     storage.save(path, described, weights or network.state_dict())
-    return path
-
-
-def write_pairs(path: Path, pairs: int = 60) -> Path:
-    """source TAB target: words and their translation, word by word, adjectives behind."""
-    draw = random.Random(11)
-    lines = []
-    for number in range(pairs):
-        words = draw.choices(list(GERMAN), k=draw.randint(1, 4))
-        english = [GERMAN[word] for word in words]
-        lines.append(f"{' '.join(words)} {number}\t{number} {' '.join(english)}\n")
-    path.write_text("".join(lines), encoding="utf-8")
     return path
 
 
