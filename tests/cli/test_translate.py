@@ -282,7 +282,7 @@ def test_wrong_files(model: str, tmp_path: Path) -> None:
     nothing.write_text("")
     assert ask("--model", model, "--input", str(nothing)).exit_code in (0, 1)
     assert stdout("--model", model, "-", stdin="") == ""
-    result = ask("--model", model, "-", stdin="ein hund\n".encode() + b"\xe4\n")
+    result = ask("--model", model, "-", stdin=b"ein hund\n" + b"\xe4\n")
     assert result.exit_code == 1
     assert result.stdout == stdout("--model", model, "ein hund")
 
