@@ -69,10 +69,10 @@ class Scripted:
     def exhaustive(
         self, source: list[int], begin: int, end: int, limit: int, penalty: float
     ) -> list[Hypothesis]:
-        """All outputs of fewer than `limit` tokens that come to their end, the best first."""
+        """All outputs of at most `limit` tokens, the best first."""
         others = [token for token in range(self.table.shape[1]) if token != end]
         found = []
-        for length in range(limit):
+        for length in range(limit + 1):
             for ids in product(others, repeat=length):
                 logprob = self.logprob(source, [*ids, end], begin)
                 found.append(Hypothesis(ids, logprob, logprob / (length + 1) ** penalty, True))

@@ -35,8 +35,14 @@ def tiny(
     return kind, network.eval()
 
 
-def write(path: Path, *, scores: dict[str, Any] | None = None, **given: Any) -> Path:
-    """Write the model file that a run would."""
+def write(
+    path: Path,
+    *,
+    scores: dict[str, Any] | None = None,
+    weights: dict[str, torch.Tensor] | None = None,
+    **given: Any,
+) -> Path:
+    """Write the model file that a run would; `weights` in the place of its own."""
     kind, network = tiny(**given)
     described = {
         "task": "tiny",
@@ -49,7 +55,7 @@ def write(path: Path, *, scores: dict[str, Any] | None = None, **given: Any) -> 
         "scores": scores or {},
         "versions": {},
     }
-    storage.save(path, described, network.state_dict())
+    storage.save(path, described, weights or network.state_dict())
     return path
 
 

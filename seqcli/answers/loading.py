@@ -159,7 +159,7 @@ def load_model(
     try:
         table = file.description["config"]
         config = kinds.read({**table, "data": {**table["data"], **changed}})
-        kind = contract.load(config.kind).restore(config, file.description["learned"])
+        kind = contract.load(kinds.spec_of(config)).restore(config, file.description["learned"])
         with torch.device("meta"):  # sizes come from the file: compare before taking memory
             skeleton = kind.build(None)
     except ConfigError as error:

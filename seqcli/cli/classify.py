@@ -10,14 +10,16 @@ import typer
 
 from seqcli import kinds
 from seqcli.cli import options
-from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines
+from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines, recording_lines
 from seqcli.cli.console import answer, say
-from seqcli.cli.texts import Input, Texts, TextSource
+from seqcli.cli.sources import Input, Source, Texts
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
+from seqcli.settings.sections import NUMBERS
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group, Predictions, Predictor
+    from seqcli.answers.signals import SignalPredictor
     from seqcli.kinds.abilities import Mark
 
 TopK = Annotated[
@@ -86,17 +88,29 @@ def classify(
     """
     path = options.model_path(model)
     shown = Shown.of(top_k, probs, threshold, abstain_label, as_json, explain)
-    source = TextSource.of(texts or [], input, text_column, encoding, shard)
+    source = Source.of(texts or [], input, text_column, encoding, shard)
     target = _target(output, force, as_json, safe_csv)
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "classify", path)  # before torch is imported
+    numbers = spec.input == NUMBERS
+    if numbers:
+        source.of_numbers()
+        if explain:
+            raise ConfigError("--explain weighs words", "this model reads numbers: leave it out")
     with interrupts.at_once():
         from seqcli.answers.loading import load_model
         from seqcli.answers.prediction import Predictor
+        from seqcli.answers.signals import SignalPredictor
 
-    source.open()
-    loaded = load_model(path, device=device, threads=threads)
-    predictor = Predictor.of(loaded)
+    predictor: Predictor | SignalPredictor
+    if numbers:
+        loaded = load_model(path, device=device, threads=threads)
+        predictor = SignalPredictor.of(loaded)
+        source.recordings(predictor.kind)
+    else:
+        source.open()
+        loaded = load_model(path, device=device, threads=threads)
+        predictor = Predictor.of(loaded)
     if target is None:
         _print(predictor, source, shown)
     else:
@@ -120,10 +134,12 @@ def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path 
 
 
 def _answers(
-    predictor: Predictor, source: TextSource, shown: Shown
+    predictor: Predictor | SignalPredictor, source: Source, shown: Shown
 ) -> Iterator[tuple[Group, Predictions, list[list[Mark]] | None]]:
     """Groups with their predictions, and with marks if they are to be explained."""
-    if not shown.explain:
+    from seqcli.answers.signals import SignalPredictor
+
+    if not shown.explain or isinstance(predictor, SignalPredictor):
         for group, found in predictor.stream(source.groups()):
             yield group, found, None
         return
@@ -132,10 +148,14 @@ def _answers(
         yield group, found, [predictor.explain(text, label) for text, label in pairs]
 
 
-def _print(predictor: Predictor, source: TextSource, shown: Shown) -> None:
+def _print(predictor: Predictor | SignalPredictor, source: Source, shown: Shown) -> None:
     """Lines on stdout, written and flushed group by group."""
+    from seqcli.answers.signals import SignalPredictor, recordings_of
+
     for group, found, marks in _answers(predictor, source, shown):
-        if shown.as_json:
+        if shown.as_json and isinstance(predictor, SignalPredictor):
+            spelled = recording_lines(recordings_of(group), found, shown)
+        elif shown.as_json:
             spelled = json_lines(group.texts, found, shown, marks)
         elif marks is None:
             spelled = lines(found, shown)
@@ -145,21 +165,25 @@ def _print(predictor: Predictor, source: TextSource, shown: Shown) -> None:
 
 
 def _write(
-    predictor: Predictor, source: TextSource, shown: Shown, path: Path, quiet: bool, safe: bool
+    predictor: Predictor | SignalPredictor,
+    source: Source,
+    shown: Shown,
+    path: Path,
+    quiet: bool,
+    safe: bool,
 ) -> None:
     """The table at `path`: the input's columns, then the answers'."""
+    from seqcli.answers.signals import SignalPredictor
     from seqcli.answers.tables import fresh_names, table_writer
-    from seqcli.readers.tables import table_format
 
     wanted = columns(predictor.kind.labels, shown)
     names = fresh_names(source.columns, list(wanted))
     added = dict(zip(names, wanted.values(), strict=True))
-    parquet = source.path is not None and table_format(source.path) == "parquet"
-    count = 0
-    like = source.path if parquet else None
-    with table_writer(path, source.columns, added, like, safe=safe) as table:
+    count, named = 0, isinstance(predictor, SignalPredictor)
+    with table_writer(path, source.columns, added, source.types_of, safe=safe) as table:
         for group, found, marks in _answers(predictor, source, shown):
-            pairs = zip(group.cells, cells(group.texts, found, shown, marks), strict=True)
+            own = [[name] for name in group.texts] if named else group.cells
+            pairs = zip(own, cells(group.texts, found, shown, marks), strict=True)
             table.write([[*row, *more] for row, more in pairs])
             count += len(group.texts)
     if quiet:

@@ -12,7 +12,7 @@ import typer
 from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.console import answer, finite, json_line, safe, say
-from seqcli.cli.texts import STDIN, Input, Texts, TextSource
+from seqcli.cli.sources import STDIN, Input, Source, Texts
 from seqcli.errors import ConfigError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.settings.searching import Searching
@@ -131,7 +131,7 @@ def translate(
         seed=seed,
         attention=as_json or attention is not None,
     )
-    source = TextSource.of(texts or [], input, text_column, encoding, shard)
+    source = Source.of(texts or [], input, text_column, encoding, shard)
     target = _Target.of(output, attention, texts or [], as_json=as_json, force=force)
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "translate", path)  # before torch is imported
@@ -207,7 +207,7 @@ Found = Iterable["tuple[Group, list[Translated]]"]
 
 
 def _found(
-    translator: TextTranslator, source: TextSource, wanted: Searching, shard: tuple[int, int]
+    translator: TextTranslator, source: Source, wanted: Searching, shard: tuple[int, int]
 ) -> Found:
     return translator.stream(source.groups(), wanted, shard)
 
@@ -267,16 +267,12 @@ def _line(found: Translated, best: int) -> str:
     return "\t".join(f"{safe(one.text)}\t{one.score:.4f}" for one in found.outputs)
 
 
-def _write(found: Found, source: TextSource, path: Path, best: int, *, quiet: bool) -> None:
+def _write(found: Found, source: Source, path: Path, best: int, *, quiet: bool) -> None:
     """The file at `path`, whole at the end."""
     from seqcli.answers.translating import translation_writer
-    from seqcli.readers.tables import table_format
 
-    parquet = source.path is not None and table_format(source.path) == "parquet"
     count = 0
-    with translation_writer(
-        path, source.columns, best, source.path if parquet else None
-    ) as writing:
+    with translation_writer(path, source.columns, best, source.types_of) as writing:
         for group, answers in found:
             writing.write(group, answers)
             count += len(answers)

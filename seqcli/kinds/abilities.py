@@ -18,6 +18,7 @@ from torch import nn
 from seqcli.kinds.contract import Figures, Poll
 from seqcli.machine.device import Runtime
 from seqcli.settings.searching import Searching
+from seqcli.settings.sections import Series
 from seqcli.text.vocab import Vocab
 
 
@@ -83,6 +84,34 @@ class Classifies(Protocol):
         self, model: nn.Module, text: str, label: int, runtime: Runtime, poll: Poll
     ) -> list[Mark]:
         """A mark for each token that is read, in the order of the text; `label` by its place."""
+
+
+class ClassifiesNumbers(Protocol):
+    """`classify`: a label for each recording."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """C labels, in the order of their probabilities."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What the numbers of a step are called, in the order in which they are read."""
+
+    @property
+    def reading(self) -> Series:
+        """How files of recordings are read for it."""
+
+    def answer_numbers(
+        self,
+        model: nn.Module,
+        recordings: Sequence[NDArray[np.float64]],
+        runtime: Runtime,
+        poll: Poll,
+    ) -> NDArray[np.float32]:
+        """Arrays (T, channels), NaN where missing -> log-probabilities (R, C).
+
+        What else is in the group changes no answer.
+        """
 
 
 class Errs(Protocol):

@@ -53,6 +53,7 @@ class _Candidates(NamedTuple):
     logprobs: Tensor
     rows: Tensor  # that they continue
     tokens: Tensor
+    natural: Tensor  # an ending here is not one that the limit forces
 
     def pick(self, order: Tensor) -> _Candidates:
         """Those at the places (A, K)."""
@@ -73,27 +74,25 @@ def beam_search(
 ) -> list[list[Hypothesis]]:
     """At most `best` (at most `beam`) hypotheses of each source (B, S), the best first.
 
-    lengths (B,) of the sources; penalty: A of the score; limits (B,): most tokens, 1 or more. What
-    comes to its limit is only given where too few came to their end.
+    lengths (B,) of the sources; penalty: A of the score; limits (B,): most tokens, 1 or more, after
+    which the end mark alone may follow.
     """
     live = _begun(model, source, lengths, rules)
     results, trail = Results.none(len(source), best, source.device), Trail()
     endings = torch.zeros(len(source), dtype=torch.int64, device=source.device)
-    for step in range(int(limits.max())):
+    for step in range(int(limits.max()) + 1):
         poll()
         found = model.step(live.ids, live.state, live.memory)
-        likely = _likely(found.logits, live, rules, beam)
-        endings += _keep_endings(likely, live, results, rules, beam, step, penalty)
-        chosen = _going_on(likely, rules.end, beam)
-        trail.add(chosen.tokens.flatten(), live.on_trail[chosen.rows.flatten()])
         own = limits[live.sources]
-        at_limit = own <= step + 1
-        _keep_cut(chosen, live.sources, at_limit, results, step, penalty)
-        bound = chosen.logprobs[:, 0] / own**penalty
-        done = (endings[live.sources] >= beam) | at_limit
+        likely = _likely(found.logits, live, rules, beam, own == step)
+        endings += _keep_endings(likely, live, results, rules.end, beam, step, penalty)
+        chosen = _going_on(likely, rules.end, beam)
+        bound = chosen.logprobs[:, 0] / (own + 1) ** penalty
+        done = (endings[live.sources] >= beam) | (own == step)
         done |= bound <= results.scores[live.sources, -1]
         if done.all():
             break
+        trail.add(chosen.tokens.flatten(), live.on_trail[chosen.rows.flatten()])
         live = _next(live, found.state, chosen, ~done)
     return results.hypotheses(trail)
 
@@ -116,15 +115,20 @@ def _begun(
     )
 
 
-def _likely(logits: Tensor, live: _Live[Memory, State], rules: Rules, beam: int) -> _Candidates:
+def _likely(
+    logits: Tensor, live: _Live[Memory, State], rules: Rules, beam: int, at_limit: Tensor
+) -> _Candidates:
     """The 2 K likeliest continuations of each source, of logits (A K, V).
 
-    A hypothesis may have one ending, so that K others are among its K + 1 likeliest. Equal ones
-    stand in the order of their hypotheses, then of their ids.
+    A hypothesis may have one ending, so that K others are among its K + 1 likeliest; `at_limit`
+    (A,): sources whose hypotheses must end. Equal ones stand in the order of their hypotheses, then
+    of their ids.
     """
     sources, width = live.logprobs.shape
     sums = logits.logsumexp(1, keepdim=True)
-    values, tokens = largest(rules.apply(logits, live.written), min(beam + 1, logits.shape[1]))
+    rules.apply(logits, live.written)
+    natural = rules.close(logits, at_limit.repeat_interleave(width))
+    values, tokens = largest(logits, min(beam + 1, logits.shape[1]))
     tokens, order = tokens.sort(dim=1)
     gains = values.gather(1, order) - sums
     joined = (live.logprobs.view(-1, 1) + gains).view(sources, -1)
@@ -132,31 +136,30 @@ def _likely(logits: Tensor, live: _Live[Memory, State], rules: Rules, beam: int)
     places = every.indices[:, : 2 * beam]
     first = torch.arange(sources, device=logits.device)[:, None] * width
     rows = first + places.div(tokens.shape[1], rounding_mode="floor")
-    return _Candidates(
-        every.values[:, : 2 * beam], rows, tokens.view(sources, -1).gather(1, places)
-    )
+    tokens = tokens.view(sources, -1).gather(1, places)
+    return _Candidates(every.values[:, : 2 * beam], rows, tokens, natural[rows])
 
 
 def _keep_endings(
     likely: _Candidates,
     live: _Live[Memory, State],
     results: Results,
-    rules: Rules,
+    end: int,
     beam: int,
     step: int,
     penalty: float,
 ) -> Tensor:
     """Endings among the K likeliest become results; how many, by source of the batch (B,)."""
-    first = likely.tokens[:, :beam] == rules.end
-    first &= likely.logprobs[:, :beam] > -torch.inf
-    counts = torch.zeros(len(results.scores), dtype=torch.int64, device=first.device)
-    if first.any():
-        logprobs = likely.logprobs[:, :beam].masked_fill(~first, -torch.inf)
-        rows = live.on_trail[likely.rows[:, :beam]]
+    first = _Candidates(*(part[:, :beam] for part in likely))
+    kept = (first.tokens == end) & (first.logprobs != -torch.inf)
+    counts = torch.zeros(len(results.scores), dtype=torch.int64, device=kept.device)
+    if kept.any():
+        logprobs = first.logprobs.masked_fill(~kept, -torch.inf)
+        rows = live.on_trail[first.rows]
         scores = normalized(logprobs, step + 1, penalty)
-        new = Results(scores, logprobs, torch.full_like(rows, step), rows, first)
+        new = Results(scores, logprobs, torch.full_like(rows, step), rows, first.natural)
         results.add(live.sources, new)
-        counts[live.sources] = first.sum(1)
+        counts[live.sources] = kept.sum(1)
     return counts
 
 
@@ -165,29 +168,6 @@ def _going_on(likely: _Candidates, end: int, beam: int) -> _Candidates:
     ends = likely.tokens == end
     chosen = likely.pick(ends.byte().sort(dim=1, stable=True).indices[:, :beam])
     return chosen._replace(logprobs=chosen.logprobs.masked_fill(chosen.tokens == end, -torch.inf))
-
-
-def _keep_cut(
-    chosen: _Candidates,
-    sources: Tensor,
-    at_limit: Tensor,
-    results: Results,
-    step: int,
-    penalty: float,
-) -> None:
-    """What may not go on is better than nothing."""
-    if at_limit.any():
-        cut = chosen.logprobs[at_limit]
-        rows = torch.arange(chosen.tokens.numel(), device=cut.device).view_as(chosen.tokens)
-        rows = rows[at_limit]
-        new = Results(
-            normalized(cut, step + 1, penalty),
-            cut,
-            torch.full_like(rows, step + 1),
-            rows,
-            torch.zeros_like(rows, dtype=torch.bool),
-        )
-        results.add(sources[at_limit], new, behind=True)
 
 
 def _next(

@@ -17,6 +17,7 @@ R = B * K rows, S source steps, V tokens, N results of each source.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self, TypeVar
@@ -87,6 +88,19 @@ class Rules:
             logits[rows, ids] = -torch.inf
         return logits
 
+    def close(self, logits: Tensor, rows: Tensor) -> Tensor:
+        """Leave `rows` (R,) of logits (R, V), which are changed, the end mark alone.
+
+        Where it is what they would write, or they may go on: (R,).
+        """
+        natural = ~rows
+        if rows.any():
+            ends = logits[rows, self.end]
+            natural[rows] = logits[rows].argmax(1) == self.end
+            logits[rows] = -torch.inf
+            logits[rows, self.end] = ends
+        return natural
+
     def history(self, rows: int, device: torch.device) -> Tensor | None:
         """Nothing written yet (rows, 0); None where nobody asks what was."""
         if not self.no_repeat:
@@ -121,12 +135,15 @@ def normalized(logprobs: Tensor, length: int, penalty: float) -> Tensor:
 
 
 class Hypothesis(NamedTuple):
-    """An output: its ids without the end mark, log p, score, and whether it came to its end."""
+    """An output: its ids without the end mark, log p, score; whether no limit has ended it."""
 
     ids: tuple[int, ...]
     logprob: float
     score: float
     ended: bool
+
+
+NOTHING = Hypothesis((), math.nan, math.nan, False)  # of weights that are no numbers
 
 
 @dataclass
@@ -174,16 +191,10 @@ class Results:
         numbers = torch.zeros(sources, best, dtype=torch.int64, device=device)
         return cls(lowest, lowest.clone(), numbers, numbers.clone(), numbers.bool())
 
-    def add(self, sources: Tensor, new: Results, *, behind: bool = False) -> None:
-        """Further hypotheses (A, M) of the sources (A,): the best stay, or `behind`: where is room.
-
-        Of equal scores the ones found earlier come first.
-        """
+    def add(self, sources: Tensor, new: Results) -> None:
+        """Further hypotheses (A, M) of the sources (A,): the best stay, of equal ones the first."""
         both = {name: torch.cat([old[sources], vars(new)[name]], 1) for name, old in self._parts()}
-        if behind:
-            order = (both["scores"] == -torch.inf).byte().sort(dim=1, stable=True).indices
-        else:
-            order = both["scores"].sort(dim=1, descending=True, stable=True).indices
+        order = both["scores"].sort(dim=1, descending=True, stable=True).indices
         order = order[:, : self.scores.shape[1]]
         for name, old in self._parts():
             old[sources] = both[name].gather(1, order)
@@ -198,7 +209,7 @@ class Results:
             for row, score, logprob, length, _, ended in zip(ids, *every, strict=True)
         ]
         return [
-            [one for one in found[at : at + width] if one.score != -torch.inf]
+            [one for one in found[at : at + width] if one.score != -torch.inf] or [NOTHING]
             for at in range(0, len(found), width)
         ]
 

@@ -30,7 +30,8 @@ def walk(
 ) -> list[Hypothesis]:
     """A hypothesis for each source (B, S), as `choose` says; those that ended leave the batch.
 
-    lengths (B,) of the sources; penalty: A of the score; limits (B,): most tokens, 1 or more.
+    lengths (B,) of the sources; penalty: A of the score; limits (B,): most tokens, 1 or more, after
+    which the end mark alone may follow.
     """
     memory, state = model.encode(source, lengths)
     places = torch.arange(len(source), device=source.device)
@@ -38,32 +39,29 @@ def walk(
     logprobs = torch.zeros(len(source), device=source.device)
     written = rules.history(len(source), source.device)
     results, trail = Results.none(len(source), 1, source.device), Trail()
-    for step in range(int(limits.max())):
+    for step in range(int(limits.max()) + 1):
         poll()
         found = model.step(ids, state, memory)
         sums = found.logits.logsumexp(1)
+        at_limit = limits[places] == step
         logits = rules.apply(found.logits, written)
+        natural = rules.close(logits, at_limit)
         ids, state = choose(logits, places), found.state
         logprobs = logprobs + logits.gather(1, ids[:, None]).squeeze(1) - sums
-        trail.add(ids, on_trail)
         ends = ids == rules.end
-        stops = ends | (limits[places] <= step + 1)
-        if not stops.any():
-            on_trail = torch.arange(len(ids), device=ids.device)
-        else:
+        if ends.any():
             scores = normalized(logprobs, step + 1, penalty)
-            rows = torch.arange(len(ids), device=ids.device)
-            sizes = torch.full_like(rows, step + 1)
-            parts = (scores, logprobs, sizes, rows, ends)
-            results.add(places[stops], Results(*(part[stops, None] for part in parts)))
-            if stops.all():
+            sizes = torch.full_like(ids, step)
+            parts = (scores, logprobs, sizes, on_trail, natural)
+            results.add(places[ends], Results(*(part[ends, None] for part in parts)))
+            if ends.all():
                 break
-            on_trail = (~stops).nonzero().squeeze(1)
+        trail.add(ids, on_trail)
+        on_trail = (~ends).nonzero().squeeze(1)
+        if ends.any():
             ids, places, logprobs = ids[on_trail], places[on_trail], logprobs[on_trail]
             state, memory = state.take(on_trail), memory.take(on_trail)
             written = None if written is None else written[on_trail]
         if written is not None:
             written = torch.cat([written, ids[:, None]], 1)
-    return [
-        one._replace(ids=one.ids[:-1]) if one.ended else one for (one,) in results.hypotheses(trail)
-    ]
+    return [one for (one,) in results.hypotheses(trail)]

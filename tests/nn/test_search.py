@@ -64,10 +64,12 @@ def same(found: list[Hypothesis], wanted: list[Hypothesis]) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_beam_of_all_paths_finds_the_best_of_all(seed: int, penalty: float) -> None:
     model = Scripted.drawn(4, seed)
-    limit, best = 5, 6
-    found = beams(model, beam=4**limit, best=best, penalty=penalty, limit=limit)
+    limit, best = 4, 6
+    found = beams(model, beam=4 ** (limit + 1), best=best, penalty=penalty, limit=limit)
     for source, own in zip(SOURCES, found, strict=True):
-        same(own, model.exhaustive(source, BEGIN, END, limit, penalty)[:best])
+        every = model.exhaustive(source, BEGIN, END, limit, penalty)[:best]
+        assert [one.ids for one in own] == [one.ids for one in every]
+        assert [one.score for one in own] == pytest.approx([one.score for one in every], abs=1e-5)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 9), st.integers(0, 3))
@@ -100,7 +102,7 @@ def test_a_score_is_the_models_own(seed: int) -> None:
         assert [one.score for one in own] == sorted((one.score for one in own), reverse=True)
         assert len({one.ids for one in own}) == len(own)
         for one in own:
-            ids = [*one.ids, *[END] * one.ended]
+            ids = [*one.ids, END]
             assert one.logprob == pytest.approx(model.logprob(source, ids, BEGIN), abs=1e-4)
             assert one.score == pytest.approx(one.logprob / len(ids) ** 0.7, abs=1e-4)
 
@@ -118,18 +120,24 @@ def test_what_is_finished_leaves_the_batch() -> None:
     assert model.rows - before == alone
 
 
-def test_what_comes_to_its_limit_is_behind_what_ended() -> None:
+def test_what_comes_to_its_limit_is_ended_there() -> None:
     model = Scripted.drawn(6, 3)
-    model.table[:, END] -= 1.5  # an end is rare
-    found = beams(model, beam=4, limit=4)
-    flags = [[one.ended for one in own] for own in found]
-    assert all(len(own) == 4 for own in found)
-    assert all(row == sorted(row, reverse=True) for row in flags)
-    assert any(row[0] for row in flags)
-    assert any(not row[-1] for row in flags)
-    assert all(len(one.ids) == 4 for own in found for one in own if not one.ended)
-    model.table[:, END] = -1e4
+    model.table[:, END] = -50
+    for own in beams(model, beam=4, limit=4):
+        assert len(own) == 4
+        assert all(len(one.ids) == 4 and not one.ended and one.score < -9 for one in own)
     assert [len(one.ids) for one in greedily(model, limit=4)] == [4] * len(SOURCES)
+    assert not any(one.ended for one in greedily(model, limit=4))
+    model.table[:, END] = 50  # what would have ended there is not cut
+    assert all(one.ended and not one.ids for one in greedily(model, limit=1))
+    assert all(own[0].ended and not own[0].ids for own in beams(model, limit=1))
+
+
+def test_a_broken_model_has_no_score_and_no_crash() -> None:
+    for value in (math.nan, math.inf, -math.inf):
+        model = Scripted(torch.full((1009, 5), value))
+        found = [*greedily(model, limit=3), *(one for own in beams(model, limit=3) for one in own)]
+        assert all(math.isnan(one.score) for one in found)
 
 
 def test_each_source_has_its_own_limit() -> None:
@@ -168,7 +176,6 @@ def test_ties_go_to_the_earlier_hypothesis_and_the_lower_id() -> None:
     model = Scripted(torch.zeros(1009, 4))
     (own,) = beams(model, [[2]], beam=4, limit=3, penalty=1.0)
     assert [one.ids for one in own] == [(), (0,), (0, 0), (0, 0, 0)]
-    assert [one.ended for one in own] == [True, True, True, False]
     assert all(one.score == pytest.approx(-math.log(4)) for one in own)
 
 
