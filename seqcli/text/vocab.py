@@ -3,18 +3,21 @@
 Two spellings are reserved. A data token spelled `<unk>` is an unknown word (as in PTB): it takes
 the unknown row, never one of its own. A data token spelled `<eos>` is an unknown word as well:
 the end mark stands only where the program puts it (`Vocab.end`), so that no text can end itself.
+Subwords spell both as any other text: no piece is one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.settings.sections import Tokens
 from seqcli.text.sequences import Ids
+from seqcli.text.subwords import Subwords
 
 UNKNOWN = "<unk>"
 END = "<eos>"
@@ -22,11 +25,15 @@ RESERVED = (UNKNOWN, END)
 
 
 class Vocab:
-    """V tokens by id. `unknown` and `end` are the ids of the special rows, None where absent."""
+    """V tokens by id. `unknown` and `end` are the ids of the special rows, None where absent.
 
-    def __init__(self, tokens: Iterable[str]) -> None:
+    subwords: what makes the tokens of a text, where they were learned; None where a rule does.
+    """
+
+    def __init__(self, tokens: Iterable[str], subwords: Subwords | None = None) -> None:
         """Ids in the order of `tokens`, as `to_list` gives them (ValueError for a repeat)."""
         self._tokens = tuple(tokens)
+        self.subwords = subwords
         self._ids = {token: place for place, token in enumerate(self._tokens)}
         if len(self._ids) != len(self._tokens):
             raise ValueError("a vocabulary lists each token once")
@@ -77,6 +84,23 @@ class Vocab:
             unknown=data.unknown,
             end=end,
         )
+
+    @classmethod
+    def of_subwords(cls, subwords: Subwords, *, end: bool = False) -> Vocab:
+        """The end mark where there is one, then all pieces; nothing is unknown."""
+        return cls([END] * end + list(subwords.pieces), subwords)
+
+    @classmethod
+    def restore(cls, learned: Mapping[str, Any]) -> Vocab:
+        """The inverse of `learned`, for what was checked."""
+        table = learned.get("subwords")
+        subwords = None if table is None else Subwords.from_json(table)
+        return cls(learned["vocabulary"], subwords)
+
+    def learned(self) -> dict[str, Any]:
+        """What the model file keeps, as JSON values."""
+        table = {} if self.subwords is None else {"subwords": self.subwords.to_json()}
+        return {"vocabulary": self.to_list(), **table}
 
     @classmethod
     def from_list(cls, tokens: Sequence[str]) -> Vocab:
