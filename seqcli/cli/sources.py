@@ -67,6 +67,11 @@ class Reading:
         return cls(known, documents, text_column, encoding or "utf-8", given)
 
 
+def _name(column: object) -> str:
+    """A column that is named; a number says nothing of another table."""
+    return "" if str(column).isdecimal() else str(column)
+
+
 class TextSource:
     """Where the texts come from, as far as the command line tells: one place, and how it is read.
 
@@ -113,9 +118,9 @@ class TextSource:
         column = reading.text_column or ""
         data = LabeledText(text_column=column, encoding=reading.encoding, format=form)
         data_of, learned = description["data"].get("columns"), description["learned"]
-        read_from = data_of if isinstance(data_of, dict) else {}
-        own = read_from.get("text", "") or read_from.get("source", "")
-        own = own or description["config"]["data"].get("text_column", "")
+        own = data_of.get("text", "") if isinstance(data_of, dict) else ""
+        settings = description["config"]["data"]
+        own = own or settings.get("text_column", "") or _name(settings.get("source", ""))
         trained = read.Trained(str(own), tuple(map(str, learned.get("labels", ()))))
         if self.stream is not None:
             live = options.live(self.stream, reading.encoding)
@@ -134,17 +139,6 @@ class TextSource:
         for line in found.said:
             tell(line)
         return found
-
-    @property
-    def like(self) -> Path | None:
-        """The parquet table whose types a table made of this keeps; None for all else."""
-        from seqcli.readers.tables import table_format
-
-        if self.path is None:
-            return None
-        auto = self._reading.format == "auto"
-        form = table_format(self.path) if auto else self._reading.format
-        return self.path if form == "parquet" else None
 
     def recordings(self, kind: ClassifiesNumbers) -> Found:
         """What is to be read as recordings, for a model of numbers. Errors: DataError."""
@@ -175,5 +169,8 @@ class TextSource:
             raise ConfigError(f"{option} belongs to models of text", "this one reads numbers")
 
 
-def unsaid(line: str) -> None:
-    """What --quiet makes of words."""
+def is_parquet(path: Path | None, form: str) -> bool:
+    """Whether the table at a path is one whose columns have types."""
+    from seqcli.readers.tables import table_format
+
+    return path is not None and (table_format(path) if form == "auto" else form) == "parquet"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,13 +12,14 @@ import typer
 from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.console import answer, finite, json_line, safe, say
-from seqcli.cli.sources import STDIN, Documents, Format, Input, Reading, Texts, TextSource, unsaid
+from seqcli.cli.sources import STDIN, Format, Input, Reading, Texts, TextSource, is_parquet
 from seqcli.errors import ConfigError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.settings.searching import Searching
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group
+    from seqcli.answers.texts import Texts as Read
     from seqcli.answers.translating import TextTranslator
     from seqcli.kinds.abilities import Translated
 
@@ -88,7 +89,6 @@ def translate(
     model: options.Model = "",
     input: Input = None,
     form: Format = None,
-    documents: Documents = False,
     text_column: options.TrainedColumn = None,
     encoding: options.Encoding = None,
     beam: Beam = None,
@@ -109,8 +109,9 @@ def translate(
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a text for each text, the rows of a table, or the lines of a stream, in order.
+    """Write a text for each text, in another language or form.
 
+    Texts are arguments, the rows of a table, or the lines of a stream; answers come in their order.
     One line in, one line out; an empty one stays empty. With --n-best a line holds N texts with
     their scores, parted by tabs. The unknown word is never written. --output FILE.txt has a line
     each, a table keeps the columns of the input and adds translation and score.
@@ -133,8 +134,8 @@ def translate(
         seed=seed,
         attention=as_json or attention is not None,
     )
-    source = TextSource.of(texts or [], input, Reading.of(form, documents, text_column, encoding))
-    part = options.shard(shard)
+    reading = Reading.of(form, False, text_column, encoding)
+    source, part = TextSource.of(texts or [], input, reading), options.shard(shard)
     target = _Target.of(output, attention, texts or [], as_json=as_json, force=force)
     description, spec = options.described(path, quiet)
     kinds.refuse(spec, "translate", path)  # before torch is imported
@@ -142,23 +143,27 @@ def translate(
         from seqcli.answers.loading import load_model
         from seqcli.answers.translating import TextTranslator
 
-    tell = unsaid if quiet else say
+    tell = _silent if quiet else say
     ready = source.open(description, tell) if source.stream is None else None
     translator = TextTranslator.of(load_model(path, device=device, threads=threads))
     read = ready or source.open(description, tell)  # a stream is waited for once all is ready
     if wanted.temperature is not None and wanted.seed is None:
         wanted = replace(wanted, seed=_seed(quiet))
     told = _Told()
-    found = told.counted(_found(translator, read.groups, wanted, part))
+    found = told.counted(_found(translator, read, wanted, part))
     if target.picture is not None:
         found = _drawn(found, target.picture)
     if target.output is None:
         _print(found, wanted.best, as_json=as_json)
     else:
-        table = _Table(target.output, read.columns, source.like)
-        _write(found, table, wanted.best, quiet=quiet)
+        like = source.path if is_parquet(source.path, reading.format) else None
+        _write(found, read.columns, like, target.output, wanted.best, quiet=quiet)
     if not quiet:
         told.tell(target.picture)
+
+
+def _silent(line: str) -> None:
+    """What --quiet makes of words."""
 
 
 def _searching(**given: Any) -> Searching:
@@ -213,12 +218,14 @@ Found = Iterable["tuple[Group, list[Translated]]"]
 
 
 def _found(
-    translator: TextTranslator, every: Iterator[Group], wanted: Searching, shard: tuple[int, int]
+    translator: TextTranslator, read: Read, wanted: Searching, shard: tuple[int, int]
 ) -> Found:
+    """This shard's texts with their answers, in order. Errors: DataError, after those before it."""
     from seqcli.answers.prediction import FIRST, recut, sharded
 
     place, count = shard
-    return translator.stream(recut(sharded(every, place - 1, count), FIRST), wanted, shard)
+    groups = recut(sharded(read.groups, place - 1, count), FIRST)
+    return translator.stream(groups, wanted, shard)
 
 
 def _seed(quiet: bool) -> int:
@@ -276,21 +283,20 @@ def _line(found: Translated, best: int) -> str:
     return "\t".join(f"{safe(one.text)}\t{one.score:.4f}" for one in found.outputs)
 
 
-@dataclass(frozen=True)
-class _Table:
-    """What is written: where, the columns it keeps, and the table whose types it has."""
-
-    path: Path
-    columns: tuple[str, ...]
-    like: Path | None
-
-
-def _write(found: Found, table: _Table, best: int, *, quiet: bool) -> None:
+def _write(
+    found: Found,
+    columns: Sequence[str],
+    like: Path | None,
+    path: Path,
+    best: int,
+    *,
+    quiet: bool,
+) -> None:
     """The file at `path`, whole at the end."""
     from seqcli.answers.translating import translation_writer
 
     count = 0
-    with translation_writer(table.path, table.columns, best, table.like) as writing:
+    with translation_writer(path, columns, best, like) as writing:
         for group, answers in found:
             writing.write(group, answers)
             count += len(answers)
@@ -298,7 +304,7 @@ def _write(found: Found, table: _Table, best: int, *, quiet: bool) -> None:
         return
     for old, new in writing.renamed.items():
         say(f"the input has a column {old!r}: the answers are in {new!r}")
-    say(f"{table.path}: {count:,} rows")
+    say(f"{path}: {count:,} rows")
 
 
 def _drawn(found: Found, path: Path) -> Iterator[tuple[Group, list[Translated]]]:
