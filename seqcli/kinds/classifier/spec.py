@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.spec import Figure, Learned, Spec, names_problem, refuse_clash
+from seqcli.kinds.spec import (
+    Figure,
+    Learned,
+    Spec,
+    check_tokens,
+    names_problem,
+    refuse_clash,
+    vocabulary_problem,
+)
 from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes, dense, stack
 from seqcli.settings.fields import setting
@@ -130,6 +138,7 @@ def _read_out(model: Model, width: int, batch: int | None) -> Row:
 
 def check(config: Settings) -> None:
     """Refuse settings that cannot stand together, or of which one would do nothing."""
+    check_tokens(config.data)
     model, train = config.model, config.train
     if not model.read_out:
         raise ConfigError("model.read_out: at least one read-out expected")
@@ -146,6 +155,11 @@ def trainable(config: Settings) -> None:
             "model.freeze_vectors needs model.vectors",
             "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
         )
+    if config.model.vectors and config.data.tokenizer == "subwords":
+        raise ConfigError(
+            "model.vectors are of words, and data.tokenizer is subwords",
+            "--set data.tokenizer=words",
+        )
     model, train = config.model, config.train
     if train.draw == "label":  # labels drawn equally often are equally common to the model
         rare = "corrects for rare labels, as train.draw = label does already"
@@ -157,9 +171,9 @@ def trainable(config: Settings) -> None:
 
 def check_learned(config: Settings, learned: Learned) -> str:
     """What is wrong with the vocabulary, the labels and their counts in training."""
-    for part in ("vocabulary", "labels"):
-        if problem := names_problem(learned, part):
-            return problem
+    problem = vocabulary_problem(config.data, learned) or names_problem(learned, "labels")
+    if problem:
+        return problem
     labels, counts = learned["labels"], learned.get("label_counts")
     if not isinstance(counts, list) or len(counts) != len(labels):
         return "its labels and their counts disagree"
