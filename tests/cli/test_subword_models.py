@@ -28,6 +28,7 @@ TALE = "The cat sat on the mat.\n\n  “Naïve café”, said the dog; the cat s
 SUBWORDS = ["--set", "data.tokenizer=subwords", "--set", "data.vocabulary=270"]
 SMALL = ["--hidden", "8", "--embed", "8", "--layers", "1", "--threads", "1", "--quiet"]
 FEW = ["--epochs", "2", "--batch-size", "4", "--set", "train.steps=8", "--precision", "fp32"]
+DRAWN = ["--seed", "2", "--threads", "1"]
 RUN = ["--task", "char", "--data", "tale.txt", *SUBWORDS, *SMALL, *FEW]
 
 
