@@ -14,7 +14,7 @@ from typing import Any
 
 from seqcli.errors import ConfigError
 from seqcli.settings.counting import Sizes
-from seqcli.settings.sections import Tokens
+from seqcli.settings.sections import TEXT, Tokens
 from seqcli.settings.table import Table
 from seqcli.text import subwords
 
@@ -42,7 +42,7 @@ class Figure:
 class Spec:
     """A kind, before anything heavy is imported."""
 
-    name: str  # as task files spell it
+    name: str  # as task files spell it; two specs of one name differ in what they read
     title: str  # "a classifier"
     target: str  # the class that trains and answers, as "module:name"; it needs torch
     data: type[Any]
@@ -61,6 +61,12 @@ class Spec:
     commands: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     exploded: float = 1e6  # a loss a prediction that no training comes back from
+    input: str = ""  # what a sequence is made of, where the kind has a choice: `data.input`
+
+    @property
+    def key(self) -> str:
+        """Its own name among all specs: that of its kind, for what most people read."""
+        return self.name if self.input in ("", TEXT) else f"{self.name} of {self.input}"
 
     @property
     def sections(self) -> dict[str, type[Any]]:

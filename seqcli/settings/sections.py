@@ -14,7 +14,9 @@ from seqcli.errors import ConfigError
 from seqcli.settings.fields import Option, setting
 
 FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files", "text")
+SERIES_FORMATS = ("auto", "ts", "arff", "ucr", "csv", "tsv", "jsonl", "parquet", "npz", "npy")
 TAG_FORMATS = ("auto", "columns", "conllu", "jsonl", "aligned", "slash")
+TEXT, NUMBERS = INPUTS = ("text", "numbers")  # what sequences are made of
 MAX_SIZE = 1 << 20  # of a layer: far above any use, far below what overflows a product
 
 
@@ -79,9 +81,9 @@ class Text(Tokens, Tables, Reading):
     """[data] of text, whatever it is for."""
 
 
-@dataclass(frozen=True)
-class LabeledText(Text):
-    """[data] of texts that each have a label."""
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Labels:
+    """Labels in files: which column holds them, and whether one may be missing."""
 
     label_column: str = setting(
         "",
@@ -90,9 +92,16 @@ class LabeledText(Text):
     )
     skip_unlabeled: bool = setting(
         True,
-        "leave out texts without a label, counted; else they are errors",
-        option=Option("Leave out texts without a label.", "yes"),
+        "leave out what has no label, counted; else it is an error",
+        option=Option("Leave out what has no label.", "yes"),
     )
+
+
+@dataclass(frozen=True)
+class LabeledText(Labels, Text):
+    """[data] of texts that each have a label."""
+
+    input: str = setting(TEXT, "what a sequence is made of", choices=INPUTS)
     max_tokens: int = setting(0, "longest text in tokens, 0 = no limit", low=0)
     keep: str = setting("first", "which end of a longer text stays", choices=("first", "last"))
     repeats: str = setting(
@@ -109,6 +118,46 @@ class RunningText(Text):
 
     document: str = setting("file", "what <eos> closes", choices=("file", "line", "blank"))
     end_mark: bool = setting(True, "close every document with <eos>")
+
+
+@dataclass(frozen=True)
+class Series(Labels, Reading):
+    """[data] of recordings: rows of numbers, a number a channel at every step."""
+
+    input: str = setting(NUMBERS, "what a sequence is made of", choices=INPUTS)
+    format: str = setting("auto", "raw format of recordings", choices=SERIES_FORMATS)
+    id_column: str = setting(
+        "", "long tables: column that says which recording; empty: the usual names, id among them"
+    )
+    time_column: str = setting(
+        "", "long tables: column with the time, which must rise; empty: the usual names"
+    )
+    channels: tuple[str, ...] = setting(
+        (), "columns with the numbers, by name or number; empty: all that is left"
+    )
+    label_pattern: str = setting(
+        "", "regular expression for a file's name: what its parentheses find is the label"
+    )
+    group: str = setting("", "column whose rows (a person's) stay on one side of a cut")
+    group_pattern: str = setting(
+        "", "regular expression for a file's name: what its parentheses find is the group"
+    )
+    missing: str = setting("", "a value that stands for none, besides empty, ? and NaN")
+    mask_channels: bool = setting(
+        False, "read beside each channel whether its number is there: 1, else 0"
+    )
+    scale: str = setting(
+        "standard",
+        "numbers less their mean, by their deviation; robust: median and quartiles (both of the "
+        "training split); recording: mean and deviation of each recording",
+        choices=("standard", "robust", "recording", "none"),
+    )
+    repeats: str = setting(
+        "group",
+        "equal recordings: on one side, or also all but the first of a label dropped, or left "
+        "alone; they are left alone where there are groups",
+        choices=("group", "drop", "keep"),
+    )
 
 
 @dataclass(frozen=True)
