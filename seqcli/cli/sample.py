@@ -14,6 +14,7 @@ from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, safe, say
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
 
 if TYPE_CHECKING:
     from seqcli.answers.sampling import Drawn
@@ -98,6 +99,7 @@ def sample(
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "sample", path)  # before torch is imported
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.writing import Writer
 
