@@ -14,6 +14,7 @@ from seqcli.cli.console import answer, finite, json_line, safe, say
 from seqcli.cli.marks import colored, marked_spans
 from seqcli.errors import ConfigError, lookup
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group
@@ -111,6 +112,7 @@ def tag(
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "tag", path)  # before torch is imported
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.tagging import SequenceTagger
 

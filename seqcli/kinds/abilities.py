@@ -197,7 +197,7 @@ class Writes(Protocol):
 
     @property
     def unit(self) -> str:
-        """ "words" or "characters"."""
+        """ "words", "subwords" or "characters"."""
 
     @property
     def between(self) -> str:
@@ -214,8 +214,8 @@ class Writes(Protocol):
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown."""
 
-    def text(self, ids: Iterable[int]) -> str:
-        """Ids as readable text."""
+    def text(self, ids: Iterable[int], before: str = "") -> str:
+        """Ids as readable text, that goes on from `before`."""
 
 
 class Marked(NamedTuple):

@@ -105,7 +105,7 @@ class Classifier:
         """See `Kind.restore`."""
         return cls(
             config,
-            Vocab(learned["vocabulary"]),
+            Vocab.restore(learned),
             tuple(learned["labels"]),
             tuple(learned["label_counts"]),
         )
@@ -113,7 +113,7 @@ class Classifier:
     def learned(self) -> dict[str, Any]:
         """See `Kind.learned`."""
         return {
-            "vocabulary": self.vocab.to_list(),
+            **self.vocab.learned(),
             "labels": list(self.labels),
             "label_counts": list(self.label_counts),
         }
@@ -281,7 +281,8 @@ class Classifier:
     ) -> Scores:
         """See `Classifies.answer`."""
         data, make = self.config.data, reading.features(self.config)
-        ids, unknown = encode_with_unknown(texts, tokenizer(data), self.vocab, data)
+        split = tokenizer(data, self.vocab.subwords)
+        ids, unknown = encode_with_unknown(texts, split, self.vocab, data)
         features = None if make is None else make(texts)
         return Scores(self.scores(model, ids, features, runtime, poll), unknown)
 
