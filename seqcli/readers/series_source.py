@@ -19,6 +19,7 @@ from seqcli.readers.recording import ALL, FromName, Recording, SeriesReader, Wan
 from seqcli.readers.series_tables import csv_series, json_series, parquet_series, tsv_series
 from seqcli.readers.ts import ts
 from seqcli.readers.ucr import looks_like, ucr
+from seqcli.readers.wav import wav
 from seqcli.settings.sections import Series
 
 SERIES_READERS: dict[str, SeriesReader] = {
@@ -31,12 +32,14 @@ SERIES_READERS: dict[str, SeriesReader] = {
     "parquet": parquet_series,
     "npz": npz,
     "npy": npy,
+    "wav": wav,
 }
 ENDINGS = {f".{name}": name for name in SERIES_READERS} | {
     ".txt": "ucr",
     ".ndjson": "jsonl",
     ".json": "jsonl",
     ".pq": "parquet",
+    ".wave": "wav",
 }
 LISTED = 8  # names of what is left out
 TOLD = "name the format: --set data.format=ts (" + ", ".join(SERIES_READERS) + ")"

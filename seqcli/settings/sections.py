@@ -14,7 +14,7 @@ from seqcli.errors import ConfigError
 from seqcli.settings.fields import Option, setting
 
 FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files", "text")
-SERIES_FORMATS = ("auto", "ts", "arff", "ucr", "csv", "tsv", "jsonl", "parquet", "npz", "npy")
+SERIES_FORMATS = ("auto", "ts", "arff", "ucr", "csv", "tsv", "jsonl", "parquet", "npz", "npy", "wav")
 TAG_FORMATS = ("auto", "columns", "conllu", "jsonl", "aligned", "slash")
 TEXT, NUMBERS = INPUTS = ("text", "numbers")  # what sequences are made of
 MAX_SIZE = 1 << 20  # of a layer: far above any use, far below what overflows a product
@@ -110,8 +110,31 @@ class RunningText(Text):
     end_mark: bool = setting(True, "close every document with <eos>")
 
 
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Sound:
+    """[data] of wav files: how samples become log-mel frames."""
+
+    sample_rate: int = setting(
+        16000, "wav: samples a second that every file is brought to", low=1000, high=192_000
+    )
+    frame_length: float = setting(
+        25.0, "wav: milliseconds that a frame is computed of (Hann window)", low=1, high=1000
+    )
+    frame_step: float = setting(
+        10.0, "wav: milliseconds from one frame to the next", low=0.5, high=1000
+    )
+    mel_bands: int = setting(40, "wav: bands of a frame, which are its channels", low=1, high=256)
+    mel_low: float = setting(20.0, "wav: Hz at which the lowest band begins", low=0, high=96_000)
+    mel_high: float = setting(
+        0.0, "wav: Hz at which the highest ends; 0 = half of the rate", low=0, high=96_000
+    )
+    mel_floor: float = setting(
+        1e-10, "wav: least power of a band, before its logarithm", above=0, high=1
+    )
+
+
 @dataclass(frozen=True)
-class Series(Labels, Reading):
+class Series(Sound, Labels, Reading):
     """[data] of recordings: rows of numbers, a number a channel at every step."""
 
     input: str = setting(NUMBERS, "what a sequence is made of", choices=INPUTS)

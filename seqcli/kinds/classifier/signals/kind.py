@@ -18,6 +18,7 @@ from seqcli.data.frames import Frames
 from seqcli.data.numbers import Known, Recordings, load_numbers
 from seqcli.data.scaling import Scaler
 from seqcli.data.survey import Survey
+from seqcli.data.varied import Variation
 from seqcli.kinds.abilities import Each, Mistake, Place
 from seqcli.kinds.classifier import scoring
 from seqcli.kinds.classifier.signals import reading
@@ -141,7 +142,21 @@ class SignalClassifier:
         train = self.config.train
         random = batching.generator(train.seed, epoch)
         order = batching.bucketed_order(split.lengths, train.batch_size, train.buckets, random)
-        return Epoch(split, order, ranks, scoring.weights(train, self.label_counts))
+        weights = scoring.weights(train, self.label_counts)
+        stream = (train.seed, epoch)
+        return Epoch(split, order, ranks, weights, self._variation(), stream)
+
+    def _variation(self) -> Variation | None:
+        train = self.config.train
+        found = Variation(
+            train.tempo,
+            train.shift,
+            train.level,
+            train.blank_channels,
+            train.blank_steps,
+            len(self.channels),
+        )
+        return None if found.none else found
 
     def loss(self, model: nn.Module, batch: SignalBatch, state: Any, runtime: Runtime) -> Loss:
         """Cross-entropy; the objective is the (weighted) mean, with label smoothing."""

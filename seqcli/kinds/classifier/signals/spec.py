@@ -39,7 +39,23 @@ class Model(Answer):
 
 @dataclass(frozen=True)
 class Train(ByLabel):
-    """[train] of a classifier of numbers."""
+    """[train] of a classifier of numbers: versions of each recording."""
+
+    tempo: float = setting(
+        0.0, "versions up to 1 + this times as fast or as slow", low=0, high=4
+    )
+    shift: float = setting(
+        0.0, "versions up to so many channels higher or lower: bands of pitch", low=0, high=64
+    )
+    level: float = setting(
+        0.0, "versions with up to this added to, or taken off all scaled numbers", low=0, high=10
+    )
+    blank_channels: int = setting(
+        0, "versions with up to so many neighboring channels set to 0", low=0, high=1 << 12
+    )
+    blank_steps: float = setting(
+        0.0, "versions with a stretch of up to this share of the steps set to 0", low=0, high=0.9
+    )
 
 
 Settings = Config[Series, Model, Train]
