@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from seqcli.answers.loading import Loaded, load_model
 from seqcli.answers.options import Options
 from seqcli.answers.prediction import Predictor
+from seqcli.answers.signals import SignalPredictor
 from seqcli.answers.tagging import SequenceTagger, as_json
 from seqcli.answers.writing import Writer
 from seqcli.runs import about
+from seqcli.settings.sections import NUMBERS
 
 if TYPE_CHECKING:
     import pandas
@@ -50,15 +52,19 @@ class Model:
         """Labels, in the order of their probabilities; empty for a kind that has none."""
         return tuple(self._loaded.description["learned"].get("labels", ()))
 
-    def classify(self, texts: Iterable[str], *, probs: bool = False) -> pandas.DataFrame:
+    def classify(self, texts: Iterable[Any], *, probs: bool = False) -> pandas.DataFrame:
         """One row a text, in order: text, label, prob, unknown_share; a Series gives its index.
 
         With `probs` also a column "prob_LABEL" for every label. A missing value (None, NaN), as
-        tables have them, is an empty text. Errors: SeqcliError for a model without labels,
-        TypeError for what is no text, and for what is no list of texts.
+        tables have them, is an empty text. A model of numbers takes recordings, arrays (steps,
+        channels) of any length with NaN for missing numbers, and gives steps, label, prob,
+        missing_share. Errors: SeqcliError for a model without labels, and for recordings that it
+        cannot read; TypeError for what is no text, and for what is no list.
         """
         import pandas
 
+        if self._loaded.kind.spec.input == NUMBERS:
+            return self._classify_numbers(texts, probs)
         if isinstance(texts, (str, bytes)):
             raise TypeError(f"a list of texts expected, one {type(texts).__name__} found: [text]")
         if isinstance(texts, (pandas.DataFrame, Mapping)):
@@ -83,6 +89,21 @@ class Model:
         if probs:
             for label in self.labels:
                 table[f"prob_{label}"] = [row.probs[label] for row in answers]
+        return table
+
+    def _classify_numbers(self, arrays: Iterable[Any], probs: bool) -> pandas.DataFrame:
+        import pandas
+
+        if isinstance(arrays, (str, bytes, pandas.DataFrame, Mapping)):
+            what = type(arrays).__name__
+            raise TypeError(f"a list of arrays expected, a {what} found: [array]")
+        answers = SignalPredictor.of(self._loaded).classify(arrays)
+        columns = ["steps", "label", "prob", "missing_share"]
+        rows = [(len(one.values), row.label, row.prob, row.unknown_share) for one, row in answers]
+        table = pandas.DataFrame(rows, columns=columns)
+        if probs:
+            for label in self.labels:
+                table[f"prob_{label}"] = [row.probs[label] for _, row in answers]
         return table
 
     def tag(

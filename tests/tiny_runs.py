@@ -71,6 +71,18 @@ def write_tagged(path: Path, sentences: int = 60) -> Path:
     return path
 
 
+def write_recordings(path: Path, recordings: int = 60) -> Path:
+    """UCR's form: the label first, then 6 to 20 numbers; a slope that rises or falls."""
+    draw = random.Random(9)
+    lines = []
+    for number in range(recordings):
+        label, slope = ("down", "up")[number % 2], (-0.3, 0.3)[number % 2]
+        steps = range(draw.randint(6, 20))
+        lines.append(" ".join([label, *(f"{slope * t + draw.gauss(0, 1):.3f}" for t in steps)]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def write_task(path: Path) -> Path:
     """TASK as a file."""
     path.write_text(TASK)

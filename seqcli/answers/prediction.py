@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -168,8 +168,11 @@ def grouped(
     *,
     most: int = ROWS,
     characters: int = CHARACTERS,
+    size: Callable[[str, Sequence[Any]], int] = lambda text, cells: len(text),
 ) -> Iterator[Group]:
     """Texts with their cells, gathered to groups of bounded size.
+
+    size: of one, which is bounded by `characters` in all.
 
     An error among the rows comes after the group of those before it.
     """
@@ -188,7 +191,7 @@ def grouped(
             break
         texts.append(text)
         cells.append(row)
-        held += len(text)
+        held += size(text, row)
         if len(texts) >= most or held >= characters:
             yield Group(texts, cells)
             texts, cells, held = [], [], 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,17 +10,18 @@ import typer
 
 from seqcli import kinds
 from seqcli.cli import options
-from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines
+from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines, recording_lines
 from seqcli.cli.console import answer, say
+from seqcli.cli.sources import Source
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
+from seqcli.settings.sections import NUMBERS
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group, Predictions, Predictor
+    from seqcli.answers.signals import SignalPredictor
     from seqcli.kinds.abilities import Mark
-    from seqcli.readers import Table
 
-STDIN = "-"
 Texts = Annotated[
     list[str] | None,
     typer.Argument(metavar="TEXT", help="Texts, or `-` alone: the lines of stdin."),
@@ -96,107 +96,33 @@ def classify(
     """
     path = options.model_path(model)
     shown = Shown.of(top_k, probs, threshold, abstain_label, as_json, explain)
-    source = _Source.of(texts or [], input, text_column, encoding, shard)
+    source = Source.of(texts or [], input, text_column, encoding, shard)
     target = _target(output, force, as_json, safe_csv)
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "classify", path)  # before torch is imported
+    numbers = spec.input == NUMBERS
+    if numbers:
+        source.of_numbers()
+        if explain:
+            raise ConfigError("--explain weighs words", "this model reads numbers: leave it out")
     with interrupts.at_once():
         from seqcli.answers.loading import load_model
         from seqcli.answers.prediction import Predictor
+        from seqcli.answers.signals import SignalPredictor
 
-    source.open()
-    loaded = load_model(path, device=device, threads=threads)
-    predictor = Predictor.of(loaded)
+    predictor: Predictor | SignalPredictor
+    if numbers:
+        loaded = load_model(path, device=device, threads=threads)
+        predictor = SignalPredictor.of(loaded)
+        source.recordings(predictor.kind)
+    else:
+        source.open()
+        loaded = load_model(path, device=device, threads=threads)
+        predictor = Predictor.of(loaded)
     if target is None:
         _print(predictor, source, shown)
     else:
         _write(predictor, source, shown, target, quiet, safe_csv)
-
-
-class _Source:
-    """Where the texts come from: `texts`, the table `path`, or with neither the lines of stdin."""
-
-    def __init__(
-        self,
-        texts: list[str],
-        path: Path | None,
-        text_column: str | None,
-        encoding: str,
-        shard: tuple[int, int],
-    ) -> None:
-        self.path = path
-        self._texts, self._column, self._encoding = texts, text_column, encoding
-        self._shard = shard
-        self._table: Table | None = None
-
-    @classmethod
-    def of(
-        cls,
-        texts: list[str],
-        path: str | None,
-        text_column: str | None,
-        encoding: str | None,
-        shard: str | None,
-    ) -> _Source:
-        """Errors: ConfigError unless it is exactly one source, with options that belong to it."""
-        if bool(texts) == (path is not None):
-            problem = "texts and --input" if texts else "no text"
-            raise ConfigError(
-                f"{problem} given", "give texts, or --input FILE, or - to read lines from stdin"
-            )
-        if path is None and STDIN in texts and len(texts) > 1:
-            raise ConfigError("`-` reads stdin and stands alone", "give texts, or - alone")
-        stream = STDIN in texts or path == STDIN
-        table = path is not None and not stream
-        if text_column is not None and not table:
-            raise ConfigError("--text-column belongs to --input FILE")
-        if encoding is not None and not table and not stream:
-            raise ConfigError("--encoding belongs to --input FILE and to -")
-        return cls(
-            [] if stream else texts,
-            options.existing(path or "", "--input") if table else None,
-            text_column,
-            encoding or "utf-8",
-            options.shard(shard),
-        )
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that a table made of this keeps."""
-        return ("text",) if self._table is None else self._table.columns
-
-    def open(self) -> None:
-        """Look at what is to be read before the model is. Errors: DataError, ConfigError."""
-        from seqcli.readers import open_table
-        from seqcli.readers.lines import check_encoding
-        from seqcli.settings.sections import LabeledText
-
-        check_encoding(self._encoding)
-        if self.path is not None:
-            data = LabeledText(text_column=self._column or "", encoding=self._encoding)
-            self._table = open_table(self.path, data)
-
-    def groups(self, *, one_by_one: bool = False) -> Iterator[Group]:
-        """This shard's texts, in order. Errors: DataError, after the texts before it."""
-        from seqcli.answers.prediction import FIRST, recut, sharded
-
-        place, count = self._shard
-        return recut(sharded(self._all(), place - 1, count), (1,) if one_by_one else FIRST)
-
-    def _all(self) -> Iterator[Group]:
-        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped
-        from seqcli.readers.live import arriving
-        from seqcli.text.normal import whole
-
-        table = self._table
-        if table is not None:
-            text = table.getter("text")
-            return grouped((text(row), row.cells) for row in table.rows)
-        if self._texts:
-            return grouped((text, (text,)) for text in map(whole, self._texts))
-        stream = None if sys.stdin is None else sys.stdin.buffer
-        found = arriving(stream, self._encoding, rows=ROWS, characters=CHARACTERS)
-        return (Group(some) for some in found)
 
 
 def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path | None:
@@ -216,10 +142,12 @@ def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path 
 
 
 def _answers(
-    predictor: Predictor, source: _Source, shown: Shown
+    predictor: Predictor | SignalPredictor, source: Source, shown: Shown
 ) -> Iterator[tuple[Group, Predictions, list[list[Mark]] | None]]:
     """Groups with their predictions, and with marks if they are to be explained."""
-    if not shown.explain:
+    from seqcli.answers.signals import SignalPredictor
+
+    if not shown.explain or isinstance(predictor, SignalPredictor):
         for group, found in predictor.stream(source.groups()):
             yield group, found, None
         return
@@ -228,10 +156,14 @@ def _answers(
         yield group, found, [predictor.explain(text, label) for text, label in pairs]
 
 
-def _print(predictor: Predictor, source: _Source, shown: Shown) -> None:
+def _print(predictor: Predictor | SignalPredictor, source: Source, shown: Shown) -> None:
     """Lines on stdout, written and flushed group by group."""
+    from seqcli.answers.signals import SignalPredictor, recordings_of
+
     for group, found, marks in _answers(predictor, source, shown):
-        if shown.as_json:
+        if shown.as_json and isinstance(predictor, SignalPredictor):
+            spelled = recording_lines(recordings_of(group), found, shown)
+        elif shown.as_json:
             spelled = json_lines(group.texts, found, shown, marks)
         elif marks is None:
             spelled = lines(found, shown)
@@ -241,21 +173,25 @@ def _print(predictor: Predictor, source: _Source, shown: Shown) -> None:
 
 
 def _write(
-    predictor: Predictor, source: _Source, shown: Shown, path: Path, quiet: bool, safe: bool
+    predictor: Predictor | SignalPredictor,
+    source: Source,
+    shown: Shown,
+    path: Path,
+    quiet: bool,
+    safe: bool,
 ) -> None:
     """The table at `path`: the input's columns, then the answers'."""
+    from seqcli.answers.signals import SignalPredictor
     from seqcli.answers.tables import fresh_names, table_writer
-    from seqcli.readers.tables import table_format
 
     wanted = columns(predictor.kind.labels, shown)
     names = fresh_names(source.columns, list(wanted))
     added = dict(zip(names, wanted.values(), strict=True))
-    parquet = source.path is not None and table_format(source.path) == "parquet"
-    count = 0
-    like = source.path if parquet else None
-    with table_writer(path, source.columns, added, like, safe=safe) as table:
+    count, named = 0, isinstance(predictor, SignalPredictor)
+    with table_writer(path, source.columns, added, source.types_of, safe=safe) as table:
         for group, found, marks in _answers(predictor, source, shown):
-            pairs = zip(group.cells, cells(group.texts, found, shown, marks), strict=True)
+            own = [[name] for name in group.texts] if named else group.cells
+            pairs = zip(own, cells(group.texts, found, shown, marks), strict=True)
             table.write([[*row, *more] for row, more in pairs])
             count += len(group.texts)
     if quiet:

@@ -54,7 +54,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[Line]:
         yield "task", [found["task"], *preset]
     for name in ("kind", "model"):
         if found.get(name):
-            yield name, [found[name]]
+            of = [f"of {found['input']}"] if name == "kind" and found.get("input") else []
+            yield name, [found[name], *of]
     yield from _counts(found)
     yield from _progress(found)
     yield from _figures(found)

@@ -346,11 +346,15 @@ def _numbered(
     """Each recording with its number and its part."""
     number = 0
     for part in source.parts:
+        before = number
         for record in source.records(part, wanted):
             if number % POLL_EVERY == 0:
                 poll()
             yield number, part, record
             number += 1
+        if number == before:
+            path = source.parts[part][0].path
+            raise DataError(path, 0, "at least one recording expected, none found")
 
 
 def _place(labels: dict[str, int], name: str, record: Recording, known: Known | None) -> int:

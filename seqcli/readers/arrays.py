@@ -11,9 +11,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from seqcli.errors import DataError
@@ -34,7 +35,7 @@ def npy(piece: Piece, data: Series, wanted: Wanted) -> Iterator[Recording]:
         problem = "labels expected, .npy has room for numbers alone"
         raise DataError(piece.path, 0, problem, "write values, offsets and labels as .npz")
     try:
-        values = np.load(piece.path, mmap_mode="r", allow_pickle=False)
+        values = np.lib.format.open_memmap(piece.path, mode="r")  # no objects, no zip
     except OSError as error:
         raise unreadable(piece.path, 0, error) from None
     except BROKEN as error:
@@ -46,9 +47,7 @@ def npz(piece: Piece, data: Series, wanted: Wanted) -> Iterator[Recording]:
     """The recordings of a .npz file. Errors: DataError."""
     names = ("values", "offsets", "labels", "groups", "channels")
     try:
-        with np.load(piece.path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise ValueError("a single array")
+        with open(piece.path, "rb") as raw, zipped(raw) as file:
             found = {name: file[name] for name in names if name in file.files}
             listed = ", ".join(file.files[:8])
     except OSError as error:
@@ -60,9 +59,18 @@ def npz(piece: Piece, data: Series, wanted: Wanted) -> Iterator[Recording]:
     yield from _rows(piece, found, data, wanted)
 
 
+def zipped(raw: BinaryIO) -> NpzFile:
+    """Arrays in a zip; no objects. Errors: ValueError and its like for whatever else."""
+    if not zipfile.is_zipfile(raw):
+        raise ValueError("no zip of arrays")
+    raw.seek(0)
+    found: NpzFile = np.load(raw, allow_pickle=False)
+    return found
+
+
 def _broken(path: Path, error: BaseException) -> DataError:
     said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-    if "allow_pickle" in str(error):
+    if "pickle" in str(error) or "Python objects" in str(error):
         said = "Python objects (a pickle), which are never read"
     return DataError(path, 0, f"NumPy arrays of numbers expected, found: {said}", FORM)
 

@@ -47,7 +47,7 @@ LISTED = 12
 
 def csv_series(piece: Piece, data: Series, wanted: Wanted) -> Iterator[Recording]:
     """The recordings of a csv file. Errors: DataError with the line."""
-    yield from _delimited(piece, csv_rows(piece.path, data.encoding, _header), data, wanted)
+    yield from _delimited(piece, csv_rows(piece.path, data.encoding, _parted), data, wanted)
 
 
 def tsv_series(piece: Piece, data: Series, wanted: Wanted) -> Iterator[Recording]:
@@ -123,6 +123,11 @@ def _objects(
 def _header(cells: Sequence[str]) -> bool:
     """Whether a first row names columns."""
     return not all(map(is_number, cells))
+
+
+def _parted(cells: Sequence[str]) -> bool:
+    """The same of what a separator makes of it: several columns."""
+    return len(cells) > 1 and _header(cells)
 
 
 def _delimited(

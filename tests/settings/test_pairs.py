@@ -127,7 +127,9 @@ def outcome(place: Path, given: dict[str, Any]) -> Any:
         asked = job(place, overrides=overrides)
         config = asked.task.config
         kinds.trainable(config)
-        prepared = contract.load(kinds.spec_of(config)).prepare(config, asked.data, place, interrupts.poll)
+        prepared = contract.load(kinds.spec_of(config)).prepare(
+            config, asked.data, place, interrupts.poll
+        )
     except ConfigError as error:
         return error.message
     kind, splits, train = prepared.kind, prepared.splits, config.train

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import number_kind
-from tiny_runs import figures_of, log_rows, write_data, write_tagged, write_task
+from tiny_runs import figures_of, log_rows, write_data, write_recordings, write_tagged, write_task
 
 import seqcli.kinds
 from seqcli.modelfile import storage
@@ -76,6 +76,32 @@ precision = "fp32"
 """
 
 
+SIGNALS = """
+kind = "classifier"
+[data]
+input = "numbers"
+valid = 0.2
+test = 0.2
+[model]
+cell = "gru"
+hidden = [5]
+bidirectional = true
+read_out = ["mean", "max"]
+window = 3
+stride = 2
+noise = 0.2
+output_dropout = 0.2
+[train]
+epochs = 3
+batch_size = 8
+lr = 0.05
+optimizer = "adamw"
+clip = 1.0
+schedule = "linear"
+precision = "fp32"
+"""
+
+
 def _language(folder: Path) -> None:
     (folder / "data.txt").write_text(TALE.replace(".", " language.") * 12)
     (folder / "tiny.toml").write_text(LANGUAGE)
@@ -96,6 +122,11 @@ def _tagger(folder: Path) -> None:
     (folder / "tiny.toml").write_text(TAGGER)
 
 
+def _signals(folder: Path) -> None:
+    write_recordings(folder / "data.txt")
+    (folder / "tiny.toml").write_text(SIGNALS)
+
+
 @dataclass(frozen=True)
 class Small:
     """A kind's small run: all that the suites of faults must know of a kind."""
@@ -114,6 +145,9 @@ SMALL = {
         _language, (*READS, "training", "evaluation", "scoring", "logging"), "txt"
     ),
     "tagger": Small(_tagger, ("training", "evaluation", "scoring", "saving", "logging")),
+    "classifier of numbers": Small(
+        _signals, ("training", "evaluation", "scoring", "saving", "logging"), "txt"
+    ),
     "numbers": Small(_numbers, ("training", "evaluation", "scoring", "saving", "logging")),
 }
 # All there are (one without a small run here fails), and the tests' own. That one is known to the

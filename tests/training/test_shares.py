@@ -97,7 +97,9 @@ def test_examples_of_a_classifier(settings: dict[str, dict[str, Any]], tmp_path:
     model = none | settings.get("model", {})
     asked = job(tmp_path, overrides=settings | {"model": model})
     config = asked.task.config
-    prepared = contract.load(kinds.spec_of(config)).prepare(config, asked.data, tmp_path, lambda: None)
+    prepared = contract.load(kinds.spec_of(config)).prepare(
+        config, asked.data, tmp_path, lambda: None
+    )
     network = prepared.kind.build(torch.Generator().manual_seed(1))
     if "wide_words" not in model:  # its weights are float32
         network.double()

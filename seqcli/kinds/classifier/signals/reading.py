@@ -50,7 +50,7 @@ def survey(config: Settings, path: Path, poll: Poll) -> Survey:
     counts = np.bincount(labels, minlength=len(data.labels)).tolist()
     return Survey(
         source.format,
-        {"channels": _channels(data)},
+        {"channels": _channels(data)} if any(not one.isdecimal() for one in data.channels) else {},
         {name: len(split) for name, split in splits.items()},
         "steps",
         lengths_of(np.concatenate([split.lengths for split in splits.values()])),
