@@ -51,9 +51,7 @@ class MelFrames:
         window = max(round(sound.frame_length * rate / 1000), 2)
         hop = max(round(sound.frame_step * rate / 1000), 1)
         size = 1 << (window - 1).bit_length()
-        found = cls(
-            rate, window, hop, size, sound.mel_bands, sound.mel_low, high, sound.mel_floor
-        )
+        found = cls(rate, window, hop, size, sound.mel_bands, sound.mel_low, high, sound.mel_floor)
         empty = int((_bank(rate, size, found.bands, found.low, high).sum(1) == 0).sum())
         if empty:
             raise ConfigError(

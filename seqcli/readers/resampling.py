@@ -34,9 +34,7 @@ def resampled(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[n
     count = -(-len(samples) * up // down)
     places = np.arange(count) * down  # of new samples, in up-ths of an old one
     before = taps // 2 - 1
-    padded = np.concatenate(
-        [np.zeros(before, np.float32), samples, np.zeros(taps + 1, np.float32)]
-    )
+    padded = np.concatenate([np.zeros(before, np.float32), samples, np.zeros(taps + 1, np.float32)])
     windows = sliding_window_view(padded, taps)
     found = np.empty(count, np.float32)
     for phase in range(min(up, count)):

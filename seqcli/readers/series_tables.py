@@ -40,6 +40,7 @@ IDS = (
     "sample_id",
 )
 TIMES = ("time", "timestamp", "timestamps", "t", "ds", "step", "reading_id")
+STEPS = (*USUAL["label"], "phase", "activity", "state")  # columns with a label for every step
 VALUES = "values"  # of a JSON object, or a column of lists
 SORT = "sort the rows by recording and time"
 LISTED = 12
@@ -179,7 +180,8 @@ def _places(path: Path, line: int, columns: Sequence[str], data: Series, wanted:
             raise DataError(path, line, problem, "columns go by name, or by number from 1")
         return at
 
-    label = place(data.label_column if wanted.label else "", USUAL["label"], "the label")
+    usual = STEPS if wanted.each else USUAL["label"]
+    label = place(data.label_column if wanted.label else "", usual, "the label")
     if not wanted.label and data.label_column:
         label = column_named(columns, data.label_column)
     found = _Places(

@@ -80,7 +80,9 @@ def read_sound(path: Path) -> Sound:
     except BROKEN as error:
         raise unreadable(path, 0, error) from None
     except MemoryError:
-        raise DataError(path, 0, "a recording that fits memory expected, this one does not") from None
+        raise DataError(
+            path, 0, "a recording that fits memory expected, this one does not"
+        ) from None
     form, start, size = _chunks(path, content)
     return Sound(_samples(path, content, form, start, size), form.rate)
 
@@ -148,7 +150,9 @@ def _size(
         problem = f"{size:,} bytes of samples expected, as its header says, {there:,} found"
         raise DataError(path, 0, problem, CUT)
     if size % form.frame:
-        problem = f"samples of {form.frame} bytes expected, {size:,} bytes found: not a whole number"
+        problem = (
+            f"samples of {form.frame} bytes expected, {size:,} bytes found: not a whole number"
+        )
         raise DataError(path, 0, problem, CUT)
     return size
 
