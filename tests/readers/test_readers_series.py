@@ -184,7 +184,12 @@ def test_one_csv_a_recording_with_label_and_group_in_its_name(tmp_path: Path) ->
 def test_columns_by_name_or_number(tmp_path: Path) -> None:
     text = "a,who,x,z,kind\n1,p,5,6,u\n1,p,7,8,u\n2,q,1,1,v\n"
     path = written(tmp_path / "x.csv", text)
-    given: dict[str, Any] = {"id_column": "a", "label_column": "5", "group": "who", "channels": ("z", "3")}
+    given: dict[str, Any] = {
+        "id_column": "a",
+        "label_column": "5",
+        "group": "who",
+        "channels": ("z", "3"),
+    }
     first, second = read(path, **given)
     same(first.values, [[6, 5], [8, 7]])
     assert (first.label, first.group, second.label) == ("u", "p", "v")
