@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqcli import kinds
-from seqcli.cli import options
+from seqcli.cli import frames, options
 from seqcli.cli.console import answer, finite, json_line, safe, say
+from seqcli.cli.frames import Asked
 from seqcli.cli.marks import colored, marked_spans
 from seqcli.errors import ConfigError, lookup
 from seqcli.interrupts import interrupts
+from seqcli.settings.sections import NUMBERS, SERIES_FORMATS
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group
@@ -30,7 +32,9 @@ Texts = Annotated[
 InputFile = Annotated[
     str | None,
     typer.Option(
-        "--input", metavar="FILE", help="conll, conllu, jsonl, csv, or text.  [default: none]"
+        "--input",
+        metavar="PATH",
+        help="conll, conllu, jsonl, csv, text; recordings, also a folder.  [default: none]",
     ),
 ]
 Format = Annotated[
@@ -38,7 +42,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="NAME",
-        help="text, columns, conllu, jsonl or table.  [default: auto, by the file's ending]",
+        help="text, columns, conllu, jsonl, table; ts, npz, ....  [default: auto, by the ending]",
         show_default=False,
     ),
 ]
@@ -67,7 +71,15 @@ Output = Annotated[
         metavar="FILE", help="conll, conllu, jsonl, csv, tsv or parquet.  [default: none]"
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite --output.  [default: no]")]
+Plot = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.png", help="Draw a recording with its labels over time.  [default: none]"
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite --output and --plot.  [default: no]")
+]
 
 
 def tag(
@@ -83,31 +95,50 @@ def tag(
     threshold: Threshold = 0.0,
     as_json: AsJson = False,
     output: Output = None,
+    plot: Plot = None,
     force: Force = False,
     shard: options.Shard = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Tag every token of each sentence: names of things, parts of speech, slots.
+    """Tag every token of each sentence, or label every step of each recording of numbers.
 
     A line holds token and tag, parted by a tab; a blank line ends a sentence. On a terminal spans
     are colored in the text instead. --output FILE.conll or .conllu keeps all other columns and
     comments of such an input; a table has one row a span, or a token where tags write no spans.
 
+    Of a model of numbers a line holds a step's label and its probability, and --output keeps the
+    columns of a csv, tsv or parquet table, with a row a step.
+
     \b
     Examples:
       seqcli tag --model ner.pt "She flew to Oslo"
       cat lines.txt | seqcli tag --model pos.pt -
+      seqcli tag --model frames.pt --input video.csv --plot video.png
     """
     path = options.model_path(model)
     if not 0 <= threshold <= 1:  # NaN too
         raise ConfigError(f"--threshold: a probability expected, {threshold:g} found")
-    form = lookup(FORMATS, form, "format")
+    lookup({**FORMATS, **dict.fromkeys(SERIES_FORMATS)}, form, "format")
     source = _Source.of(texts or [], input, form, encoding or "utf-8", options.shard(shard))
-    target = _target(output, force, as_json)
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "tag", path)  # before torch is imported
+    if spec.input == NUMBERS:
+        for_text = {
+            "--text-column": text_column,
+            "--token-column": token_column,
+            "--tag-column": tag_column,
+            "--tokenized": tokenized or None,
+            "--threshold": threshold or None,
+        }
+        asked = Asked.of(source, encoding, options.shard(shard), output, plot, force, as_json)
+        frames.tag(path, asked.without(for_text), device=device, threads=threads, quiet=quiet)
+        return
+    lookup(FORMATS, form, "format")
+    target = _target(output, force, as_json)
+    if plot is not None:
+        raise ConfigError("--plot draws numbers", "this model reads text: leave it out")
     with interrupts.at_once():
         from seqcli.answers.loading import load_model
         from seqcli.answers.tagging import SequenceTagger
@@ -132,7 +163,7 @@ class _Source:
         self, texts: list[str], path: Path | None, form: str, encoding: str, shard: tuple[int, int]
     ) -> None:
         self.path, self.form = path, form
-        self._texts, self._encoding, self._shard = texts, encoding, shard
+        self.texts, self._encoding, self._shard = texts, encoding, shard
         self._input: Input | None = None
 
     @classmethod
@@ -200,8 +231,8 @@ class _Source:
 
         if self._input is not None:
             return grouped(self._input.rows)
-        if self._texts:
-            return grouped((text, (text,)) for text in map(whole, self._texts))
+        if self.texts:
+            return grouped((text, (text,)) for text in map(whole, self.texts))
         stream = None if sys.stdin is None else sys.stdin.buffer
         found = arriving(stream, self._encoding, rows=ROWS, characters=CHARACTERS)
         return (Group(some) for some in found)

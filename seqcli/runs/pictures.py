@@ -68,7 +68,7 @@ def curves_png(
         legend.set_frame_on(False)
         for text in legend.get_texts():
             text.set_fontsize(FONT_SIZE)
-    return _png(figure)
+    return png(figure)
 
 
 @interrupts.held()
@@ -91,7 +91,7 @@ def confusion_png(matrix: npt.ArrayLike, labels: Sequence[str]) -> bytes:
     _name_labels(axes, labels)
     if len(labels) <= COUNTED_LABELS:
         _write_counts(axes, counts, shares)
-    return _png(figure)
+    return png(figure)
 
 
 def _draw_panel(
@@ -151,7 +151,7 @@ def _name_labels(axes: Axes, labels: Sequence[str]) -> None:
     size = len(labels)
     every = -(-size // NAMED_LABELS) or 1
     places = list(range(0, size, every))
-    texts = [_readable(labels[place], place + 1) for place in places]
+    texts = [readable(labels[place], place + 1) for place in places]
     axes.set_xticks(places, texts, parse_math=False)
     axes.set_yticks(places, texts, parse_math=False)
     if size > 8 or max(map(len, texts), default=0) > 6:
@@ -162,7 +162,7 @@ def _name_labels(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_ylabel("true", fontsize=FONT_SIZE)
 
 
-def _readable(label: str, number: int) -> str:
+def readable(label: str, number: int) -> str:
     """`label` on one line and not too long; by its number if the font lacks one of its signs."""
     text = " ".join(label.split())
     if len(text) > LONGEST_LABEL:
@@ -205,7 +205,7 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     """The figure as PNG, without the version that matplotlib would write into it."""
     file = io.BytesIO()
     figure.savefig(file, format="png", bbox_inches="tight", metadata={"Software": None})
