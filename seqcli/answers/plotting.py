@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,7 +150,7 @@ def _numbers(axes: Axes, values: Floats, channels: Sequence[str]) -> None:
 
 def _answers(axes: Axes, chosen: NDArray[np.int64], order: Sequence[int]) -> None:
     bounds = [0, *(np.flatnonzero(np.diff(chosen)) + 1).tolist(), len(chosen)]
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds):
         if end > start:
             axes.axvspan(start, end, color=_color(int(chosen[start]), order), linewidth=0)
     axes.set_yticks([])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from seqcli.cli import options
 from seqcli.cli.console import answer, finite, json_line, safe, say
@@ -17,15 +16,18 @@ from seqcli.settings.sections import SERIES_FORMATS
 if TYPE_CHECKING:
     from seqcli.answers.frames import FrameTagger, Steps
     from seqcli.answers.plotting import Track
+    from seqcli.readers.series_tables import Part
+    from seqcli.settings.sections import Series
 
 BARE = ("recording", "step")  # columns of a table made of what is no table
 
 
 class Given(Protocol):
-    """What was typed: texts, or a path and its format; neither: the lines of stdin."""
+    """What was typed: texts, or a path, or what comes in a stream; and its format."""
 
     texts: list[str]
     path: Path | None
+    stream: Path | None
     form: str
 
 
@@ -34,6 +36,7 @@ class Asked:
     """What is to be done: where recordings are, this shard's place, and where answers go."""
 
     path: Path | None
+    stream: Path | None
     form: str
     encoding: str | None
     shard: tuple[int, int]
@@ -60,8 +63,8 @@ class Asked:
                 "this model reads numbers, texts given",
                 '--input FILE names recordings, - reads lines of {"values": [[...], ...]}',
             )
-        form = "auto" if given.path is None and given.form == "text" else given.form
-        lookup(dict.fromkeys(SERIES_FORMATS), form, "format of recordings")
+        formats = SERIES_FORMATS if given.path is not None else ("auto", "jsonl")
+        lookup(dict.fromkeys(formats), given.form, "format of recordings")
         if force and output is None and plot is None:
             raise ConfigError("--force belongs to --output and --plot")
         if as_json and output is not None:
@@ -77,7 +80,7 @@ class Asked:
             if picture.suffix.lower() != ".png":
                 raise ConfigError(f"--plot {picture}: a name that ends in .png expected")
             check_free(picture, force=force)
-        return cls(given.path, form, encoding, shard, target, picture, as_json)
+        return cls(given.path, given.stream, given.form, encoding, shard, target, picture, as_json)
 
     def without(self, others: Mapping[str, object]) -> Asked:
         """The same. Errors: ConfigError for options that belong to models of text."""
@@ -117,8 +120,6 @@ def tag(model: Path, asked: Asked, *, device: str, threads: int | None, quiet: b
 
 def _steps(tagger: FrameTagger, asked: Asked) -> tuple[tuple[str, ...], Iterator[Steps]]:
     """Columns that a table of answers keeps, and the answers."""
-    from dataclasses import replace
-
     from seqcli.answers.frames import FrameSource
     from seqcli.answers.signals import read_as
     from seqcli.readers.lines import check_encoding
@@ -127,23 +128,24 @@ def _steps(tagger: FrameTagger, asked: Asked) -> tuple[tuple[str, ...], Iterator
     reading = read_as(tagger.kind.reading, asked.encoding)
     check_encoding(reading.encoding)
     place, count = asked.shard[0] - 1, asked.shard[1]
-    if asked.path is None:
-        return (), tagger.stream(_arriving(tagger, reading, place, count))
+    if asked.stream is not None or asked.path is None:
+        stream = asked.stream or Path("-")
+        return (), tagger.stream(_arriving(tagger, stream, reading, place, count))
     source = discover_series(asked.path, replace(reading, format=asked.form))
     found = FrameSource.of(source, tagger.kind.channels)
     scalers = found.scalers(tagger.kind, place, count)
     return found.columns, tagger.stream([found.parts(place, count)], scalers)
 
 
-def _arriving(tagger: FrameTagger, reading: Any, place: int, count: int) -> Iterator[Any]:
-    """Groups of parts, each a recording, out of the lines of stdin."""
+def _arriving(
+    tagger: FrameTagger, stream: Path, reading: Series, place: int, count: int
+) -> Iterator[list[Part]]:
+    """Groups of parts, each a recording, out of the lines of a stream."""
     from seqcli.answers.prediction import CHARACTERS, ROWS
     from seqcli.answers.signals import arriving_recordings, recordings_of
-    from seqcli.readers.live import arriving
     from seqcli.readers.series_tables import Part
 
-    stream = None if sys.stdin is None else sys.stdin.buffer
-    lines = arriving(stream, reading.encoding, rows=ROWS, characters=CHARACTERS)
+    lines = options.live(stream, reading.encoding).groups(rows=ROWS, characters=CHARACTERS)
     number = -1
     for group in arriving_recordings(lines, reading, tagger.kind.channels):
         own = []

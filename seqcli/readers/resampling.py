@@ -23,7 +23,7 @@ LARGEST = 1000  # phases; 44,100 to 16,000 has 160
 def resampled(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
     """Samples (N,) of `rate` a second -> (ceil(N * wanted / rate),), `wanted` a second.
 
-    The ratio is the nearest one of whole numbers up to LARGEST: off by less than a millionth.
+    The ratio is the nearest one of whole numbers up to LARGEST: off by a hundred-thousandth at most.
     """
     ratio = Fraction(wanted, rate).limit_denominator(LARGEST)
     if rate == wanted or ratio == 1 or not len(samples):
@@ -54,4 +54,5 @@ def _filters(up: int, down: int) -> NDArray[np.float32]:
     offsets = np.arange(-half + 1, half + 1) - np.arange(up)[:, None] / up
     inside = np.clip(1 - (offsets / half) ** 2, 0, None)
     weights = edge * np.sinc(edge * offsets) * np.i0(BETA * np.sqrt(inside)) / np.i0(BETA)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)  # a constant stays one
+    summed: NDArray[np.float64] = weights / weights.sum(1, keepdims=True)  # constants stay
+    return summed.astype(np.float32)
