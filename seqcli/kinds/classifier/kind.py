@@ -25,6 +25,7 @@ from seqcli.data.survey import Survey
 from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
+from seqcli.kinds import weighting
 from seqcli.kinds.abilities import Each, Mark, Mistake, Place, Scores
 from seqcli.kinds.classifier import reading, scoring
 from seqcli.kinds.classifier.explanation import Reader, explain
@@ -205,7 +206,7 @@ class Classifier:
             order = batching.bucketed_order(
                 split.tokens.lengths, train.batch_size, train.buckets, random
             )
-        weights = scoring.weights(train, self.label_counts)
+        weights = weighting.weights(train, self.label_counts)
         return batching.Epoch(split, order, ngrams(self.config), ranks, weights)
 
     def loss(self, model: nn.Module, batch: TextBatch, state: Any, runtime: Runtime) -> Loss:
@@ -214,7 +215,7 @@ class Classifier:
         with runtime.products():
             deep, wide = model.paths(batch.text.values, batch.text.lengths, batch.features)
         answers, train = model.answers(deep, wide), self.config.train
-        by_label = scoring.weights(train, self.label_counts)
+        by_label = weighting.weights(train, self.label_counts)
         parts = [
             scoring.objective(answer, batch.labels, train, by_label, batch.share)
             for answer in answers

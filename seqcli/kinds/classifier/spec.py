@@ -20,10 +20,10 @@ from seqcli.settings.fields import setting
 from seqcli.settings.sections import (
     MAX_SIZE,
     TEXT,
+    ByLabel,
     LabeledText,
     NgramTraining,
     TokenLayers,
-    Training,
     TwoWayLayers,
     Vectors,
 )
@@ -78,23 +78,6 @@ class Model(Vectors, Answer, TokenLayers):
     def wide(self) -> bool:
         """Whether a linear part on hashed n-grams stands beside the recurrent path."""
         return bool(self.wide_words or self.wide_characters)
-
-
-@dataclass(frozen=True, init=False, repr=False, eq=False)
-class ByLabel(Training):
-    """[train]: how much an example counts, by its label."""
-
-    buckets: int = setting(16, "batches that are sorted by length together; 1 = none", low=1)
-    class_weight: str = setting(
-        "none",
-        "weight of a label's loss",
-        choices=("none", "balanced"),
-        option="Weight of a label's loss: none or balanced.",
-    )
-    class_weight_power: float = setting(
-        1.0, "balanced: exponent of the weights, 0.5 = square root", low=0, high=4
-    )
-    label_smoothing: float = setting(0.0, "share given to all labels", low=0, high=0.5)
 
 
 @dataclass(frozen=True)
