@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines, recording_lines
 from seqcli.cli.console import answer, say
-from seqcli.cli.sources import Input, Source, Texts
+from seqcli.cli.sources import Documents, Format, Input, Reading, Texts, TextSource, is_parquet
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
 from seqcli.settings.sections import NUMBERS
@@ -20,6 +20,7 @@ from seqcli.settings.sections import NUMBERS
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group, Predictions, Predictor
     from seqcli.answers.signals import SignalPredictor
+    from seqcli.answers.texts import Texts as Found
     from seqcli.kinds.abilities import Mark
 
 TopK = Annotated[
@@ -36,6 +37,12 @@ Threshold = Annotated[
 Abstain = Annotated[
     str | None,
     typer.Option("--abstain-label", metavar="LABEL", help="Label then.  [default: empty]"),
+]
+MaxUnknown = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE", help="Abstain where more of the text is unknown.  [default: never]"
+    ),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="JSON Lines: text, label, prob, probs.  [default: lines]")
@@ -58,11 +65,14 @@ def classify(
     texts: Texts = None,
     model: options.Model = "",
     input: Input = None,
-    text_column: options.TextColumn = None,
+    form: Format = None,
+    documents: Documents = False,
+    text_column: options.TrainedColumn = None,
     encoding: options.Encoding = None,
     top_k: TopK = None,
     probs: Probs = False,
     threshold: Threshold = None,
+    max_unknown: MaxUnknown = None,
     abstain_label: Abstain = None,
     explain: Explain = False,
     as_json: AsJson = False,
@@ -74,12 +84,16 @@ def classify(
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Label texts, the rows of a table, or the lines of a stream: one answer for each, in order.
+    """Label texts, the rows of a table, a stream, or documents: one answer for each, in order.
 
     A line holds label and probability, parted by a tab; with --top-k, K such pairs; with --probs
-    the answer, then every label in the model's order. --output keeps the columns of the input and
+    the answer, then every label in the model's order. Behind them stands "unknown 0.75" where the
+    model does not know more than half of the text. --output keeps the columns of the input and
     adds label and prob; a name that is taken becomes predicted_label. --explain weighs each word
     (or character) by what the log-odds of the likeliest label lose without it.
+
+    A stream without --format is lines of text, unless it begins with a JSON object or a header
+    that has the text's column. Of a folder each file is a text, and `path` a column.
 
     \b
     Examples:
@@ -87,10 +101,12 @@ def classify(
       cat lines.txt | seqcli classify --model spam.pt -
     """
     path = options.model_path(model)
-    shown = Shown.of(top_k, probs, threshold, abstain_label, as_json, explain)
-    source = Source.of(texts or [], input, text_column, encoding, shard)
+    shown = Shown.of(top_k, probs, threshold, max_unknown, abstain_label, as_json, explain)
+    reading = Reading.of(form, documents, text_column, encoding)
+    source = TextSource.of(texts or [], input, reading)
+    part = options.shard(shard)
     target = _target(output, force, as_json, safe_csv)
-    _, spec = options.described(path, quiet)
+    description, spec = options.described(path, quiet)
     kinds.refuse(spec, "classify", path)  # before torch is imported
     numbers = spec.input == NUMBERS
     if numbers:
@@ -103,18 +119,26 @@ def classify(
         from seqcli.answers.signals import SignalPredictor
 
     predictor: Predictor | SignalPredictor
+    like = None
     if numbers:
-        loaded = load_model(path, device=device, threads=threads)
-        predictor = SignalPredictor.of(loaded)
-        source.recordings(predictor.kind)
+        predictor = SignalPredictor.of(load_model(path, device=device, threads=threads))
+        found = source.recordings(predictor.kind)
     else:
-        source.open()
-        loaded = load_model(path, device=device, threads=threads)
-        predictor = Predictor.of(loaded)
+        tell = _silent if quiet else say
+        ready = source.open(description, tell) if source.stream is None else None
+        predictor = Predictor.of(load_model(path, device=device, threads=threads))
+        found = ready or source.open(description, tell)  # a stream is waited for once all is ready
+        like = source.path if is_parquet(source.path, reading.format) else None
+    answers = _answers(predictor, found, part, shown)
     if target is None:
-        _print(predictor, source, shown)
+        _print(answers, shown, paths=found.paths, numbers=numbers)
     else:
-        _write(predictor, source, shown, target, quiet, safe_csv)
+        labels = predictor.kind.labels
+        _write(answers, labels, found.columns, shown, target, like, quiet, safe_csv)
+
+
+def _silent(line: str) -> None:
+    """What --quiet makes of words."""
 
 
 def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path | None:
@@ -133,30 +157,36 @@ def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path 
     return path
 
 
+Answers = Iterator[tuple["Group", "Predictions", "list[list[Mark]] | None"]]
+
+
 def _answers(
-    predictor: Predictor | SignalPredictor, source: Source, shown: Shown
-) -> Iterator[tuple[Group, Predictions, list[list[Mark]] | None]]:
-    """Groups with their predictions, and with marks if they are to be explained."""
-    from seqcli.answers.signals import SignalPredictor
+    predictor: Predictor | SignalPredictor, found: Found, shard: tuple[int, int], shown: Shown
+) -> Answers:
+    """This shard's groups with their predictions, and with marks if they are to be explained.
 
-    if not shown.explain or isinstance(predictor, SignalPredictor):
-        for group, found in predictor.stream(source.groups()):
-            yield group, found, None
-        return
-    for group, found in predictor.stream(source.groups(one_by_one=True)):
-        pairs = zip(group.texts, found.best.tolist(), strict=True)
-        yield group, found, [predictor.explain(text, label) for text, label in pairs]
+    Errors: DataError, after the texts before it.
+    """
+    from seqcli.answers.prediction import FIRST, Predictor, recut, sharded
+
+    place, count = shard
+    groups = recut(sharded(found.groups, place - 1, count), (1,) if shown.explain else FIRST)
+    for group, answered in predictor.stream(groups):
+        if shown.explain and isinstance(predictor, Predictor):
+            pairs = zip(group.texts, answered.best.tolist(), strict=True)
+            yield group, answered, [predictor.explain(text, label) for text, label in pairs]
+        else:
+            yield group, answered, None
 
 
-def _print(predictor: Predictor | SignalPredictor, source: Source, shown: Shown) -> None:
+def _print(answers: Answers, shown: Shown, *, paths: bool, numbers: bool) -> None:
     """Lines on stdout, written and flushed group by group."""
-    from seqcli.answers.signals import SignalPredictor, recordings_of
-
-    for group, found, marks in _answers(predictor, source, shown):
-        if shown.as_json and isinstance(predictor, SignalPredictor):
-            spelled = recording_lines(recordings_of(group), found, shown)
+    for group, found, marks in answers:
+        if shown.as_json and numbers:
+            spelled = recording_lines([row[0] for row in group.cells], found, shown)
         elif shown.as_json:
-            spelled = json_lines(group.texts, found, shown, marks)
+            files = [str(row[0]) for row in group.cells] if paths else None
+            spelled = json_lines(group.texts, found, shown, marks, files)
         elif marks is None:
             spelled = lines(found, shown)
         else:
@@ -165,25 +195,25 @@ def _print(predictor: Predictor | SignalPredictor, source: Source, shown: Shown)
 
 
 def _write(
-    predictor: Predictor | SignalPredictor,
-    source: Source,
+    answers: Answers,
+    labels: tuple[str, ...],
+    kept: tuple[str, ...],
     shown: Shown,
     path: Path,
+    like: Path | None,
     quiet: bool,
     safe: bool,
 ) -> None:
-    """The table at `path`: the input's columns, then the answers'."""
-    from seqcli.answers.signals import SignalPredictor
+    """The table at `path`: the input's columns `kept`, then the answers'; types as `like` has."""
     from seqcli.answers.tables import fresh_names, table_writer
 
-    wanted = columns(predictor.kind.labels, shown)
-    names = fresh_names(source.columns, list(wanted))
+    wanted = columns(labels, shown)
+    names = fresh_names(kept, list(wanted))
     added = dict(zip(names, wanted.values(), strict=True))
-    count, named = 0, isinstance(predictor, SignalPredictor)
-    with table_writer(path, source.columns, added, source.types_of, safe=safe) as table:
-        for group, found, marks in _answers(predictor, source, shown):
-            own = [[name] for name in group.texts] if named else group.cells
-            pairs = zip(own, cells(group.texts, found, shown, marks), strict=True)
+    count = 0
+    with table_writer(path, kept, added, like, safe=safe) as table:
+        for group, found, marks in answers:
+            pairs = zip(_kept(group), cells(group.texts, found, shown, marks), strict=True)
             table.write([[*row, *more] for row, more in pairs])
             count += len(group.texts)
     if quiet:
@@ -196,3 +226,12 @@ def _write(
     if safe:
         say(f"{table.guarded:,} cells begin like a formula: an ' stands in front of them")
     say(f"{path}: {count:,} rows")
+
+
+def _kept(group: Group) -> list[list[Any]]:
+    """The cells of a group's rows as a table has them: a recording is its name."""
+    from seqcli.readers.recording import Recording
+
+    return [
+        [cell.name if isinstance(cell, Recording) else cell for cell in row] for row in group.cells
+    ]

@@ -52,6 +52,12 @@ Mistakes = Annotated[
 ]
 
 
+Exclude = Annotated[
+    bool,
+    typer.Option("--exclude-trained", help="Leave out what it was trained on.  [default: no]"),
+]
+
+
 def evaluate(
     model: Models = None,
     data: Data = None,
@@ -63,6 +69,7 @@ def evaluate(
     encoding: options.Encoding = None,
     batch_size: BatchSize = None,
     mistakes: Mistakes = None,
+    exclude_trained: Exclude = False,
     plots: Plots = None,
     force: Force = False,
     device: options.Device = "auto",
@@ -72,6 +79,7 @@ def evaluate(
 ) -> None:
     """Score a model on its own test split, or on other data.
 
+    What is scored is said first, and how many of its rows the model was trained on.
     Several models are compared with the first one on the same rows, with 95 % intervals of the
     differences: --model a.pt --model b.pt.
 
@@ -99,6 +107,7 @@ def evaluate(
             place,
             wanted,
             reading,
+            without_trained=exclude_trained,
             device=device,
             threads=threads,
             quiet=quiet,
@@ -109,11 +118,12 @@ def evaluate(
     _, spec = options.described(path, quiet)  # refused before torch is imported
     kinds.refuse_option(spec, "--mistakes", mistakes is not None)
     kinds.refuse_option(spec, "--batch-size", batch_size is not None)
+    kinds.refuse_option(spec, "--exclude-trained", exclude_trained)
     with interrupts.at_once():
         from seqcli.answers.loading import load_model
 
     loaded = load_model(path, device=device, threads=threads, reading=reading)
-    chosen = loaded.choose_data(place, wanted)
+    chosen = loaded.choose_data(place, wanted, without_trained=exclude_trained)
     if not quiet:
         for note in chosen.notes:
             say(note)
@@ -126,7 +136,8 @@ def evaluate(
             say(f"approximate: {words}")
     else:
         figures = loaded.evaluate(chosen)
-    figures = {"split": chosen.split, **figures}
+    known = {"trained": chosen.trained} if "--exclude-trained" in spec.options else {}
+    figures = {"split": chosen.split, **known, **figures}
     if picture is not None:
         _draw(figures, picture, quiet)
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,10 +21,12 @@ if TYPE_CHECKING:
     from seqcli.kinds.abilities import Tagged
 
 STDIN = "-"
+TOLD = "FILE reads what is in it"
 FORMATS = {name: name for name in ("auto", "text", "columns", "conllu", "jsonl", "table")}
+FORMATS |= {"lines": "text", "csv": "csv", "tsv": "tsv"}
 Texts = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TEXT", help="Sentences, or `-` alone: the lines of stdin."),
+    typer.Argument(metavar="TEXT", help="Sentences, or `-` alone: what comes on stdin."),
 ]
 InputFile = Annotated[
     str | None,
@@ -38,7 +39,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="NAME",
-        help="text, columns, conllu, jsonl or table.  [default: auto, by the file's ending]",
+        help="lines, columns, conllu, jsonl, csv, tsv or table.  [default: auto]",
         show_default=False,
     ),
 ]
@@ -104,7 +105,8 @@ def tag(
     if not 0 <= threshold <= 1:  # NaN too
         raise ConfigError(f"--threshold: a probability expected, {threshold:g} found")
     form = lookup(FORMATS, form, "format")
-    source = _Source.of(texts or [], input, form, encoding or "utf-8", options.shard(shard))
+    source = _Source.of(texts or [], input, form, encoding or "utf-8")
+    part = options.shard(shard)
     target = _target(output, force, as_json)
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "tag", path)  # before torch is imported
@@ -112,13 +114,18 @@ def tag(
         from seqcli.answers.loading import load_model
         from seqcli.answers.tagging import SequenceTagger
 
-    source.open(text_column, token_column, tag_column)
+    columns = (text_column, token_column, tag_column)
+    said = "" if source.stream is not None else source.open(*columns)
     tagger = SequenceTagger.of(load_model(path, device=device, threads=threads))
+    if source.stream is not None:
+        said = source.open(*columns)  # it is waited for once all else is ready
+    if said and not quiet:
+        say(said)
     if threshold and tagger.kind.outside is None:
         raise ConfigError("--threshold needs spans, and this model's tags write none")
     if not quiet and not source.tokens and not tokenized:
         say(f"text becomes tokens: {tagger.kind.tokenization}; --tokenized for tokens as they are")
-    found = tagger.stream(source.groups(), threshold, tokenized=tokenized)
+    found = tagger.stream(source.groups(part), threshold, tokenized=tokenized)
     if target is None:
         _print(found, as_json=as_json, painted=tagger.kind.outside is not None and colored())
     else:
@@ -126,19 +133,17 @@ def tag(
 
 
 class _Source:
-    """Where the sentences come from: `texts`, the file `path`, or with neither stdin's lines."""
+    """Where the sentences come from: `texts`, the file `path`, or what comes in `stream`."""
 
     def __init__(
-        self, texts: list[str], path: Path | None, form: str, encoding: str, shard: tuple[int, int]
+        self, texts: list[str], path: Path | None, stream: Path | None, form: str, encoding: str
     ) -> None:
-        self.path, self.form = path, form
-        self._texts, self._encoding, self._shard = texts, encoding, shard
+        self.path, self.stream, self.form = path, stream, form
+        self._texts, self._encoding = texts, encoding
         self._input: Input | None = None
 
     @classmethod
-    def of(
-        cls, texts: list[str], path: str | None, form: str, encoding: str, shard: tuple[int, int]
-    ) -> _Source:
+    def of(cls, texts: list[str], path: str | None, form: str, encoding: str) -> _Source:
         """Errors: ConfigError unless it is exactly one source."""
         if bool(texts) == (path is not None):
             problem = "texts and --input" if texts else "no text"
@@ -147,14 +152,14 @@ class _Source:
             )
         if STDIN in texts and len(texts) > 1:
             raise ConfigError("`-` reads stdin and stands alone", "give texts, or - alone")
-        if texts and texts != [STDIN] and form != "auto":
-            raise ConfigError("--format belongs to --input and to -")
-        if texts == [STDIN]:
-            texts, path = [], STDIN
-        if path == STDIN and form in ("auto", "text"):
-            path, form = None, "text"
-        given = None if path is None else options.existing(path, "--input")
-        return cls(texts, given, "text" if given is None else form, encoding, shard)
+        if texts and texts != [STDIN]:
+            if form != "auto":
+                raise ConfigError("--format belongs to --input and to -")
+            return cls(texts, None, None, "text", encoding)
+        place = Path(STDIN) if texts else options.existing(path or "", "--input")
+        if options.is_stream(place):
+            return cls([], None, place, form, encoding)
+        return cls([], place, None, form, encoding)
 
     @property
     def tokens(self) -> bool:
@@ -166,18 +171,28 @@ class _Source:
         """The columns that a table made of this keeps."""
         return () if self._input is None else self._input.columns
 
-    def open(self, text: str | None, token: str | None, tag: str | None) -> None:
-        """Look at what is to be read before the model is. Errors: DataError, ConfigError."""
-        from seqcli.answers.tagging import input_format, open_input
+    def open(self, text: str | None, token: str | None, tag: str | None) -> str:
+        """Look at what is to be read; what a person should know of it.
+
+        Of a stream the first line is waited for. Errors: DataError, ConfigError.
+        """
+        from seqcli.answers.tagging import input_format, open_input, open_stream
+        from seqcli.readers.incoming import names_of_files
         from seqcli.readers.lines import check_encoding
         from seqcli.readers.sentence import Layout
 
         check_encoding(self._encoding)
-        if self.path is not None:
+        layout = Layout(token or None, tag or None, tagged=False, encoding=self._encoding)
+        if self.stream is not None and self.form not in ("columns", "conllu"):
+            live = options.live(self.stream, self._encoding)
+            self._input = open_stream(live, self.form, layout, text or "")
+        elif self.path is not None or self.stream is not None:
+            place = self.path or self.stream or Path(STDIN)
             if self.form == "auto":
-                self.form = input_format(self.path, self._encoding)
-            layout = Layout(token or None, tag or None, tagged=False, encoding=self._encoding)
-            self._input = open_input(self.path, self.form, layout, text or "")
+                self.form = input_format(place, self._encoding)
+            self._input = open_input(place, self.form, layout, text or "")
+        if self._input is not None:
+            self.form = self._input.format
         for name, given, forms in (
             ("--text-column", text, ("table",)),
             ("--token-column", token, ("columns", "conllu", "jsonl")),
@@ -185,26 +200,21 @@ class _Source:
         ):
             if given is not None and self.form not in forms:
                 raise ConfigError(f"{name} does nothing for input in the format {self.form}")
+        if self._input is not None:
+            return self._input.said
+        return names_of_files(self._texts).replace("FOLDER reads the files, each as one text", TOLD)
 
-    def groups(self) -> Iterator[Group]:
+    def groups(self, shard: tuple[int, int]) -> Iterator[Group]:
         """This shard's sentences, in order. Errors: DataError, after those before it."""
-        from seqcli.answers.prediction import FIRST, recut, sharded
-
-        place, count = self._shard
-        return recut(sharded(self._all(), place - 1, count), FIRST)
-
-    def _all(self) -> Iterator[Group]:
-        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped
-        from seqcli.readers.live import arriving
+        from seqcli.answers.prediction import FIRST, grouped, recut, sharded
         from seqcli.text.normal import whole
 
         if self._input is not None:
-            return grouped(self._input.rows)
-        if self._texts:
-            return grouped((text, (text,)) for text in map(whole, self._texts))
-        stream = None if sys.stdin is None else sys.stdin.buffer
-        found = arriving(stream, self._encoding, rows=ROWS, characters=CHARACTERS)
-        return (Group(some) for some in found)
+            every = grouped(self._input.rows, idle=self._input.idle)
+        else:
+            every = grouped((text, (text,)) for text in map(whole, self._texts))
+        place, count = shard
+        return recut(sharded(every, place - 1, count), FIRST)
 
 
 def _target(output: str | None, force: bool, as_json: bool) -> tuple[Path, str] | None:

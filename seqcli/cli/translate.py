@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,13 +12,14 @@ import typer
 from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.console import answer, finite, json_line, safe, say
-from seqcli.cli.sources import STDIN, Input, Source, Texts
+from seqcli.cli.sources import STDIN, Format, Input, Reading, Texts, TextSource, is_parquet
 from seqcli.errors import ConfigError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.settings.searching import Searching
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group
+    from seqcli.answers.texts import Texts as Read
     from seqcli.answers.translating import TextTranslator
     from seqcli.kinds.abilities import Translated
 
@@ -87,7 +88,8 @@ def translate(
     texts: Texts = None,
     model: options.Model = "",
     input: Input = None,
-    text_column: options.TextColumn = None,
+    form: Format = None,
+    text_column: options.TrainedColumn = None,
     encoding: options.Encoding = None,
     beam: Beam = None,
     greedy: Greedy = False,
@@ -131,28 +133,36 @@ def translate(
         seed=seed,
         attention=as_json or attention is not None,
     )
-    source = Source.of(texts or [], input, text_column, encoding, shard)
+    reading = Reading.of(form, False, text_column, encoding)
+    source, part = TextSource.of(texts or [], input, reading), options.shard(shard)
     target = _Target.of(output, attention, texts or [], as_json=as_json, force=force)
-    _, spec = options.described(path, quiet)
+    description, spec = options.described(path, quiet)
     kinds.refuse(spec, "translate", path)  # before torch is imported
     with interrupts.at_once():
         from seqcli.answers.loading import load_model
         from seqcli.answers.translating import TextTranslator
 
-    source.open()
+    tell = _silent if quiet else say
+    ready = source.open(description, tell) if source.stream is None else None
     translator = TextTranslator.of(load_model(path, device=device, threads=threads))
+    read = ready or source.open(description, tell)  # a stream is waited for once all is ready
     if wanted.temperature is not None and wanted.seed is None:
         wanted = replace(wanted, seed=_seed(quiet))
     told = _Told()
-    found = told.counted(_found(translator, source, wanted, options.shard(shard)))
+    found = told.counted(_found(translator, read, wanted, part))
     if target.picture is not None:
         found = _drawn(found, target.picture)
     if target.output is None:
         _print(found, wanted.best, as_json=as_json)
     else:
-        _write(found, source, target.output, wanted.best, quiet=quiet)
+        like = source.path if is_parquet(source.path, reading.format) else None
+        _write(found, read.columns, like, target.output, wanted.best, quiet=quiet)
     if not quiet:
         told.tell(target.picture)
+
+
+def _silent(line: str) -> None:
+    """What --quiet makes of words."""
 
 
 def _searching(**given: Any) -> Searching:
@@ -207,9 +217,14 @@ Found = Iterable["tuple[Group, list[Translated]]"]
 
 
 def _found(
-    translator: TextTranslator, source: Source, wanted: Searching, shard: tuple[int, int]
+    translator: TextTranslator, read: Read, wanted: Searching, shard: tuple[int, int]
 ) -> Found:
-    return translator.stream(source.groups(), wanted, shard)
+    """This shard's texts with their answers, in order. Errors: DataError, after those before it."""
+    from seqcli.answers.prediction import FIRST, recut, sharded
+
+    place, count = shard
+    groups = recut(sharded(read.groups, place - 1, count), FIRST)
+    return translator.stream(groups, wanted, shard)
 
 
 def _seed(quiet: bool) -> int:
@@ -267,12 +282,20 @@ def _line(found: Translated, best: int) -> str:
     return "\t".join(f"{safe(one.text)}\t{one.score:.4f}" for one in found.outputs)
 
 
-def _write(found: Found, source: Source, path: Path, best: int, *, quiet: bool) -> None:
+def _write(
+    found: Found,
+    columns: Sequence[str],
+    like: Path | None,
+    path: Path,
+    best: int,
+    *,
+    quiet: bool,
+) -> None:
     """The file at `path`, whole at the end."""
     from seqcli.answers.translating import translation_writer
 
     count = 0
-    with translation_writer(path, source.columns, best, source.types_of) as writing:
+    with translation_writer(path, columns, best, like) as writing:
         for group, answers in found:
             writing.write(group, answers)
             count += len(answers)

@@ -39,7 +39,8 @@ class Examples:
 
     tokens: R rows of ids below V; labels (R,) places in `LabeledData.labels`; features: R rows
     of whatever the caller made of the text, or None; rows (R,): the record's number in
-    `source.records()`, from 0; unlabeled: records left out where all were to be read.
+    `source.records()`, from 0; unlabeled: records left out where all were to be read; keys (R,):
+    `splits.text_key` of the texts, None of texts that are only to be answered.
     """
 
     tokens: Sequences
@@ -47,10 +48,22 @@ class Examples:
     features: Chosen | None
     rows: NDArray[np.int64]
     unlabeled: int = 0
+    keys: NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         """R, the number of rows."""
         return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> Examples:
+        """These rows alone."""
+        return Examples(
+            self.tokens.take(rows),
+            self.labels[rows],
+            self.features and Chosen(self.features.table, self.features.rows[rows]),
+            self.rows[rows],
+            self.unlabeled,
+            None if self.keys is None else self.keys[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +75,9 @@ class LabeledData:
     held out too and nothing would be left to train on;
     unknown_share: by split, the share of token occurrences that the vocabulary lacks, before
     any text is cut; truncated: by split, the number of texts cut to data.max_tokens; unlabeled:
-    by part, the records without a label, which are left out; findings: what is odd, if asked for.
+    by part, the records without a label, which are left out; empty: by split, texts in which the
+    model finds no token; again: rows of all splits whose text an earlier one has; findings: what
+    is odd, if asked for.
     """
 
     vocab: Vocab
@@ -75,6 +90,8 @@ class LabeledData:
     truncated: dict[str, int]
     fingerprint: str
     unlabeled: dict[str, int]
+    empty: dict[str, int]
+    again: int = 0
     findings: tuple[Finding, ...] = ()
 
 
@@ -119,11 +136,13 @@ def load(
     counts = split.repeated, split.shared, repeats
     if vocab is not None:
         return _finished(source, data, scan, vocab, present, *counts)
+    kept = scan.keys[np.concatenate(list(present.values()))]
     found = Labeled(scan.names, scan.labels, scan.keys, split.part, scan.rows)
     shares = {"valid": data.valid, "test": data.test}
     vocab = _fitted(scan, split.part == TRAIN, data)
     loaded = _finished(source, data, scan, vocab, present, *counts)
-    return replace(loaded, findings=tuple(findings(found, shares)))
+    again = len(kept) - len(np.unique(kept))
+    return replace(loaded, again=again, findings=tuple(findings(found, shares)))
 
 
 def load_whole(
@@ -159,7 +178,8 @@ def encode_with_unknown(
 ) -> tuple[Sequences, NDArray[np.float64]]:
     """As `encode_texts`, and for each text the share of its tokens that the vocabulary lacks (R,).
 
-    The share is of the whole text, before any cut; 0 for a text without tokens.
+    The share is of the whole text, before any cut; 1 for a text without tokens: in both the model
+    finds nothing that it knows.
     """
     rows = [split.split(text) for text in texts]
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
@@ -167,7 +187,7 @@ def encode_with_unknown(
     ids = vocab.places(chain.from_iterable(rows))
     missing = -1 if vocab.unknown is None else vocab.unknown
     lacking = np.concatenate(([0], np.cumsum(ids == missing)))
-    shares = np.diff(lacking[offsets]) / np.maximum(lengths, 1)
+    shares = np.where(lengths, np.diff(lacking[offsets]) / np.maximum(lengths, 1), 1.0)
     tokens = Sequences(ids, offsets)
     if vocab.unknown is None:
         tokens = tokens.where(ids >= 0)
@@ -309,9 +329,10 @@ def _finished(
 ) -> LabeledData:
     final = vocab.places(scan.tokens)
     lacking = np.fromiter((token not in vocab for token in scan.tokens), np.bool_)
-    splits, unknown_share, truncated = {}, {}, {}
+    splits, unknown_share, truncated, empty = {}, {}, {}, {}
     for name, indices in rows.items():
-        built, unknown, read, truncated[name] = SequencesBuilder(scan.scratch), 0, 0, 0
+        built, unknown, read = SequencesBuilder(scan.scratch), 0, 0
+        truncated[name] = empty[name] = 0
         for _, provisional in Chosen(scan.ids, indices).blocks():
             known = final[provisional.ids]
             unknown += int(lacking[provisional.ids].sum())
@@ -319,6 +340,7 @@ def _finished(
             tokens = Sequences(known, provisional.offsets)
             if vocab.unknown is None:
                 tokens = tokens.where(known >= 0)
+            empty[name] += int(np.sum(tokens.lengths == 0))
             if data.max_tokens:
                 truncated[name] += int(np.sum(tokens.lengths > data.max_tokens))
             built.extend(tokens.cut(data.max_tokens, data.keep))
@@ -328,6 +350,7 @@ def _finished(
             scan.labels[indices],
             None if scan.features is None else Chosen(scan.features, indices),
             scan.rows[indices],
+            keys=scan.keys[indices],
         )
     return LabeledData(
         vocab,
@@ -340,4 +363,5 @@ def _finished(
         truncated,
         source.fingerprint(),
         scan.unlabeled,
+        empty,
     )

@@ -38,8 +38,12 @@ def text_key(text: str, *, casefold: bool = False) -> int:
     text = text.strip()
     if casefold:
         text = text.casefold()
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
+    return bytes_key(text.encode("utf-8", "surrogatepass"))
+
+
+def bytes_key(content: bytes) -> int:
+    """The same of bytes."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 
 def assign(

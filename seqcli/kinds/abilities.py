@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from seqcli.kinds.contract import Figures, Poll
+from seqcli.data.trained import Keys
+from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime
 from seqcli.settings.searching import Searching
 from seqcli.settings.sections import Series
@@ -151,6 +152,28 @@ class Compares(Protocol):
         self, model: nn.Module, split: Any, runtime: Runtime, poll: Poll
     ) -> tuple[Figures, Each]:
         """Figures of a split, and what they are made of."""
+
+
+class Remembers(Protocol):
+    """`eval --exclude-trained`: which rows of a split a model was trained on."""
+
+    @property
+    def row(self) -> str:
+        """What a row is, in the plural: "texts"."""
+
+    def size(self, split: Any) -> str:
+        """How much a split holds, for a person: "836 texts"."""
+
+    def keys(self, split: Any) -> Keys | None:
+        """A number for each row, (R,), that equal rows share; None for what has no rows."""
+
+    def only(self, split: Any, rows: NDArray[np.int64]) -> Any:
+        """A split of these rows alone."""
+
+
+def remembering(kind: Kind) -> Remembers | None:
+    """The kind, if it has this ability."""
+    return cast(Remembers, kind) if "--exclude-trained" in kind.spec.options else None
 
 
 class Approximates(Protocol):

@@ -63,6 +63,7 @@ class Prepared:
     unit: str  # what `sizes` counts
     notes: list[str] = field(default_factory=list)  # lines for the person
     fingerprint: str = ""
+    columns: dict[str, str] = field(default_factory=dict)  # of a table, by field, as settings name
 
 
 class Rows(NamedTuple):

@@ -192,10 +192,14 @@ def _in_label_folders(inside: Sequence[Path]) -> tuple[Piece, ...]:
     found: list[Piece] = []
     for folder in inside:
         if folder.is_dir() and folder.name != UNLABELED:
-            every = list(_below(folder))
-            data = [path for path in every if not NOT_DATA.match(path.name)]
-            found += [Piece(path, folder.name) for path in data or every]
+            found += [Piece(path, folder.name) for path in documents(folder)]
     return tuple(found)
+
+
+def documents(folder: Path) -> list[Path]:
+    """The files of a folder, however deep, in their order; readmes and programs if nothing else."""
+    every = list(_below(folder))
+    return [path for path in every if not NOT_DATA.match(path.name)] or every
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from seqcli.readers.layout import NAMES, arrange, in_split_files, left_out, snif
 from seqcli.readers.lines import not_kept, unreadable
 from seqcli.readers.record import ANSWERS, Needs, Piece, Reader, Record
 from seqcli.readers.table_records import rows_of
-from seqcli.readers.tables import open_table, table_format
+from seqcli.readers.tables import Table, open_table, table_format
 from seqcli.readers.text_files import each_line, whole_file
 from seqcli.settings.sections import Text
 
@@ -91,15 +91,25 @@ class Source:
         """SHA-256, hex: of a single file's bytes; of a folder, over its names and their sums."""
         return fingerprint(self.path, self.files)
 
-    def columns(self) -> dict[str, str]:
-        """Of a table, the column of each field that is read, in words."""
+    def _table(self) -> Table | None:
+        """The first file, if it is a table; its rows are not read."""
         if self.format not in TABLES:
-            return {}
+            return None
         part = next(iter(self.parts))
         data = replace(self.data, format=self.format)
-        table = open_table(self.parts[part][0].path, data, self.needed(part), strict=False)
-        known = [field for field in self.needs if table.fields.get(field)]
-        return {field: table.described(field) for field in known}
+        return open_table(self.parts[part][0].path, data, self.needed(part), strict=False)
+
+    def columns(self) -> dict[str, str]:
+        """Of a table, the column of each field that is read, in words."""
+        table = self._table()
+        if table is None:
+            return {}
+        return {f: table.described(f) for f in self.needs if table.fields.get(f)}
+
+    def named(self) -> dict[str, str]:
+        """The same as settings name them: `text_column`, `label_column`."""
+        table = self._table()
+        return {} if table is None else {f: table.named(f) for f in self.needs if table.fields[f]}
 
     def notes(self) -> list[str]:
         """For a person: the columns that are read, and what is not."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 
 import seqcli
 from seqcli.data.splits import CUT
+from seqcli.data.trained import packed
 from seqcli.files import write_bytes
+from seqcli.kinds.abilities import remembering
 from seqcli.kinds.contract import Figures, Prepared
 from seqcli.machine.distributed import Ranks
 from seqcli.modelfile import storage
@@ -127,7 +130,20 @@ class Recorder:
             "sample": self.job.sample,
             "sizes": self.prepared.sizes,
             "cut": CUT,
+            **self._trained,
         }
+
+    @cached_property
+    def _trained(self) -> dict[str, Any]:
+        """The columns of a table, and what tells the rows that are trained on from others."""
+        found: dict[str, Any] = {}
+        if self.prepared.columns:
+            found["columns"] = self.prepared.columns
+        able, splits = remembering(self.prepared.kind), self.prepared.splits
+        keys = None if able is None else able.keys(splits["train"])
+        if keys is not None and (text := packed(keys)) is not None:
+            found["trained"] = text
+        return found
 
 
 def launch() -> str:

@@ -473,6 +473,12 @@ class Training:
     decay: float = setting(0.5, "step, plateau: factor of a fall", above=0, high=1)
     full_rate_epochs: int = setting(0, "step: epochs before the first fall", low=0)
     plateau: int = setting(1, "plateau: evaluations without gain before a fall", low=1)
+    average: float = setting(
+        0.0,
+        "answer with the mean of the weights over about this last share of the run; 0 = off",
+        low=0,
+        high=1,
+    )
     patience: int = setting(
         0,
         "evaluations without gain before stopping; 0 = never",

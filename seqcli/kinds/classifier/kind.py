@@ -22,6 +22,7 @@ from seqcli.data.labeled import (
     load_whole,
 )
 from seqcli.data.survey import Survey
+from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
 from seqcli.kinds.abilities import Each, Mark, Mistake, Place, Scores
@@ -91,7 +92,8 @@ class Classifier:
         scores = reading.naive_scores(config, data)
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
-        return Prepared(kind, dict(data.splits), sizes, "examples", notes, data.fingerprint)
+        splits, columns = dict(data.splits), source.named()
+        return Prepared(kind, splits, sizes, "examples", notes, data.fingerprint, columns)
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
@@ -165,6 +167,23 @@ class Classifier:
         count = split.unlabeled
         return [f"texts without a label: {count:,} left out"] if count else []
 
+    @property
+    def row(self) -> str:
+        """See `Remembers.row`."""
+        return "texts"
+
+    def size(self, split: Examples) -> str:
+        """See `Remembers.size`."""
+        return f"{len(split):,} texts"
+
+    def keys(self, split: Examples) -> Keys | None:
+        """See `Remembers.keys`: the keys that the cut into splits goes by."""
+        return split.keys
+
+    def only(self, split: Examples, rows: NDArray[np.int64]) -> Examples:
+        """See `Remembers.only`."""
+        return split.take(rows)
+
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
         network = text_classifier(self.config.model, len(self.vocab), self.label_counts, generator)
@@ -227,9 +246,7 @@ class Classifier:
     def portion(self, split: Examples) -> tuple[Examples, float]:
         """See `Kind.portion`."""
         rows = np.arange(0, len(split), PORTION)
-        features = split.features and Chosen(split.features.table, split.features.rows[rows])
-        part = Examples(split.tokens.take(rows), split.labels[rows], features, split.rows[rows])
-        return part, len(split) / max(len(part), 1)
+        return split.take(rows), len(split) / max(len(rows), 1)
 
     def predict(
         self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll

@@ -229,5 +229,9 @@ SPEC = Spec(
     trainable=trainable,
     check_learned=check_learned,
     commands={"classify": 'classify --model {model} "your text"'},
-    options={"--mistakes": "the surest mistakes", "a second --model": "a comparison"},
+    options={
+        "--mistakes": "the surest mistakes",
+        "--exclude-trained": "rows it was trained on left out",
+        "a second --model": "a comparison",
+    },
 )

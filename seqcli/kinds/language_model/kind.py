@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Generator, nn
 
 from seqcli.data.batching import Columns, Window
@@ -21,7 +22,9 @@ from seqcli.data.corpus import (
     ended,
 )
 from seqcli.data.idcache import kept_corpus
+from seqcli.data.splits import bytes_key
 from seqcli.data.survey import Survey
+from seqcli.data.trained import MOST, Keys
 from seqcli.errors import ConfigError, DataError
 from seqcli.kinds import metrics
 from seqcli.kinds.abilities import Each
@@ -83,7 +86,7 @@ class LanguageModel:
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
         notes = [*source.notes(), f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
         notes += reading.marks(corpus) + reading.missing(source, corpus, config)
-        return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint)
+        return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint, source.named())
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
@@ -130,6 +133,41 @@ class LanguageModel:
     def remarks(self, split: Text) -> list[str]:
         """See `Kind.remarks`: nothing is left out."""
         return []
+
+    @property
+    def row(self) -> str:
+        """See `Remembers.row`."""
+        return "documents"
+
+    def size(self, split: Text) -> str:
+        """See `Remembers.size`."""
+        return f"{len(split.ids):,} {self.unit}"
+
+    def keys(self, split: Text) -> Keys | None:
+        """See `Remembers.keys`: of documents, by their ids; a text that runs on has no rows."""
+        bounds = self._documents(split)
+        if bounds is None:
+            return None
+        ids = np.ascontiguousarray(split.ids, "<u4")
+        return np.array([bytes_key(ids[start:end].tobytes()) for start, end in bounds], np.uint64)
+
+    def only(self, split: Text, rows: NDArray[np.int64]) -> Text:
+        """See `Remembers.only`."""
+        bounds = self._documents(split) or []
+        parts = [split.ids[slice(*bounds[row])] for row in rows.tolist()]
+        # Ids do not tell unknown words from a written <unk>: the share stays that of the whole.
+        return Text(np.concatenate([split.ids[:0], *parts]), split.unknown_share)
+
+    def _documents(self, split: Text) -> list[tuple[int, int]] | None:
+        """From where to where each goes, its end mark in; None without marks, or for very many."""
+        end = self.vocab.end
+        if end is None or self.config.data.document == "file":
+            return None
+        ends = (np.flatnonzero(split.ids == end) + 1).tolist()
+        if len(ends) > MOST:
+            return None
+        starts = [0, *ends]
+        return [(a, b) for a, b in zip(starts, [*ends, len(split.ids)], strict=True) if a < b]
 
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""

@@ -121,5 +121,9 @@ SPEC = Spec(
     check=check,
     check_learned=check_learned,
     commands={"sample": "sample --model {model}"},
-    options={"--batch-size": "columns read at once", "a second --model": "a comparison"},
+    options={
+        "--batch-size": "columns read at once",
+        "--exclude-trained": "documents it was trained on left out",
+        "a second --model": "a comparison",
+    },
 )

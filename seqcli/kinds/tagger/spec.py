@@ -224,5 +224,8 @@ SPEC = Spec(
     trainable=trainable,
     check_learned=check_learned,
     commands={"tag": 'tag --model {model} "your text"'},
-    options={"--mistakes": "the surest mistakes"},
+    options={
+        "--mistakes": "the surest mistakes",
+        "--exclude-trained": "sentences it was trained on left out",
+    },
 )
