@@ -20,8 +20,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import pairs
-
 HERE = Path(__file__).resolve().parent
 SPAM_MIX = {
     "ham_chat": 734,
@@ -388,14 +386,6 @@ def main(folder: Path) -> None:
         rows = [[f"{word}\t{tag}" for word, tag in tokens] for tokens in sentences]
         lines = [line for tokens in rows for line in (*tokens, "")]
         write(folder / "ner" / f"news.{split}.conll", lines[:-1])
-    for split, rows in pairs.parted("captions", map("\t".join, pairs.captions(2500))):
-        for place, language in enumerate(("de", "en")):
-            sides = [row.split("\t")[place] for row in rows]
-            write(folder / "captions" / f"captions.{split}.{language}", sides)
-    for split, rows in pairs.parted("sounds", pairs.sounds(1500)):
-        write(folder / "sounds" / f"invented_{split}.tsv", rows)
-    for split, rows in pairs.parted("inflection", pairs.inflected(1800)):
-        write(folder / "inflection" / f"invented-{split}", rows)
     for part, count in MOTIONS.items():
         write(folder / "signals" / f"motions_{part}.ts", motion_lines(part, count))
     for path in sorted((HERE / "names").glob("*.txt")):

@@ -193,7 +193,8 @@ class Model:
         context, _ = writer.kind.context(prompt)
         drawn = writer.write(context, options)
         rows = [
-            (writer.kind.text(one.ids), len(one.ids), one.logprob, one.stopped) for one in drawn
+            (writer.kind.text(one.ids, prompt), len(one.ids), one.logprob, one.stopped)
+            for one in drawn
         ]
         return pandas.DataFrame(rows, columns=["text", "tokens", "logprob", "stopped"])
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from seqcli import kinds
 from seqcli.data.splits import cut_otherwise
-from seqcli.data.trained import among, unpacked
+from seqcli.data.trained import among
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract, saved
@@ -157,20 +157,17 @@ class Loaded:
         expected: whether it is worth a word that nothing is known. Errors: SeqcliError where then
         no row is left, or nothing is known.
         """
-        able, text = remembering(self.kind), self.description["data"].get("trained")
+        able, known = remembering(self.kind), saved.trained_on(self.description, self.path)
         keys = None if able is None else able.keys(data)
-        if able is None or keys is None or not isinstance(text, str):
+        if able is None or keys is None or known is None:
             why = "the model file does not say: it is of an earlier version, or of very many rows"
             if able is not None and keys is None:
                 why = "its text runs on, without documents that could be told apart"
             if without:
                 raise SeqcliError(f"{self.path}: which rows it was trained on is not known", why)
-            known = [f"not known: whether it was trained on some of this; {why}"]
-            return None, data, known if expected and able is not None else []
-        try:
-            mask = among(keys, unpacked(text))
-        except ValueError as error:
-            raise filecheck.broken(self.path, "what it was trained on makes no sense") from error
+            words = [f"not known: whether it was trained on some of this; {why}"]
+            return None, data, words if expected and able is not None else []
+        mask = among(keys, known)
         count = int(mask.sum())
         if not count:
             return 0, data, []

@@ -15,6 +15,7 @@ from seqcli.cli.console import answer, say
 from seqcli.cli.sources import Documents, Format, Input, Reading, Texts, TextSource, is_parquet
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
 from seqcli.settings.sections import NUMBERS
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def classify(
         if explain:
             raise ConfigError("--explain weighs words", "this model reads numbers: leave it out")
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.prediction import Predictor
         from seqcli.answers.signals import SignalPredictor

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from seqcli.data.scaling import Scaler
 from seqcli.data.trained import Keys
 from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime
@@ -197,7 +198,7 @@ class Writes(Protocol):
 
     @property
     def unit(self) -> str:
-        """ "words" or "characters"."""
+        """ "words", "subwords" or "characters"."""
 
     @property
     def between(self) -> str:
@@ -214,8 +215,8 @@ class Writes(Protocol):
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown."""
 
-    def text(self, ids: Iterable[int]) -> str:
-        """Ids as readable text."""
+    def text(self, ids: Iterable[int], before: str = "") -> str:
+        """Ids as readable text, that goes on from `before`."""
 
 
 class Marked(NamedTuple):
@@ -237,6 +238,47 @@ class Tagged(NamedTuple):
     probs: list[float]
     spans: list[Marked]
     unknown_share: float
+
+
+class Framed(NamedTuple):
+    """The answer to a piece of T steps: a label by its place, and all C probabilities.
+
+    The label is that of the best path, which need not be the likeliest one at a step.
+    """
+
+    labels: NDArray[np.int64]  # (T,)
+    probs: NDArray[np.float32]  # (T, C)
+
+
+class TagsNumbers(Protocol):
+    """`tag` of a kind that reads numbers: a label for every step."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """C labels, in the order of their probabilities."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels, in the order in which the model reads them."""
+
+    @property
+    def reading(self) -> Series:
+        """How files are read: the settings it was trained with, and its channels by name."""
+
+    @property
+    def most(self) -> int:
+        """Steps of the longest piece; see `data.pieces` for how longer recordings are cut."""
+
+    def scaled(self, blocks: Iterable[NDArray[np.float64]]) -> Scaler:
+        """What makes numbers (T, channels) of a recording such as the model reads.
+
+        blocks: all of the recording, gone through once if it is scaled by itself, else not at all.
+        """
+
+    def tag_numbers(
+        self, model: nn.Module, pieces: Sequence[NDArray[np.float32]], runtime: Runtime, poll: Poll
+    ) -> list[Framed]:
+        """The answer to each scaled piece; what else is in the group changes none."""
 
 
 class Tags(Protocol):

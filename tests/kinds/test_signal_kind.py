@@ -17,7 +17,7 @@ from seqcli.answers.signals import SignalPredictor
 from seqcli.errors import ConfigError, DataError, ModelFileError
 from seqcli.kinds import KINDS, contract
 from seqcli.kinds.classifier.signals.kind import SignalClassifier
-from seqcli.kinds.classifier.signals.reading import drawn
+from seqcli.kinds.recordings import drawn
 from seqcli.modelfile import filecheck, storage
 from seqcli.settings.config import to_dict
 
