@@ -1,8 +1,8 @@
 """Write the bundled sample data: `python sample_data/generate.py [folder]`.
 
 All texts are invented: they are drawn from the small grammars in `grammar/`, with fixed seeds, so
-that each run writes the same bytes; the motions in `signals/` are formulas with noise. `names/` is
-a typed list of facts; here it is only sorted.
+that each run writes the same bytes. `names/` is a typed list of facts; here it is only sorted. The
+motions in `signals/` are formulas with noise.
 
 A grammar file holds rules. `== rule` is followed by one alternative a line (`3* text` counts it
 three times); `rule := a | b` is the same in one line, dealt like cards, so that an alternative

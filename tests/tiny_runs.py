@@ -22,6 +22,7 @@ from seqcli.training.loop import Stepped
 
 PLAIN = ["the", "a", "you", "at", "now", "see", "six", "call", "later", "home", "we", "meet"]
 OTHERS = {"ham": ["dinner", "mum", "bus"], "spam": ["win", "prize", "free"], "eggs": ["hen", "egg"]}
+GERMAN = {"der": "the", "ein": "a", "hund": "dog", "baum": "tree", "laut": "loud", "alt": "old"}
 TASK = """
 kind = "classifier"
 [about]
@@ -68,6 +69,18 @@ def write_tagged(path: Path, sentences: int = 60) -> Path:
         rows += draw.choice((["Mary\tB-person", "Smith\tI-person"], ["Oslo\tB-place"]))
         rows += [f"{number}\tO", ""]
     path.write_text("\n".join(rows))
+    return path
+
+
+def write_pairs(path: Path, pairs: int = 60) -> Path:
+    """source TAB target: words and their translation, word by word, the number moved."""
+    draw = random.Random(11)
+    lines = []
+    for number in range(pairs):
+        words = draw.choices(list(GERMAN), k=draw.randint(1, 4))
+        english = [GERMAN[word] for word in words]
+        lines.append(f"{' '.join(words)} {number}\t{number} {' '.join(english)}\n")
+    path.write_text("".join(lines), encoding="utf-8")
     return path
 
 

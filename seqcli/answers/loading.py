@@ -23,6 +23,7 @@ from seqcli.kinds.abilities import (
     Each,
     Errs,
     Mistake,
+    Miswritten,
     Place,
     remembering,
 )
@@ -74,9 +75,9 @@ class Loaded:
 
         return self.evaluate(chosen, figures), said[0]
 
-    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake]]:
-        """Figures, and the surest mistakes, at most so many."""
-        kind, found = cast(Errs, self.kind), list[Mistake]()
+    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake | Miswritten]]:
+        """Figures, and the worst mistakes, at most so many."""
+        kind, found = cast(Errs, self.kind), list[Mistake | Miswritten]()
         place = Place(chosen.path, chosen.split, most)
 
         def figures(model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:

@@ -12,7 +12,7 @@ from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines, recording_lines
 from seqcli.cli.console import answer, say
-from seqcli.cli.sources import Documents, Format, Input, Reading, Texts, TextSource
+from seqcli.cli.sources import Documents, Format, Input, Reading, Texts, TextSource, unsaid
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
 from seqcli.machine.importing import import_torch
@@ -126,27 +126,17 @@ def classify(
         predictor = SignalPredictor.of(load_model(path, device=device, threads=threads))
         found = source.recordings(predictor.kind)
     else:
-        tell = _silent if quiet else say
+        tell = unsaid if quiet else say
         ready = source.open(description, tell) if source.stream is None else None
         predictor = Predictor.of(load_model(path, device=device, threads=threads))
         found = ready or source.open(description, tell)  # a stream is waited for once all is ready
-        like = source.path if _is_parquet(source.path, reading.format) else None
+        like = source.like
     answers = _answers(predictor, found, part, shown)
     if target is None:
         _print(answers, shown, paths=found.paths, numbers=numbers)
     else:
         labels = predictor.kind.labels
         _write(answers, labels, found.columns, shown, target, like, quiet, safe_csv)
-
-
-def _silent(line: str) -> None:
-    """What --quiet makes of words."""
-
-
-def _is_parquet(path: Path | None, form: str) -> bool:
-    from seqcli.readers.tables import table_format
-
-    return path is not None and (table_format(path) if form == "auto" else form) == "parquet"
 
 
 def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path | None:

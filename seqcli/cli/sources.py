@@ -113,7 +113,8 @@ class TextSource:
         column = reading.text_column or ""
         data = LabeledText(text_column=column, encoding=reading.encoding, format=form)
         data_of, learned = description["data"].get("columns"), description["learned"]
-        own = data_of.get("text", "") if isinstance(data_of, dict) else ""
+        read_from = data_of if isinstance(data_of, dict) else {}
+        own = read_from.get("text", "") or read_from.get("source", "")
         own = own or description["config"]["data"].get("text_column", "")
         trained = read.Trained(str(own), tuple(map(str, learned.get("labels", ()))))
         if self.stream is not None:
@@ -133,6 +134,17 @@ class TextSource:
         for line in found.said:
             tell(line)
         return found
+
+    @property
+    def like(self) -> Path | None:
+        """The parquet table whose types a table made of this keeps; None for all else."""
+        from seqcli.readers.tables import table_format
+
+        if self.path is None:
+            return None
+        auto = self._reading.format == "auto"
+        form = table_format(self.path) if auto else self._reading.format
+        return self.path if form == "parquet" else None
 
     def recordings(self, kind: ClassifiesNumbers) -> Found:
         """What is to be read as recordings, for a model of numbers. Errors: DataError."""
@@ -161,3 +173,7 @@ class TextSource:
             )
         for option in sorted(self._reading.given - {"--encoding"}):
             raise ConfigError(f"{option} belongs to models of text", "this one reads numbers")
+
+
+def unsaid(line: str) -> None:
+    """What --quiet makes of words."""

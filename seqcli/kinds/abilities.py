@@ -18,6 +18,7 @@ from torch import nn
 from seqcli.data.trained import Keys
 from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime
+from seqcli.settings.searching import Searching
 from seqcli.settings.sections import Series
 from seqcli.text.vocab import Vocab
 
@@ -49,6 +50,21 @@ class Mistake:
     label: str
     predicted: str
     prob: float
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Miswritten:
+    """A text, what should have been written for it, and what was: `distance` characters apart.
+
+    It stands at `line` of the file `path`, counted from 1.
+    """
+
+    text: str
+    reference: str
+    written: str
+    distance: int
     path: str
     line: int
 
@@ -104,8 +120,8 @@ class Errs(Protocol):
 
     def mistakes(
         self, model: nn.Module, split: Any, place: Place, runtime: Runtime, poll: Poll
-    ) -> tuple[Figures, list[Mistake]]:
-        """Figures of a split, and its surest mistakes."""
+    ) -> tuple[Figures, Sequence[Mistake] | Sequence[Miswritten]]:
+        """Figures of a split, and its worst mistakes: the surest, or those farthest off."""
 
 
 class Place(NamedTuple):
@@ -252,4 +268,48 @@ class Tags(Protocol):
         """The answer to each sentence of a group; what else is in the group changes none.
 
         Spans less probable than `threshold` are left out, of the tags too.
+        """
+
+
+class Written(NamedTuple):
+    """A text that was written for another, and its score; a higher one is better."""
+
+    text: str
+    score: float
+
+
+class Translated(NamedTuple):
+    """The answer to one text: one output or several, the best first (drawn ones as they came).
+
+    source_tokens (S), tokens (T): the text as it was read, and the best output; attention (T, S):
+    what each token looked at, None where nobody asked or there is none; unknown_share: of the
+    source's tokens, those the vocabulary lacks; cut: the text was longer than the model reads;
+    ended: the best output came to its end before the limit.
+    """
+
+    outputs: list[Written]
+    source_tokens: list[str]
+    tokens: list[str]
+    attention: NDArray[np.float32] | None
+    unknown_share: float
+    cut: bool = False
+    ended: bool = True
+
+
+class Translates(Protocol):
+    """`translate`: a text for a text."""
+
+    def translate(
+        self,
+        model: nn.Module,
+        texts: Sequence[str],
+        numbers: Sequence[int],
+        wanted: Searching,
+        runtime: Runtime,
+        poll: Poll,
+    ) -> list[Translated]:
+        """The answer to each text of a group; what else is in the group changes none.
+
+        numbers: of each text, from 0 in the whole input, for what is drawn; `wanted` has its seed
+        then. A text without any token has an empty output.
         """

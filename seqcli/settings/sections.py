@@ -16,6 +16,7 @@ from seqcli.settings.fields import Option, setting
 FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files", "text")
 SERIES_FORMATS = ("auto", "ts", "arff", "ucr", "csv", "tsv", "jsonl", "parquet", "npz", "npy")
 TAG_FORMATS = ("auto", "columns", "conllu", "jsonl", "aligned", "slash")
+PAIR_FORMATS = ("auto", "aligned", "csv", "tsv", "jsonl")
 TEXT, NUMBERS = INPUTS = ("text", "numbers")  # what sequences are made of
 MAX_SIZE = 1 << 20  # of a layer: far above any use, far below what overflows a product
 
@@ -196,6 +197,70 @@ class TaggedText(Reading):
     repeats: str = setting(
         "group",
         "equal sentences of one file: on one side of its cut, or left alone",
+        choices=("group", "keep"),
+    )
+
+
+@dataclass(frozen=True)
+class Pairs(Reading):
+    """[data] of pairs: a source, and one or several targets that may be written for it."""
+
+    format: str = setting(
+        "auto", "raw format of pairs; aligned: a file for each side", choices=PAIR_FORMATS
+    )
+    files: str = setting(
+        "",
+        "which files of a folder are read: a pattern, such as fre_*.tsv",
+        option=Option("Which files of a folder, as a pattern: fre_*.tsv.", "all of them"),
+    )
+    source: str = setting(
+        "",
+        "the source: the ending of its files, or its column by name or number",
+        option=Option("Source: its files' ending, or its column by name or number."),
+    )
+    target: str = setting(
+        "",
+        "the target, likewise; several, parted by commas, are references of one source",
+        option=Option("Target, likewise; A,B are references of one source."),
+    )
+    features: str = setting(
+        "", "column with what is wanted of the source, parted by `;`: a token each, behind it"
+    )
+    normalize: str = setting(
+        "nfc",
+        "Unicode form of all text, and one kind of line end; none: as it stands",
+        choices=("nfc", "nfkc", "none"),
+    )
+    tokenizer: str = setting(
+        "words",
+        "how the source becomes tokens; subwords: byte-pair merges learned on the training part",
+        choices=("words", "letters", "spaces", "characters", "subwords"),
+    )
+    target_tokenizer: str = setting(
+        "",
+        "how the target becomes tokens; empty: as the source",
+        choices=("", "words", "letters", "spaces", "characters", "subwords"),
+    )
+    decompose: bool = setting(
+        False, "source letters are read in their parts: accents, the letters of Korean syllables"
+    )
+    lowercase: bool = setting(False, "case makes no difference to the source")
+    min_count: int = setting(1, "a token seen less often is unknown", low=1)
+    vocabulary: int = setting(
+        0,
+        "most rows of the source's vocabulary (shared: of both); 0 = all, or 4,000 subwords",
+        low=0,
+    )
+    target_vocabulary: int = setting(0, "most rows of the target's; 0 = as the source", low=0)
+    single: bool = setting(
+        False, "a target is one word: an output is right or wrong as a whole, and has no BLEU"
+    )
+    max_tokens: int = setting(
+        256, "longer pairs are not trained on, and are cut elsewhere", low=2, high=1 << 14
+    )
+    repeats: str = setting(
+        "group",
+        "pairs with one source in a file: on one side of its cut, or left alone",
         choices=("group", "keep"),
     )
 
@@ -408,6 +473,12 @@ class Training:
     decay: float = setting(0.5, "step, plateau: factor of a fall", above=0, high=1)
     full_rate_epochs: int = setting(0, "step: epochs before the first fall", low=0)
     plateau: int = setting(1, "plateau: evaluations without gain before a fall", low=1)
+    average: float = setting(
+        0.0,
+        "answer with the mean of the weights over about this last share of the run; 0 = off",
+        low=0,
+        high=1,
+    )
     patience: int = setting(
         0,
         "evaluations without gain before stopping; 0 = never",

@@ -30,6 +30,9 @@ PROMISED = {
         --output --shard --device --threads --quiet""",
     "tag": """--model --input --threshold --json --output --shard --force --device --threads
         --quiet""",
+    "translate": """--model --input --beam --greedy --n-best --length-penalty --max-tokens --no-repeat
+        --replace-unknown --temperature --seed --attention --json --output --shard --force --device
+        --threads --quiet""",
     "check": """--task --preset --data --text-column --label-column --encoding --set --strict --json
         --quiet""",
     "info": "--model --json",
