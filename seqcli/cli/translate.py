@@ -15,6 +15,7 @@ from seqcli.cli.console import answer, finite, json_line, safe, say
 from seqcli.cli.sources import STDIN, Documents, Format, Input, Reading, Texts, TextSource, unsaid
 from seqcli.errors import ConfigError, SeqcliError
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
 from seqcli.settings.searching import Searching
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def translate(
     description, spec = options.described(path, quiet)
     kinds.refuse(spec, "translate", path)  # before torch is imported
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.translating import TextTranslator
 
