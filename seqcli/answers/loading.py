@@ -28,7 +28,13 @@ from seqcli.kinds.abilities import (
     remembering,
 )
 from seqcli.kinds.contract import Figures, Kind, Poll
-from seqcli.machine.device import Runtime, choose_device, float32_products, set_threads
+from seqcli.machine.device import (
+    Runtime,
+    choose_device,
+    choose_precision,
+    float32_products,
+    set_threads,
+)
 from seqcli.modelfile import filecheck, storage
 from seqcli.training.evaluation import Score, evaluate
 
@@ -199,10 +205,12 @@ def load_model(
     device: str = "auto",
     threads: int | None = None,
     reading: Mapping[str, str | None] | None = None,
+    precision: str = "fp32",
 ) -> Loaded:
     """Open a model file; `reading` replaces settings of [data] that are not None.
 
-    Errors: ModelFileError for whatever is not a whole model file of ours.
+    precision: of a classifier's answers; all figures are of float32. Errors: ModelFileError for
+    whatever is not a whole model file of ours, TrainingError for a precision that is not there.
     """
     file = saved.load(path)
     changed = {name: value for name, value in (reading or {}).items() if value is not None}
@@ -219,7 +227,9 @@ def load_model(
     except (SeqcliError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise filecheck.broken(path, f"its settings make no sense: {error}") from error
     storage.fits(skeleton, file.tensors, path)
-    runtime = Runtime(choose_device(device), "fp32", set_threads(threads))
+    place = choose_device(device)
+    precision = choose_precision(precision, place, kind.bfloat16_helps)
+    runtime = Runtime(place, precision, set_threads(threads))
     float32_products(runtime.device, exact=True)
     model = kind.build(None)
     model.load_state_dict(file.tensors)

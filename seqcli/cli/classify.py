@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,6 +83,7 @@ def classify(
     safe_csv: SafeCsv = False,
     shard: options.Shard = None,
     device: options.Device = "auto",
+    precision: options.Precision = "fp32",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -102,6 +104,7 @@ def classify(
       cat lines.txt | seqcli classify --model spam.pt -
     """
     path = options.model_path(model)
+    options.check_precision(precision)
     shown = Shown.of(top_k, probs, threshold, max_unknown, abstain_label, as_json, explain)
     reading = Reading.of(form, documents, text_column, encoding)
     source = TextSource.of(texts or [], input, reading)
@@ -119,16 +122,19 @@ def classify(
         from seqcli.answers.loading import load_model
         from seqcli.answers.prediction import Predictor
         from seqcli.answers.signals import SignalPredictor
+        from seqcli.machine.device import keep_freed_memory
 
+    keep_freed_memory()
+    opened = partial(load_model, path, device=device, threads=threads, precision=precision)
     predictor: Predictor | SignalPredictor
     like = None
     if numbers:
-        predictor = SignalPredictor.of(load_model(path, device=device, threads=threads))
+        predictor = SignalPredictor.of(opened())
         found = source.recordings(predictor.kind)
     else:
         tell = _silent if quiet else say
         ready = source.open(description, tell) if source.stream is None else None
-        predictor = Predictor.of(load_model(path, device=device, threads=threads))
+        predictor = Predictor.of(opened())
         found = ready or source.open(description, tell)  # a stream is waited for once all is ready
         like = source.path if is_parquet(source.path, reading.format) else None
     answers = _answers(predictor, found, part, shown)

@@ -41,9 +41,6 @@ Penalty = Annotated[
     float, typer.Option(help="Make tokens already seen less likely, above 1 (CTRL).")
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of the draws.  [default: drawn, and said]")]
-Precision = Annotated[
-    str, typer.Option(help="Precision of products: fp32, bf16, or auto, the faster one here.")
-]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Print tokens as they are drawn.  [default: no]")
 ]
@@ -63,7 +60,7 @@ def sample(
     seed: Seed = None,
     stream: Stream = False,
     device: options.Device = "auto",
-    precision: Precision = "auto",
+    precision: options.Precision = "auto",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
     as_json: Annotated[
@@ -89,8 +86,7 @@ def sample(
         count=count,
         seed=seed,
     )
-    if precision not in ("auto", "fp32", "bf16"):
-        raise ConfigError(f"unknown precision {precision!r}", "one of: auto, fp32, bf16")
+    options.check_precision(precision)
     if stream and (count > 1 or as_json):
         raise ConfigError(
             "--stream prints one text as it grows: not with --count or --json",

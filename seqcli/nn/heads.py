@@ -75,8 +75,10 @@ def _max(outputs: Tensor, mask: Tensor | None) -> Tensor:
         return outputs.amax(1)
     lowest = torch.finfo(outputs.dtype).min
     past = ~mask
-    best = filled(outputs, past, lowest).amax(1)
-    filled(outputs, past, 0)  # as it was, where that was done in place
+    held = filled(outputs, past, lowest)
+    best = held.amax(1)
+    if held is outputs:  # in place: as it was
+        filled(outputs, past, 0)
     return best.masked_fill(~mask.any(1, keepdim=True), 0)
 
 

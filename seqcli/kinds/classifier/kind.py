@@ -274,7 +274,7 @@ class Classifier:
         """R rows of ids, and of n-grams where the model reads them -> log-probabilities (R, C)."""
         none, rows = np.zeros(len(ids), np.int64), np.arange(len(ids))
         chosen = None if features is None else Chosen(features, rows)
-        with torch.inference_mode():
+        with torch.inference_mode(), runtime.products():
             return self.predict(model, Examples(ids, none, chosen, rows), runtime, poll)
 
     def answer(

@@ -224,7 +224,7 @@ class SignalClassifier:
         frames = Frames.of(list(map(self.scaler, recordings)), self.scaler.outputs)
         rows = np.arange(len(recordings))
         split = Recordings(frames, rows, np.zeros(len(rows), np.int64), rows)
-        with torch.inference_mode():
+        with torch.inference_mode(), runtime.products():
             return self.predict(model, split, runtime, poll)
 
     def mistakes(
