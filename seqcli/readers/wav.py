@@ -150,9 +150,7 @@ def _size(
         problem = f"{size:,} bytes of samples expected, as its header says, {there:,} found"
         raise DataError(path, 0, problem, CUT)
     if size % form.frame:
-        problem = (
-            f"samples of {form.frame} bytes expected, {size:,} bytes found: not a whole number"
-        )
+        problem = f"whole samples of {form.frame} bytes expected, {size:,} bytes found"
         raise DataError(path, 0, problem, CUT)
     return size
 
