@@ -108,7 +108,7 @@ def classify(
     loaded = load_model(path, device=device, threads=threads)
     predictor = Predictor.of(loaded)
     if target is None:
-        _print(predictor, source, shown)
+        _print(predictor, source, shown, quiet)
     else:
         _write(predictor, source, shown, target, quiet, safe_csv)
 
@@ -216,21 +216,24 @@ def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path 
 
 
 def _answers(
-    predictor: Predictor, source: _Source, shown: Shown
+    predictor: Predictor, source: _Source, shown: Shown, quiet: bool
 ) -> Iterator[tuple[Group, Predictions, list[list[Mark]] | None]]:
     """Groups with their predictions, and with marks if they are to be explained."""
-    if not shown.explain:
-        for group, found in predictor.stream(source.groups()):
-            yield group, found, None
-        return
-    for group, found in predictor.stream(source.groups(one_by_one=True)):
-        pairs = zip(group.texts, found.best.tolist(), strict=True)
-        yield group, found, [predictor.explain(text, label) for text, label in pairs]
+    said = {""} if not quiet else None
+    for group, found in predictor.stream(source.groups(one_by_one=shown.explain)):
+        if said is not None and found.said not in said:
+            say(found.said)
+            said.add(found.said)
+        marks = None
+        if shown.explain:
+            pairs = zip(group.texts, found.best.tolist(), strict=True)
+            marks = [predictor.explain(text, label) for text, label in pairs]
+        yield group, found, marks
 
 
-def _print(predictor: Predictor, source: _Source, shown: Shown) -> None:
+def _print(predictor: Predictor, source: _Source, shown: Shown, quiet: bool) -> None:
     """Lines on stdout, written and flushed group by group."""
-    for group, found, marks in _answers(predictor, source, shown):
+    for group, found, marks in _answers(predictor, source, shown, quiet):
         if shown.as_json:
             spelled = json_lines(group.texts, found, shown, marks)
         elif marks is None:
@@ -254,7 +257,7 @@ def _write(
     count = 0
     like = source.path if parquet else None
     with table_writer(path, source.columns, added, like, safe=safe) as table:
-        for group, found, marks in _answers(predictor, source, shown):
+        for group, found, marks in _answers(predictor, source, shown, quiet):
             pairs = zip(group.cells, cells(group.texts, found, shown, marks), strict=True)
             table.write([[*row, *more] for row, more in pairs])
             count += len(group.texts)

@@ -16,12 +16,15 @@ from seqcli.kinds.classifier.spec import SPEC as CLASSIFIER
 from seqcli.kinds.language_model.spec import SPEC as LANGUAGE_MODEL
 from seqcli.kinds.spec import Spec, refuse_clash, typed
 from seqcli.kinds.tagger.spec import SPEC as TAGGER
+from seqcli.kinds.writer.spec import SPEC as WRITER
 from seqcli.modelfile import filecheck
+from seqcli.settings import fields
 from seqcli.settings.config import AnyConfig, from_dict
 from seqcli.settings.counting import FORMULAS
 from seqcli.settings.sections import Layers
 
-KINDS: dict[str, Spec] = {spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODEL, TAGGER)}
+SPECS = (CLASSIFIER, LANGUAGE_MODEL, TAGGER, WRITER)
+KINDS: dict[str, Spec] = {spec.name: spec for spec in SPECS}
 
 
 def read(table: Mapping[str, Any]) -> AnyConfig:
@@ -37,15 +40,61 @@ def parts(table: Mapping[str, Any]) -> AnyConfig:
 
     Errors: ConfigError for unknown kinds, sections, keys and values, and a setting of another kind.
     """
+    table = settled(table)
+    spec = KINDS[str(table["kind"])]
+    for name, values in table.items():
+        if name in spec.sections and isinstance(values, Mapping):
+            _belongs(spec, name, values)
+    return from_dict(table, spec.sections)
+
+
+def settled(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table with the kind that it is of: the named one, or what a switch of that makes of it.
+
+    Errors: ConfigError for unknown kinds, and a switch that is neither on nor off.
+    """
     try:
         spec = lookup(KINDS, str(table.get("kind")), "kind")
     except ConfigError as error:
         error.key = ("kind",)
         raise
-    for name, values in table.items():
-        if name in spec.sections and isinstance(values, Mapping):
-            _belongs(spec, name, values)
-    return from_dict(table, spec.sections)
+    for switch, name in spec.switches.items():
+        section, _, key = switch.partition(".")
+        values = table.get(section)
+        if not isinstance(values, Mapping) or key not in values:
+            continue
+        read = fields.read(spec.sections[section], {key: values[key]}, section)
+        if getattr(read, key):
+            rest = {other: value for other, value in values.items() if other != key}
+            return {**table, "kind": name, section: rest}
+    return dict(table)
+
+
+def over(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`changes` over a table of settings, one level of sections deep.
+
+    Where they make another kind of it, the table's settings that this kind does not have are left
+    behind; what the changes themselves hold is not. Errors: as `settled`.
+    """
+    both = _merged(table, changes)
+    before, after = settled(table), settled(both)
+    if before["kind"] == after["kind"]:
+        return both
+    spec, kept = KINDS[after["kind"]], dict(table)
+    for section in spec.sections:
+        values = table.get(section)
+        if isinstance(values, Mapping):
+            kept[section] = {key: values[key] for key in values if has(spec, section, key)}
+    return settled(_merged(kept, changes))
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = {**old, **value} if both and old is not None else value
+    return merged
 
 
 def check(config: AnyConfig) -> AnyConfig:

@@ -197,5 +197,17 @@ def bits_per_character(total_nats: float, characters: int) -> float:
     return bits_per_token(total_nats, characters)
 
 
+def next_token(total_nats: float, tokens: int, *, characters: bool) -> dict[str, float]:
+    """Figures of `tokens` predictions; a token of a model of `characters` is one of these."""
+    bits = bits_per_token(total_nats, tokens)
+    figures = {
+        "tokens": tokens,
+        "loss": total_nats / tokens if tokens else math.nan,
+        "perplexity": perplexity(total_nats, tokens),
+        "bits_per_token": bits,
+    }
+    return figures | ({"bits_per_character": bits} if characters else {})
+
+
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0

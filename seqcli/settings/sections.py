@@ -71,7 +71,7 @@ class Text(Tokens, Tables, Reading):
 
 @dataclass(frozen=True)
 class LabeledText(Text):
-    """[data] of texts that each have a label."""
+    """[data] of texts that each have a label; a longer one is read from its beginning."""
 
     label_column: str = setting(
         "",
@@ -84,13 +84,29 @@ class LabeledText(Text):
         option=Option("Leave out texts without a label.", "yes"),
     )
     max_tokens: int = setting(0, "longest text in tokens, 0 = no limit", low=0)
-    keep: str = setting("first", "which end of a longer text stays", choices=("first", "last"))
     repeats: str = setting(
         "group",
         "equal texts: on one side, or also all but the first of a label dropped, or left alone",
         choices=("group", "drop", "keep"),
     )
     repeats_casefold: bool = setting(False, "case alone makes no difference")
+
+    @property
+    def kept_end(self) -> str:
+        """Which end of a longer text is read: "first" or "last"."""
+        return "first"
+
+
+@dataclass(frozen=True)
+class TrimmedText(LabeledText):
+    """The same of texts that are only read: their ends can count more than their beginnings."""
+
+    keep: str = setting("first", "which end of a longer text stays", choices=("first", "last"))
+
+    @property
+    def kept_end(self) -> str:
+        """As the settings say."""
+        return self.keep
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 
 from seqcli.settings.sections import Tokens
 from seqcli.text.sequences import Ids
-
-UNKNOWN = "<unk>"
-END = "<eos>"
-RESERVED = (UNKNOWN, END)
+from seqcli.text.special import END, RESERVED, UNKNOWN
 
 
 class Vocab:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,30 +19,27 @@ from seqcli.data.labeled import (
     Examples,
     encode_with_unknown,
     load,
-    load_whole,
 )
 from seqcli.data.survey import Survey
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
-from seqcli.kinds import metrics
+from seqcli.kinds import labeled
 from seqcli.kinds.abilities import Each, Mark, Mistake, Place, Scores
 from seqcli.kinds.classifier import reading
-from seqcli.kinds.classifier.explanation import Reader, explain
 from seqcli.kinds.classifier.mistakes import mistakes
 from seqcli.kinds.classifier.network import ngrams, text_classifier
 from seqcli.kinds.classifier.spec import SPEC, Settings
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
+from seqcli.kinds.explanation import Reader, explain
 from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import TextClassifier
-from seqcli.readers import Source
 from seqcli.text.sequences import Chosen, Sequences
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
 PORTION = 8  # of so many rows one is read to see how long all take
-MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class Classifier:
     @classmethod
     def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError, ConfigError."""
-        source = reading.found_at(path, config)
+        source = labeled.found_at(path, config.data)
         data = load(
             source,
             config.data,
@@ -82,7 +79,7 @@ class Classifier:
                 "--set model.head=softmax",
             )
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
-        notes = reading.notes(source, data, config.data.repeats)
+        notes = labeled.notes(source, data, config.data.repeats)
         seed, cut = config.train.seed, {"valid", "test"} - set(source.parts)
         if config.data.split_seed is None and seed != 1 and cut & data.splits.keys():
             notes.append(f"seed {seed} cuts other splits too; data.split_seed=1 keeps seed 1's")
@@ -98,7 +95,7 @@ class Classifier:
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
         """See `Kind.survey`."""
-        return reading.survey(config, path, poll)
+        return labeled.survey(config.data, config.split_seed, path, poll)
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> Classifier:
@@ -135,37 +132,28 @@ class Classifier:
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
-        return reading.found_at(path, self.config).fingerprint()
+        return labeled.found_at(path, self.config.data).fingerprint()
 
     def parts(self, path: Path) -> tuple[str, ...]:
         """See `Kind.parts`."""
-        return tuple(reading.found_at(path, self.config).parts)
-
-    def source(self, path: Path, split: str) -> Source:
-        """What `load_split` reads: its rows are numbers of records here."""
-        source = reading.found_at(path, self.config)
-        # a part by itself: there may be no training part beside it
-        return source.only(split) if split in source.parts and split != "train" else source
+        return tuple(labeled.found_at(path, self.config.data).parts)
 
     def load_split(self, path: Path, split: str, poll: Poll) -> Examples:
         """See `Kind.load_split`."""
-        source, data = self.source(path, split), self.config.data
-        known: dict[str, Any] = {
-            "features": reading.features(self.config),
-            "vocab": self.vocab,
-            "labels": self.labels,
-            "poll": poll,
-        }
-        if split == "all" or (split in source.parts and split != "train"):
-            return load_whole(source, data, **known).splits["all"]
-        if not {"all", "train"} & set(source.parts):
-            raise KeyError(split)
-        return load(source, data, seed=self.config.split_seed, **known).splits[split]
+        return labeled.load_split(
+            path,
+            split,
+            self.config.data,
+            seed=self.config.split_seed,
+            vocab=self.vocab,
+            labels=self.labels,
+            features=reading.features(self.config),
+            poll=poll,
+        )[0]
 
     def remarks(self, split: Examples) -> list[str]:
         """See `Kind.remarks`."""
-        count = split.unlabeled
-        return [f"texts without a label: {count:,} left out"] if count else []
+        return labeled.remarks(split)
 
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
@@ -241,25 +229,12 @@ class Classifier:
 
     def score(self, predicted: NDArray[np.float32], labels: NDArray[np.int64]) -> Figures:
         """Figures from log-probabilities (R, C) and true labels (R,)."""
-        matrix = metrics.confusion(labels, predicted.argmax(1), len(self.labels))
         picked = predicted[np.arange(len(labels)), labels]
-        few = len(self.labels) <= MOST_LABELS_SHOWN
         return {
             "kind": self.spec.name,
             "count": len(labels),
             "loss": float(-picked.mean(dtype=np.float64)) if len(labels) else float("nan"),
-            "accuracy": metrics.accuracy(matrix),
-            "accuracy_interval": list(metrics.accuracy_interval(matrix)),
-            "macro_f1": metrics.macro_f1(matrix),
-            "macro_f1_interval": list(metrics.macro_f1_interval(matrix)),
-            "mcc": metrics.mcc(matrix),
-            "majority": metrics.majority(matrix),
-            "labels": list(self.labels),
-            "per_label": {
-                label: asdict(figures)
-                for label, figures in zip(self.labels, metrics.per_label(matrix), strict=True)
-            },
-            "confusion": matrix.tolist() if few else None,
+            **labeled.figures(labels, predicted.argmax(1), self.labels),
         }
 
     def predict(
@@ -315,7 +290,7 @@ class Classifier:
     ) -> tuple[Figures, list[Mistake]]:
         """See `Classifies.mistakes`."""
         predicted = self.predict(model, split, runtime, poll)
-        source = self.source(place.path, place.split)
+        source = labeled.read_from(place.path, place.split, self.config.data)
         found = mistakes(predicted, split, self.labels, source, place.most)
         return self.score(predicted, split.labels), found
 

@@ -11,9 +11,9 @@ from seqcli.settings.counting import Sizes, dense, stack
 from seqcli.settings.fields import setting
 from seqcli.settings.sections import (
     MAX_SIZE,
-    LabeledText,
     NgramTraining,
     TokenLayers,
+    TrimmedText,
     TwoWayLayers,
     Vectors,
 )
@@ -83,7 +83,7 @@ class Train(NgramTraining):
     draws: int = setting(0, "draw = label: draws an epoch; 0 = one a row", low=0, high=1 << 30)
 
 
-Settings = Config[LabeledText, Model, Train]
+Settings = Config[TrimmedText, Model, Train]
 
 
 def count(model: Model, sizes: Sizes) -> Table:
@@ -174,7 +174,7 @@ SPEC = Spec(
     name="classifier",
     title="a classifier",
     target="seqcli.kinds.classifier.kind:Classifier",
-    data=LabeledText,
+    data=TrimmedText,
     model=Model,
     train=Train,
     figures=(

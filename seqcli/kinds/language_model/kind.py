@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +32,7 @@ from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import LanguageModel as Network
+from seqcli.text.documents import readable
 from seqcli.text.normal import normalizer
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
@@ -279,25 +279,16 @@ class LanguageModel:
 
     def text(self, ids: Iterable[int]) -> str:
         """Ids as readable text; an end mark becomes the line break, or the blank line, it was."""
-        split = tokenizer(self.config.data)
-        documents: list[list[int]] = [[]]
-        for token in ids:
-            if token == self.vocab.end:
-                documents.append([])
-            else:
-                documents[-1].append(token)
-        return self.between.join(split.join(self.vocab.decode(document)) for document in documents)
+        return readable(ids, self.vocab, tokenizer(self.config.data), self.between)
+
+    @property
+    def carries(self) -> bool:
+        """See `Writes.carries`."""
+        return True
 
     def _figures(self, total: float, count: int) -> Figures:
-        bits = metrics.bits_per_token(total, count)
-        figures = {
-            "kind": self.spec.name,
-            "tokens": count,
-            "loss": total / count if count else math.nan,
-            "perplexity": metrics.perplexity(total, count),
-            "bits_per_token": bits,
-        }
-        return figures | ({"bits_per_character": bits} if self.unit == "characters" else {})
+        found = metrics.next_token(total, count, characters=self.unit == "characters")
+        return {"kind": self.spec.name, **found}
 
 
 def _texts(corpus: Corpus) -> dict[str, Text]:
