@@ -20,6 +20,7 @@ from seqcli.kinds.abilities import Told, Writes
 from seqcli.machine.device import Runtime, choose_precision
 from seqcli.nn.models import LanguageModel
 from seqcli.nn.stepping import bfloat16_pays
+from seqcli.readers.record import spelled_label
 
 EVERY = "all"  # as a label: some of each
 
@@ -61,8 +62,8 @@ class Writer:
         for label in labels:
             if label == EVERY and EVERY not in places:
                 found |= dict.fromkeys(range(len(known)))
-            elif label.strip() in places:
-                found[places[label.strip()]] = None
+            elif (spelled := spelled_label(label)) in places:
+                found[places[spelled]] = None
             else:
                 raise unknown_name("label", label, known)
         return list(found)

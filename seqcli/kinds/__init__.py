@@ -7,7 +7,7 @@ for (`contract.load`).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +58,24 @@ def settled(table: Mapping[str, Any]) -> dict[str, Any]:
     except ConfigError as error:
         error.key = ("kind",)
         raise
-    for switch, name in spec.switches.items():
+    for maker, switch, name in _switches():
         section, _, key = switch.partition(".")
         values = table.get(section)
-        if not isinstance(values, Mapping) or key not in values:
+        if spec.name not in (maker.name, name) or not isinstance(values, Mapping):
             continue
-        read = fields.read(spec.sections[section], {key: values[key]}, section)
-        if getattr(read, key):
-            rest = {other: value for other, value in values.items() if other != key}
-            return {**table, "kind": name, section: rest}
+        if key in values:
+            read = fields.read(maker.sections[section], {key: values[key]}, section)
+            if getattr(read, key):
+                rest = {other: value for other, value in values.items() if other != key}
+                return {**table, "kind": name, section: rest}
     return dict(table)
+
+
+def _switches() -> Iterator[tuple[Spec, str, str]]:
+    """Each switch that makes another kind: whose it is, its "section.key", and what it makes."""
+    for spec in KINDS.values():
+        for switch, name in spec.switches.items():
+            yield spec, switch, name
 
 
 def over(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -296,6 +296,9 @@ def test_a_switch_of_the_language_model_makes_it() -> None:
     assert plain.kind == "language-model"
     told = kinds.read({"kind": "language-model", "model": {"condition": True, "embed": 8}})
     assert (told.kind, told.model.embed) == ("writer", 8)
+    assert kinds.read({"kind": "writer", "model": {"condition": True, "embed": 8}}) == told
+    with pytest.raises(ConfigError, match=r"model\.condition does nothing in a writer"):
+        kinds.read({"kind": "writer", "model": {"condition": False}})
     for section, key in (("train", "steps"), ("data", "document")):
         table = {"kind": "language-model", "model": {"condition": True}, section: {key: 3}}
         with pytest.raises(ConfigError, match=f"{section}.{key} does nothing in a writer"):
@@ -311,3 +314,19 @@ def test_an_option_can_make_another_kind_of_a_task() -> None:
     assert told.model.hidden == resolve("char").config.model.hidden
     with pytest.raises(ConfigError, match=r"train\.steps does nothing in a writer"):
         resolve("char", overrides={"model": {"condition": True}, "train": {"steps": 9}})
+
+
+def test_a_preset_can_make_another_kind_of_a_task(tmp_path: Path) -> None:
+    assert resolve("names", "writer").config.kind == "writer"
+    assert resolve("names", "writer", {"model": {"condition": True}}).config.kind == "writer"
+    path = tmp_path / "own.toml"
+    head = 'kind = "classifier"\n[model]\nbidirectional = true\nhidden = [9]\n[preset.other]\n'
+    path.write_text(head + 'kind = "writer"\n')
+    assert resolve(str(path), "other").config.model.sizes == (9,)
+    path.write_text(head + 'kind = "writer"\n[preset.other.model]\nbidirectional = true\n')
+    with pytest.raises(ConfigError, match=r"line 7: preset other: model\.bidirectional does noth"):
+        resolve(str(path))
+    path.write_text(head + 'kind = "wrtier"\n')
+    with pytest.raises(ConfigError, match="line 6: preset other: unknown kind 'wrtier'") as caught:
+        resolve(str(path))
+    assert caught.value.hint == "did you mean 'writer'?"
