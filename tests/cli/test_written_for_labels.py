@@ -158,15 +158,15 @@ def test_first_characters_are_drawn_for_the_label(trained: Path) -> None:
         drawn = loaded.sample(label=label, count=2000, seed=3, max_tokens=1)["text"]
         counts = Counter(drawn)
         assert sum(counts[digit] for digit in digits) > 1900
-        told = kind.told(network, kind.labels.index(label))  # type: ignore[attr-defined]
+        told = kind.told(network, kind.labels.index(label))
         with torch.inference_mode():
-            outputs, _ = told(torch.tensor([[kind.end]]), None)  # type: ignore[attr-defined]
+            outputs, _ = told(torch.tensor([[kind.end]]), None)
             logits = told.output(outputs[0, -1])
-            logits[kind.vocab.unknown] = -torch.inf  # type: ignore[attr-defined]
+            logits[kind.vocab.unknown] = -torch.inf
             shares = logits.softmax(0)
         for digit in "0123456789":
-            (place,) = kind.vocab.places([digit]).tolist()  # type: ignore[attr-defined]
-            share = 0.0 if place == kind.vocab.unknown else shares[place].item()  # type: ignore[attr-defined]
+            (place,) = kind.vocab.places([digit]).tolist()
+            share = 0.0 if place == kind.vocab.unknown else shares[place].item()
             spread = math.sqrt(2000 * share * (1 - share))
             assert abs(counts[digit] - 2000 * share) <= 5 * spread + 1
 
