@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from rows import REAL, real
 
@@ -29,7 +31,7 @@ def splits(task: str, seed: int) -> dict[str, list[tuple[str, str]]]:
     source = discover(place(task), data)
     records = list(source.records())
     found = load(source, data, seed=seed).splits
-    rows = {
+    rows: dict[str, Iterable[Any]] = {
         "train": [row for name in ("train", "valid") if name in found for row in found[name].rows],
         "test": found["test"].rows,
     }

@@ -39,6 +39,9 @@ TAIL = """\
 
 | key | value |
 |---|---|
+| `split` | of `eval`: what was scored |
+| `trained` | of `eval`: how many of the rows there the model was trained on, which \
+`--exclude-trained` leaves out; null where that is not known (below) |
 | `count`, `loss` | examples; mean negative log-likelihood of the true label, nats |
 | `accuracy`, `macro_f1`, `mcc`, `majority` | `majority`: the accuracy of always \
 giving the most frequent label |
@@ -51,6 +54,22 @@ too narrow |
 above 1,000 labels |
 | `mistakes` | with `--mistakes N`, the surest first: `text`, `label`, `predicted`, \
 `prob` (of the predicted label), `path`, `line` (the row of a parquet table) |
+
+A model file keeps 40 bits of a hash of each training text (of a tagger's sentences, of a language
+model's documents), up to 1,048,576 different ones: 13 bytes a row. A text that is new is taken
+for one of them with a probability of rows / 2^40, one in a million at most. Texts count as equal
+where the cut into splits takes them for equal. Not known is it of files that earlier versions
+wrote, of more texts, and of language models whose text runs on (`data.document = "file"`): then
+only the whole file can be told, by its SHA-256.
+
+What comes on stdin or through a named pipe, or stands in a file whose name tells no format, is
+told by its beginning: a JSON object (also in an array, or over several lines) with the text's
+column is JSON; a first line of several short names, the model's own column among them, is the
+header of a csv or tsv; with one of the usual names (text, sentence, message, review) in its place
+a row of as many cells must follow. All else is one text a line, and where the first line looks
+like a header, JSON or the name of a file that is said. `--format` says what it is. The text's
+column is `--text-column`, else the one that the model was trained on, else the first of the usual
+ones that is there.
 
 With several models (`eval --model a.pt --model b.pt --json`): `split`, `models` (the keys above for
 each, and `model`), and `differences`, each further model against the first on the rows that both
@@ -71,7 +90,8 @@ language models |
 |---|---|
 | `text`, `label`, `prob` | the likeliest label, or that of `--abstain-label`; its probability |
 | `probs` | every label's probability, or the likeliest with `--top-k` |
-| `unknown_share` | share of the tokens that the vocabulary lacks |
+| `unknown_share` | share of the tokens that the vocabulary lacks; 1 where there are none |
+| `path` | of documents (`--input FOLDER`, `--documents`): the file |
 | `explain` | with `--explain`: `[[token, weight], ...]` in the order of the text, tokens \
 as they stand there |
 
@@ -124,6 +144,7 @@ which they were given.
 
 | key | value |
 |---|---|
+| `split`, `trained` | of `eval`, as for classifiers; rows are sentences |
 | `sentences`, `tokens`, `loss` | how many; nats a token, of sentences whose tags training knows |
 | `scheme` | how the data writes spans: IOB1, BIO, BIOES, BILOU, or plain |
 | `accuracy`, `accuracy_interval` | of tokens; 95 % by drawing sentences again, with a fixed seed |

@@ -1,7 +1,8 @@
 """Write the bundled sample data: `python sample_data/generate.py [folder]`.
 
 All texts are invented: they are drawn from the small grammars in `grammar/`, with fixed seeds, so
-that each run writes the same bytes. `names/` is a typed list of facts; here it is only sorted.
+that each run writes the same bytes. `names/` is a typed list of facts; here it is only sorted. The
+motions in `signals/` are formulas with noise.
 
 A grammar file holds rules. `== rule` is followed by one alternative a line (`3* text` counts it
 three times); `rule := a | b` is the same in one line, dealt like cards, so that an alternative
@@ -11,6 +12,7 @@ text, `[a|b|]` is a choice, `{rule}` an expansion, `#` a digit and `§` a digit 
 `{!x=rule}` keeps it silently, and `{^x}` starts it with a capital.
 """
 
+import math
 import random
 import re
 import sys
@@ -317,6 +319,51 @@ def conllu_lines(sentences: list[list[tuple[str, str]]], split: str) -> Iterator
         yield ""
 
 
+# --------------------------------------------------------------------------- motions
+MOTIONS = {"TRAIN": 200, "TEST": 100}
+
+
+def motion(label: str, rng: random.Random) -> list[list[float]]:
+    """Three axes of a hand's acceleration: 12 to 36 steps of one of four motions, and noise.
+
+    Size, pace, length and the moment at which it begins differ each time; a wave and a shake differ
+    in pace alone, a circle and a wave in the second axis.
+    """
+    steps, size = rng.randint(12, 36), rng.uniform(0.6, 1.6)
+    pace = rng.uniform(0.25, 0.4) if label != "shake" else rng.uniform(0.7, 1.1)
+    begin, tilt = rng.uniform(0, 2 * math.pi), rng.gauss(0, 0.15)
+    rows = []
+    for step in range(steps):
+        turn = begin + 2 * math.pi * pace * step / 3
+        x, y = size * math.sin(turn), 0.0
+        if label == "circle":
+            y = size * math.cos(turn)
+        if label == "lift":
+            x, y = 0.0, size * math.sin(math.pi * step / (steps - 1)) ** 2
+        noise = [rng.gauss(0, 0.35) for _ in range(3)]
+        rows.append([x + noise[0], y + noise[1], 1.0 + tilt * x + noise[2]])
+    return rows
+
+
+def motion_lines(part: str, count: int) -> Iterator[str]:
+    """A .ts file: a recording a line, axes parted by colons, the label last."""
+    rng = random.Random(f"motions {part}")
+    labels = ("circle", "lift", "shake", "wave")
+    yield "# Synthetic: written by sample_data/generate.py"
+    yield "@problemName motions"
+    yield "@timeStamps false"
+    yield "@missing false"
+    yield "@univariate false"
+    yield "@dimensions 3"
+    yield "@equalLength false"
+    yield f"@classLabel true {' '.join(labels)}"
+    yield "@data"
+    for _ in range(count):
+        label = rng.choice(labels)
+        axes = zip(*motion(label, rng), strict=True)
+        yield ":".join([*(",".join(f"{one:.2f}" for one in axis) for axis in axes), label])
+
+
 # --------------------------------------------------------------------------- files
 def write(path: Path, lines: Iterable[str]) -> None:
     """Write lines as UTF-8 with LF ends, and say how many."""
@@ -339,6 +386,8 @@ def main(folder: Path) -> None:
         rows = [[f"{word}\t{tag}" for word, tag in tokens] for tokens in sentences]
         lines = [line for tokens in rows for line in (*tokens, "")]
         write(folder / "ner" / f"news.{split}.conll", lines[:-1])
+    for part, count in MOTIONS.items():
+        write(folder / "signals" / f"motions_{part}.ts", motion_lines(part, count))
     for path in sorted((HERE / "names").glob("*.txt")):
         names = set(path.read_text(encoding="utf-8").split("\n")) - {""}
         write(folder / "names" / path.name, sorted(names))

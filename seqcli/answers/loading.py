@@ -7,15 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import nn
 
 from seqcli import kinds
 from seqcli.data.splits import cut_otherwise
+from seqcli.data.trained import among
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract, saved
-from seqcli.kinds.abilities import Approximates, Compares, Each, Errs, Mistake, Place
+from seqcli.kinds.abilities import (
+    Approximates,
+    Compares,
+    Each,
+    Errs,
+    Mistake,
+    Miswritten,
+    Place,
+    remembering,
+)
 from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime, choose_device, float32_products, set_threads
 from seqcli.modelfile import filecheck, storage
@@ -32,6 +43,7 @@ class Chosen:
     data: Any
     notes: tuple[str, ...]
     path: Path
+    trained: int | None = None  # rows that the model was trained on; None: not known
 
 
 @dataclass(frozen=True)
@@ -63,9 +75,9 @@ class Loaded:
 
         return self.evaluate(chosen, figures), said[0]
 
-    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake]]:
-        """Figures, and the surest mistakes, at most so many."""
-        kind, found = cast(Errs, self.kind), list[Mistake]()
+    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake | Miswritten]]:
+        """Figures, and the worst mistakes, at most so many."""
+        kind, found = cast(Errs, self.kind), list[Mistake | Miswritten]()
         place = Place(chosen.path, chosen.split, most)
 
         def figures(model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:
@@ -86,12 +98,14 @@ class Loaded:
 
         return self.evaluate(chosen, figures), found[0]
 
-    def choose_data(self, path: Path | None, split: str | None) -> Chosen:
+    def choose_data(
+        self, path: Path | None, split: str | None, *, without_trained: bool = False
+    ) -> Chosen:
         """Decide what to score, as docs/cli.md says, and read it.
 
         Without `path`: the data of the training and its recorded split. A path to the same bytes:
-        likewise. A folder with parts: its test part; other data: all of it. Errors: DataError,
-        SeqcliError.
+        likewise. A folder with parts: its test part; other data: all of it. `without_trained`: rows
+        that the model was trained on are left out. Errors: DataError, SeqcliError.
         """
         recorded = self.description["data"]
         notes = []
@@ -126,7 +140,43 @@ class Loaded:
                 "one text on both sides: it cannot be had again",
                 "train anew, or --split all scores all data, what it was trained on too",
             )
-        return Chosen(split, data, (*notes, *self.kind.remarks(data)), path)
+        able = remembering(self.kind)
+        size = "" if able is None else f", {able.size(data)}"
+        what = "all of it" if split == "all" else f"{split} split"
+        begins = f"{self.path} on {path}: {what}{size}"
+        notes += self.kind.remarks(data)
+        own = same and split in ("valid", "test")
+        trained, data, words = self._known(data, without_trained, expected=not own)
+        return Chosen(split, data, (begins, *notes, *words), path, trained)
+
+    def _known(
+        self, data: Any, without: bool, *, expected: bool
+    ) -> tuple[int | None, Any, list[str]]:
+        """How many rows were trained on, the data, `without` them if so, and what to say of it.
+
+        expected: whether it is worth a word that nothing is known. Errors: SeqcliError where then
+        no row is left, or nothing is known.
+        """
+        able, known = remembering(self.kind), saved.trained_on(self.description, self.path)
+        keys = None if able is None else able.keys(data)
+        if able is None or keys is None or known is None:
+            why = "the model file does not say: it is of an earlier version, or of very many rows"
+            if able is not None and keys is None:
+                why = "its text runs on, without documents that could be told apart"
+            if without:
+                raise SeqcliError(f"{self.path}: which rows it was trained on is not known", why)
+            words = [f"not known: whether it was trained on some of this; {why}"]
+            return None, data, words if expected and able is not None else []
+        mask = among(keys, known)
+        count = int(mask.sum())
+        if not count:
+            return 0, data, []
+        said = f"{count:,} of {len(keys):,} {able.row} are some that it was trained on"
+        if not without:
+            return count, data, [f"{said}; --exclude-trained leaves them out"]
+        if count == len(keys):
+            raise SeqcliError(f"{said}: none is left to score", "--data PATH names new ones")
+        return count, able.only(data, np.flatnonzero(~mask)), [f"{said}: left out"]
 
     def _read(self, path: Path, split: str) -> Any:
         try:
@@ -159,7 +209,7 @@ def load_model(
     try:
         table = file.description["config"]
         config = kinds.read({**table, "data": {**table["data"], **changed}})
-        kind = contract.load(config.kind).restore(config, file.description["learned"])
+        kind = contract.load(kinds.spec_of(config)).restore(config, file.description["learned"])
         with torch.device("meta"):  # sizes come from the file: compare before taking memory
             skeleton = kind.build(None)
     except ConfigError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -52,8 +52,8 @@ class Predictions:
     """What the model says of R texts, rounded to DECIMALS once, so that every output agrees.
 
     labels (C,); probabilities (R, C) float64; best (R,): the likeliest label's place, decided
-    before rounding; unknown_share (R,): of the text's tokens, those the vocabulary lacks; said:
-    what a person should know of some of them.
+    before rounding; unknown_share (R,): of the text's tokens, those the vocabulary lacks, 1 where
+    it has none: then nothing is known either; said: what a person should know of some of them.
     """
 
     labels: tuple[str, ...]
@@ -90,13 +90,26 @@ class Predictions:
         order = np.argsort(-self._scores, axis=1, kind="stable")[:, :count]
         return order, np.take_along_axis(self.probabilities, order, 1)
 
-    def names(self, threshold: float | None = None, abstain: str = "") -> list[str]:
-        """The label of each text, `abstain` where its probability is below `threshold`."""
+    def names(
+        self,
+        threshold: float | None = None,
+        abstain: str = "",
+        max_unknown: float | None = None,
+    ) -> list[str]:
+        """The label of each text.
+
+        It is `abstain` where its probability is below `threshold`, or the share that is unknown
+        above `max_unknown`.
+        """
         names = [self.labels[place] for place in self.best.tolist()]
+        unsure = np.zeros(len(self), np.bool_)
         if threshold is not None:
             # "not at least", so that a broken model's NaN abstains too
-            for row in np.flatnonzero(~(self.best_probabilities >= threshold)).tolist():
-                names[row] = abstain
+            unsure |= ~(self.best_probabilities >= threshold)
+        if max_unknown is not None:
+            unsure |= self.unknown_share > max_unknown
+        for row in np.flatnonzero(unsure).tolist():
+            names[row] = abstain
         return names
 
     def answers(
@@ -106,9 +119,11 @@ class Predictions:
         top_k: int | None = None,
         threshold: float | None = None,
         abstain: str = "",
+        max_unknown: float | None = None,
     ) -> Iterator[Answer]:
         """Answers one by one; `probs` in label order, or the `top_k` likeliest, best first."""
-        names, best = self.names(threshold, abstain), self.best_probabilities.tolist()
+        names = self.names(threshold, abstain, max_unknown)
+        best = self.best_probabilities.tolist()
         shares = self.unknown_share.tolist()
         if top_k is None:
             rows = self.probabilities.tolist()
@@ -174,10 +189,14 @@ def grouped(
     *,
     most: int = ROWS,
     characters: int = CHARACTERS,
+    size: Callable[[str, Sequence[Any]], int] = lambda text, cells: len(text),
+    idle: Callable[[], bool] = lambda: False,
 ) -> Iterator[Group]:
     """Texts with their cells, gathered to groups of bounded size.
 
-    An error among the rows comes after the group of those before it.
+    size: of one, which is bounded by `characters` in all; idle: whether the next row would have to
+    be waited for: then the group goes on as it is. An error among the rows comes after the group of
+    those before it.
     """
     texts: list[str] = []
     cells: list[Sequence[Any]] = []
@@ -194,8 +213,8 @@ def grouped(
             break
         texts.append(text)
         cells.append(row)
-        held += len(text)
-        if len(texts) >= most or held >= characters:
+        held += size(text, row)
+        if len(texts) >= most or held >= characters or idle():
             yield Group(texts, cells)
             texts, cells, held = [], [], 0
     if texts:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -16,12 +16,14 @@ from seqcli.answers.prediction import Group, grouped
 from seqcli.interrupts import interrupts
 from seqcli.kinds.abilities import Tagged, Tags
 from seqcli.machine.device import Runtime
+from seqcli.readers.incoming import Begun, told
 from seqcli.readers.jsonl import json_objects
 from seqcli.readers.lines import lines, plain_name
+from seqcli.readers.live import Live
 from seqcli.readers.sentence import Layout, Row, TaggedRecord
 from seqcli.readers.sentence import cells as cells_of
 from seqcli.readers.tables import Table, open_table, table_format
-from seqcli.readers.tagged import TAGGED_READERS
+from seqcli.readers.tagged import TAGGED_READERS, jsonl
 from seqcli.settings.sections import LabeledText
 from seqcli.text.normal import whole
 
@@ -33,7 +35,7 @@ COLUMN_ENDINGS = {
     ".bio": "columns",
     ".bioes": "columns",
 }
-FORMATS = ("text", "columns", "conllu", "jsonl", "table")
+TABLES = ("table", "csv", "tsv")
 
 
 class Sentence(NamedTuple):
@@ -159,13 +161,17 @@ class SequenceTagger:
 class Input:
     """A file of sentences: `rows` streams, and can be gone through once.
 
-    columns: of a table, which its rows' cells belong to; tokens: whether they are parted already.
+    columns: of a table, which its rows' cells belong to; tokens: whether they are parted already;
+    idle: whether the next one would have to be waited for; said: what a person should know of how
+    it is read.
     """
 
     format: str
     rows: Iterator[tuple[str, Sequence[Any]]]
     columns: tuple[str, ...] = ()
     tokens: bool = False
+    idle: Callable[[], bool] = lambda: False
+    said: str = ""
 
 
 def input_format(path: Path, encoding: str) -> str:
@@ -185,10 +191,44 @@ def open_input(path: Path, form: str, layout: Layout, text_column: str) -> Input
     encoding = layout.encoding
     if form == "text":
         return Input(form, ((line, (line,)) for line in lines(path, encoding)))
-    if form == "table":
-        table: Table = open_table(path, LabeledText(text_column=text_column, encoding=encoding))
-        text = table.getter("text")
-        rows = ((text(row), tuple(row.cells)) for row in table.rows)
-        return Input(form, rows, table.columns)
+    if form in TABLES:
+        kind = "auto" if form == "table" else form
+        data = LabeledText(text_column=text_column, encoding=encoding, format=kind)
+        return _table(open_table(path, data))
     records = TAGGED_READERS[form](path, layout)
     return Input(form, ((" ".join(one.tokens), (one,)) for one in records), tokens=True)
+
+
+def open_stream(live: Live, form: str, layout: Layout, text_column: str) -> Input:
+    """What comes, each sentence tagged as soon as no other is at hand; "auto": as it begins.
+
+    Errors: DataError, with the line also while it is read.
+    """
+    begun = Begun.of(live)
+    found = told(begun, [text_column], tokens=True)
+    said = ""
+    if form in ("auto", "table"):
+        said = found.said.replace("--format lines", "--format text")
+        form = found.format if found.format != "text" or form == "auto" else "csv"
+        if form == "jsonl" and found.column != "tokens":
+            form = "json table"
+        elif form == "text" and not said and "\t" in (begun.first or ""):
+            said = "a first line with tabs is read as a sentence; --format columns: a token a line"
+    said = said and f"{live.name}: {said}"
+    if form == "text":
+        rows = ((line, (line,)) for line in live)
+        return Input(form, rows, idle=live.idle, said=said)
+    if form in ("csv", "tsv", "json table"):
+        kind = "jsonl" if form == "json table" else form
+        data = LabeledText(text_column=text_column, encoding=layout.encoding, format=kind)
+        table = _table(open_table(live.name, data, live=live))
+        return replace(table, idle=live.idle, said=said)
+    records = jsonl(live.name, layout, live)
+    spelled = ((" ".join(one.tokens), (one,)) for one in records)
+    return Input("jsonl", spelled, tokens=True, idle=live.idle, said=said)
+
+
+def _table(table: Table) -> Input:
+    text = table.getter("text")
+    rows = ((text(row), tuple(row.cells)) for row in table.rows)
+    return Input("table", rows, table.columns)

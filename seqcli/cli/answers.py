@@ -13,8 +13,12 @@ from seqcli.errors import ConfigError
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Predictions
     from seqcli.kinds.abilities import Mark
+    from seqcli.readers.recording import Recording
 
     Marks = Sequence[Sequence[Mark]]  # of each text
+
+
+MOSTLY = 0.5  # share of a text's tokens from which on, not with, it is said to be unknown
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Shown:
     top_k: int | None
     probs: bool
     threshold: float | None
+    max_unknown: float | None
     abstain: str
     as_json: bool
     explain: bool = False
@@ -34,6 +39,7 @@ class Shown:
         top_k: int | None,
         probs: bool,
         threshold: float | None,
+        max_unknown: float | None,
         abstain: str | None,
         as_json: bool,
         explain: bool = False,
@@ -45,14 +51,36 @@ class Shown:
             raise ConfigError("--top-k shows some labels, --probs all: give one of them")
         if threshold is not None and not 0 <= threshold <= 1:  # NaN too
             raise ConfigError(f"--threshold: a probability expected, {threshold:g} found")
-        if abstain is not None and threshold is None:
-            raise ConfigError("--abstain-label needs --threshold", "for example --threshold 0.9")
-        return cls(top_k, probs, threshold, abstain or "", as_json, explain)
+        if max_unknown is not None and not 0 <= max_unknown <= 1:
+            raise ConfigError(f"--max-unknown: a share from 0 to 1 expected, {max_unknown:g} found")
+        if abstain is not None and threshold is None and max_unknown is None:
+            hint = "for example --threshold 0.9, or --max-unknown 0.5"
+            raise ConfigError("--abstain-label needs --threshold or --max-unknown", hint)
+        return cls(top_k, probs, threshold, max_unknown, abstain or "", as_json, explain)
+
+    def names(self, found: Predictions) -> list[str]:
+        """The label of each text, or the one that says that it is in doubt."""
+        return found.names(self.threshold, self.abstain, self.max_unknown)
 
 
 def lines(found: Predictions, shown: Shown) -> list[str]:
-    """A line for each text; strings out of the model file are made harmless."""
-    names = [safe(name) for name in found.names(shown.threshold, shown.abstain)]
+    """A line for each text; strings out of the model file are made harmless.
+
+    What is mostly unknown is said behind all else, so that `cut -f1,2` finds what it always did.
+    """
+    told = _told(found, shown)
+    if found.unknown_share.max(initial=0.0) <= MOSTLY:
+        return told
+    shares = found.unknown_share.tolist()
+    return [
+        f"{line}\tunknown {share:.2f}" if share > MOSTLY else line
+        for line, share in zip(told, shares, strict=True)
+    ]
+
+
+def _told(found: Predictions, shown: Shown) -> list[str]:
+    """Labels and probabilities."""
+    names = [safe(name) for name in shown.names(found)]
     best = found.best_probabilities.tolist()
     plain = [f"{name}\t{value:.4f}" for name, value in zip(names, best, strict=True)]
     labels = [safe(label) for label in found.labels]
@@ -79,17 +107,47 @@ def explained(texts: Sequence[str], found: Predictions, marks: Marks, shown: Sho
 
 
 def json_lines(
-    texts: Sequence[str], found: Predictions, shown: Shown, marks: Marks | None = None
+    texts: Sequence[str],
+    found: Predictions,
+    shown: Shown,
+    marks: Marks | None = None,
+    paths: Sequence[str] | None = None,
 ) -> list[str]:
-    """A JSON document for each text, its strings as they are."""
+    """A JSON document for each text, its strings as they are; `paths`: of the texts' files."""
     answers = found.answers(
-        texts, top_k=shown.top_k, threshold=shown.threshold, abstain=shown.abstain
+        texts,
+        top_k=shown.top_k,
+        threshold=shown.threshold,
+        abstain=shown.abstain,
+        max_unknown=shown.max_unknown,
     )
-    if marks is None:
-        return [_json(item._asdict()) for item in answers]
+    items = [item._asdict() for item in answers]
+    if marks is not None:
+        pairs = zip(items, marks, strict=True)
+        items = [{**item, "explain": _pairs(item["text"], own)} for item, own in pairs]
+    if paths is not None:
+        items = [{"path": path, **item} for path, item in zip(paths, items, strict=True)]
+    return [_json(item) for item in items]
+
+
+def recording_lines(recordings: Sequence[Recording], found: Predictions, shown: Shown) -> list[str]:
+    """A JSON document for each recording."""
+    names = [one.name for one in recordings]
+    answers = found.answers(
+        names, top_k=shown.top_k, threshold=shown.threshold, abstain=shown.abstain
+    )
     return [
-        _json({**item._asdict(), "explain": _pairs(item.text, own)})
-        for item, own in zip(answers, marks, strict=True)
+        _json(
+            {
+                "recording": answer.text,
+                "steps": len(one.values),
+                "label": answer.label,
+                "prob": answer.prob,
+                "probs": answer.probs,
+                "missing_share": answer.unknown_share,
+            }
+        )
+        for one, answer in zip(recordings, answers, strict=True)
     ]
 
 
@@ -129,7 +187,7 @@ def cells(
 
 
 def _cells(found: Predictions, shown: Shown) -> list[list[Any]]:
-    names = found.names(shown.threshold, shown.abstain)
+    names = shown.names(found)
     best = found.best_probabilities.tolist()
     rows: list[list[Any]] = [[name, value] for name, value in zip(names, best, strict=True)]
     if shown.probs:

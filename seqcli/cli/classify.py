@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seqcli import kinds
 from seqcli.cli import options
-from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines
+from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines, recording_lines
 from seqcli.cli.console import answer, say
+from seqcli.cli.sources import Documents, Format, Input, Reading, Texts, TextSource, is_parquet
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
+from seqcli.settings.sections import NUMBERS
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group, Predictions, Predictor
+    from seqcli.answers.signals import SignalPredictor
+    from seqcli.answers.texts import Texts as Found
     from seqcli.kinds.abilities import Mark
-    from seqcli.readers import Table
 
-STDIN = "-"
-Texts = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="TEXT", help="Texts, or `-` alone: the lines of stdin."),
-]
-Input = Annotated[
-    str | None,
-    typer.Option(metavar="FILE", help="csv, tsv, jsonl, parquet, or text.  [default: none]"),
-]
 TopK = Annotated[
     int | None, typer.Option(metavar="K", help="The K likeliest labels, best first.  [default: 1]")
 ]
@@ -44,6 +38,12 @@ Threshold = Annotated[
 Abstain = Annotated[
     str | None,
     typer.Option("--abstain-label", metavar="LABEL", help="Label then.  [default: empty]"),
+]
+MaxUnknown = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE", help="Abstain where more of the text is unknown.  [default: never]"
+    ),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="JSON Lines: text, label, prob, probs.  [default: lines]")
@@ -66,11 +66,14 @@ def classify(
     texts: Texts = None,
     model: options.Model = "",
     input: Input = None,
-    text_column: options.TextColumn = None,
+    form: Format = None,
+    documents: Documents = False,
+    text_column: options.TrainedColumn = None,
     encoding: options.Encoding = None,
     top_k: TopK = None,
     probs: Probs = False,
     threshold: Threshold = None,
+    max_unknown: MaxUnknown = None,
     abstain_label: Abstain = None,
     explain: Explain = False,
     as_json: AsJson = False,
@@ -82,12 +85,16 @@ def classify(
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Label texts, the rows of a table, or the lines of a stream: one answer for each, in order.
+    """Label texts, the rows of a table, a stream, or documents: one answer for each, in order.
 
     A line holds label and probability, parted by a tab; with --top-k, K such pairs; with --probs
-    the answer, then every label in the model's order. --output keeps the columns of the input and
+    the answer, then every label in the model's order. Behind them stands "unknown 0.75" where the
+    model does not know more than half of the text. --output keeps the columns of the input and
     adds label and prob; a name that is taken becomes predicted_label. --explain weighs each word
     (or character) by what the log-odds of the likeliest label lose without it.
+
+    A stream without --format is lines of text, unless it begins with a JSON object or a header
+    that has the text's column. Of a folder each file is a text, and `path` a column.
 
     \b
     Examples:
@@ -95,108 +102,44 @@ def classify(
       cat lines.txt | seqcli classify --model spam.pt -
     """
     path = options.model_path(model)
-    shown = Shown.of(top_k, probs, threshold, abstain_label, as_json, explain)
-    source = _Source.of(texts or [], input, text_column, encoding, shard)
+    shown = Shown.of(top_k, probs, threshold, max_unknown, abstain_label, as_json, explain)
+    reading = Reading.of(form, documents, text_column, encoding)
+    source = TextSource.of(texts or [], input, reading)
+    part = options.shard(shard)
     target = _target(output, force, as_json, safe_csv)
-    _, spec = options.described(path, quiet)
+    description, spec = options.described(path, quiet)
     kinds.refuse(spec, "classify", path)  # before torch is imported
+    numbers = spec.input == NUMBERS
+    if numbers:
+        source.of_numbers()
+        if explain:
+            raise ConfigError("--explain weighs words", "this model reads numbers: leave it out")
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.prediction import Predictor
+        from seqcli.answers.signals import SignalPredictor
 
-    source.open()
-    loaded = load_model(path, device=device, threads=threads)
-    predictor = Predictor.of(loaded)
-    if target is None:
-        _print(predictor, source, shown, quiet)
+    predictor: Predictor | SignalPredictor
+    like, tell = None, _silent if quiet else say
+    if numbers:
+        predictor = SignalPredictor.of(load_model(path, device=device, threads=threads))
+        found = source.recordings(predictor.kind)
     else:
-        _write(predictor, source, shown, target, quiet, safe_csv)
+        ready = source.open(description, tell) if source.stream is None else None
+        predictor = Predictor.of(load_model(path, device=device, threads=threads))
+        found = ready or source.open(description, tell)  # a stream is waited for once all is ready
+        like = source.path if is_parquet(source.path, reading.format) else None
+    answers = _answers(predictor, found, part, shown, tell)
+    if target is None:
+        _print(answers, shown, paths=found.paths, numbers=numbers)
+    else:
+        labels = predictor.kind.labels
+        _write(answers, labels, found.columns, shown, target, like, quiet, safe_csv)
 
 
-class _Source:
-    """Where the texts come from: `texts`, the table `path`, or with neither the lines of stdin."""
-
-    def __init__(
-        self,
-        texts: list[str],
-        path: Path | None,
-        text_column: str | None,
-        encoding: str,
-        shard: tuple[int, int],
-    ) -> None:
-        self.path = path
-        self._texts, self._column, self._encoding = texts, text_column, encoding
-        self._shard = shard
-        self._table: Table | None = None
-
-    @classmethod
-    def of(
-        cls,
-        texts: list[str],
-        path: str | None,
-        text_column: str | None,
-        encoding: str | None,
-        shard: str | None,
-    ) -> _Source:
-        """Errors: ConfigError unless it is exactly one source, with options that belong to it."""
-        if bool(texts) == (path is not None):
-            problem = "texts and --input" if texts else "no text"
-            raise ConfigError(
-                f"{problem} given", "give texts, or --input FILE, or - to read lines from stdin"
-            )
-        if path is None and STDIN in texts and len(texts) > 1:
-            raise ConfigError("`-` reads stdin and stands alone", "give texts, or - alone")
-        stream = STDIN in texts or path == STDIN
-        table = path is not None and not stream
-        if text_column is not None and not table:
-            raise ConfigError("--text-column belongs to --input FILE")
-        if encoding is not None and not table and not stream:
-            raise ConfigError("--encoding belongs to --input FILE and to -")
-        return cls(
-            [] if stream else texts,
-            options.existing(path or "", "--input") if table else None,
-            text_column,
-            encoding or "utf-8",
-            options.shard(shard),
-        )
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that a table made of this keeps."""
-        return ("text",) if self._table is None else self._table.columns
-
-    def open(self) -> None:
-        """Look at what is to be read before the model is. Errors: DataError, ConfigError."""
-        from seqcli.readers import open_table
-        from seqcli.readers.lines import check_encoding
-        from seqcli.settings.sections import LabeledText
-
-        check_encoding(self._encoding)
-        if self.path is not None:
-            data = LabeledText(text_column=self._column or "", encoding=self._encoding)
-            self._table = open_table(self.path, data)
-
-    def groups(self, *, one_by_one: bool = False) -> Iterator[Group]:
-        """This shard's texts, in order. Errors: DataError, after the texts before it."""
-        from seqcli.answers.prediction import FIRST, recut, sharded
-
-        place, count = self._shard
-        return recut(sharded(self._all(), place - 1, count), (1,) if one_by_one else FIRST)
-
-    def _all(self) -> Iterator[Group]:
-        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped
-        from seqcli.readers.live import arriving
-        from seqcli.text.normal import whole
-
-        table = self._table
-        if table is not None:
-            text = table.getter("text")
-            return grouped((text(row), row.cells) for row in table.rows)
-        if self._texts:
-            return grouped((text, (text,)) for text in map(whole, self._texts))
-        stream = None if sys.stdin is None else sys.stdin.buffer
-        found = arriving(stream, self._encoding, rows=ROWS, characters=CHARACTERS)
-        return (Group(some) for some in found)
+def _silent(line: str) -> None:
+    """What --quiet makes of words."""
 
 
 def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path | None:
@@ -215,27 +158,45 @@ def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path 
     return path
 
 
+Answers = Iterator[tuple["Group", "Predictions", "list[list[Mark]] | None"]]
+
+
 def _answers(
-    predictor: Predictor, source: _Source, shown: Shown, quiet: bool
-) -> Iterator[tuple[Group, Predictions, list[list[Mark]] | None]]:
-    """Groups with their predictions, and with marks if they are to be explained."""
-    said = {""} if not quiet else None
-    for group, found in predictor.stream(source.groups(one_by_one=shown.explain)):
-        if said is not None and found.said not in said:
-            say(found.said)
-            said.add(found.said)
-        marks = None
-        if shown.explain:
-            pairs = zip(group.texts, found.best.tolist(), strict=True)
-            marks = [predictor.explain(text, label) for text, label in pairs]
-        yield group, found, marks
+    predictor: Predictor | SignalPredictor,
+    found: Found,
+    shard: tuple[int, int],
+    shown: Shown,
+    tell: Callable[[str], None],
+) -> Answers:
+    """This shard's groups with their predictions, and with marks if they are to be explained.
+
+    `tell` hears once what a person should know of some answers. Errors: DataError, after the texts
+    before it.
+    """
+    from seqcli.answers.prediction import FIRST, Predictor, recut, sharded
+
+    said = {""}
+    place, count = shard
+    groups = recut(sharded(found.groups, place - 1, count), (1,) if shown.explain else FIRST)
+    for group, answered in predictor.stream(groups):
+        if answered.said not in said:
+            tell(answered.said)
+            said.add(answered.said)
+        if shown.explain and isinstance(predictor, Predictor):
+            pairs = zip(group.texts, answered.best.tolist(), strict=True)
+            yield group, answered, [predictor.explain(text, label) for text, label in pairs]
+        else:
+            yield group, answered, None
 
 
-def _print(predictor: Predictor, source: _Source, shown: Shown, quiet: bool) -> None:
+def _print(answers: Answers, shown: Shown, *, paths: bool, numbers: bool) -> None:
     """Lines on stdout, written and flushed group by group."""
-    for group, found, marks in _answers(predictor, source, shown, quiet):
-        if shown.as_json:
-            spelled = json_lines(group.texts, found, shown, marks)
+    for group, found, marks in answers:
+        if shown.as_json and numbers:
+            spelled = recording_lines([row[0] for row in group.cells], found, shown)
+        elif shown.as_json:
+            files = [str(row[0]) for row in group.cells] if paths else None
+            spelled = json_lines(group.texts, found, shown, marks, files)
         elif marks is None:
             spelled = lines(found, shown)
         else:
@@ -244,21 +205,25 @@ def _print(predictor: Predictor, source: _Source, shown: Shown, quiet: bool) -> 
 
 
 def _write(
-    predictor: Predictor, source: _Source, shown: Shown, path: Path, quiet: bool, safe: bool
+    answers: Answers,
+    labels: tuple[str, ...],
+    kept: tuple[str, ...],
+    shown: Shown,
+    path: Path,
+    like: Path | None,
+    quiet: bool,
+    safe: bool,
 ) -> None:
-    """The table at `path`: the input's columns, then the answers'."""
+    """The table at `path`: the input's columns `kept`, then the answers'; types as `like` has."""
     from seqcli.answers.tables import fresh_names, table_writer
-    from seqcli.readers.tables import table_format
 
-    wanted = columns(predictor.kind.labels, shown)
-    names = fresh_names(source.columns, list(wanted))
+    wanted = columns(labels, shown)
+    names = fresh_names(kept, list(wanted))
     added = dict(zip(names, wanted.values(), strict=True))
-    parquet = source.path is not None and table_format(source.path) == "parquet"
     count = 0
-    like = source.path if parquet else None
-    with table_writer(path, source.columns, added, like, safe=safe) as table:
-        for group, found, marks in _answers(predictor, source, shown, quiet):
-            pairs = zip(group.cells, cells(group.texts, found, shown, marks), strict=True)
+    with table_writer(path, kept, added, like, safe=safe) as table:
+        for group, found, marks in answers:
+            pairs = zip(_kept(group), cells(group.texts, found, shown, marks), strict=True)
             table.write([[*row, *more] for row, more in pairs])
             count += len(group.texts)
     if quiet:
@@ -271,3 +236,12 @@ def _write(
     if safe:
         say(f"{table.guarded:,} cells begin like a formula: an ' stands in front of them")
     say(f"{path}: {count:,} rows")
+
+
+def _kept(group: Group) -> list[list[Any]]:
+    """The cells of a group's rows as a table has them: a recording is its name."""
+    from seqcli.readers.recording import Recording
+
+    return [
+        [cell.name if isinstance(cell, Recording) else cell for cell in row] for row in group.cells
+    ]

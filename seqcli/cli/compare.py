@@ -25,6 +25,7 @@ def run(
     split: str | None,
     reading: Mapping[str, str | None],
     *,
+    without_trained: bool,
     device: str,
     threads: int | None,
     quiet: bool,
@@ -34,13 +35,15 @@ def run(
 
     Errors: ConfigError for models that cannot be compared, before one is loaded.
     """
-    _check(paths, quiet)
-    scored = list[Scored]()
+    _check(paths, quiet, without_trained)
+    scored, heard = list[Scored](), set[str]()
     for path in paths:
         loaded = load_model(path, device=device, threads=threads, reading=reading)
-        chosen = loaded.choose_data(data, split)
-        for note in () if quiet or scored else chosen.notes:
-            say(note)
+        chosen = loaded.choose_data(data, split, without_trained=without_trained)
+        for note in chosen.notes:
+            if not quiet and note not in heard:
+                say(note)
+        heard.update(chosen.notes)
         scored.append(Scored(path, chosen, *loaded.each(chosen)))
     first, *others = scored
     found = [compare(one, first) for one in others]
@@ -50,11 +53,12 @@ def run(
         _print(loaded.kind.spec, scored, found)
 
 
-def _check(paths: Sequence[Path], quiet: bool) -> None:
+def _check(paths: Sequence[Path], quiet: bool, without_trained: bool) -> None:
     """Errors: ConfigError unless the models are of one kind, which can be compared."""
     specs = [options.described(path, quiet)[1] for path in paths]
     for spec, path in zip(specs, paths, strict=True):
         kinds.refuse_option(spec, "a second --model", True)
+        kinds.refuse_option(spec, "--exclude-trained", without_trained)
         if spec is not specs[0]:
             titles = f"{paths[0]} is {specs[0].title}, {path} {spec.title}"
             raise ConfigError(f"{titles}: there is nothing to compare", "give models of one kind")
@@ -63,7 +67,10 @@ def _check(paths: Sequence[Path], quiet: bool) -> None:
 def _record(first: Scored, others: list[Scored], found: list[Comparison]) -> dict[str, Any]:
     return {
         "split": first.chosen.split,
-        "models": [{"model": str(one.path), **one.figures} for one in (first, *others)],
+        "models": [
+            {"model": str(one.path), "trained": one.chosen.trained, **one.figures}
+            for one in (first, *others)
+        ],
         "differences": [
             {"model": str(one.path), "from": str(first.path), **asdict(comparison)}
             for one, comparison in zip(others, found, strict=True)

@@ -14,9 +14,10 @@ from seqcli.cli.console import answer, answer_json, out, say
 from seqcli.errors import ConfigError, DataError, SeqcliError, lookup
 from seqcli.interrupts import interrupts
 from seqcli.kinds.spec import Spec
+from seqcli.machine.importing import import_torch
 
 if TYPE_CHECKING:
-    from seqcli.kinds.abilities import Mistake
+    from seqcli.kinds.abilities import Mistake, Miswritten
 
 Models = Annotated[
     list[str] | None,
@@ -48,7 +49,13 @@ Plots = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the picture.  [default: no]")]
 Mistakes = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="List the N mistakes it is surest of.  [default: none]"),
+    typer.Option(min=1, metavar="N", help="List its N worst mistakes.  [default: none]"),
+]
+
+
+Exclude = Annotated[
+    bool,
+    typer.Option("--exclude-trained", help="Leave out what it was trained on.  [default: no]"),
 ]
 
 
@@ -63,6 +70,7 @@ def evaluate(
     encoding: options.Encoding = None,
     batch_size: BatchSize = None,
     mistakes: Mistakes = None,
+    exclude_trained: Exclude = False,
     plots: Plots = None,
     force: Force = False,
     device: options.Device = "auto",
@@ -72,6 +80,7 @@ def evaluate(
 ) -> None:
     """Score a model on its own test split, or on other data.
 
+    What is scored is said first, and how many of its rows the model was trained on.
     Several models are compared with the first one on the same rows, with 95 % intervals of the
     differences: --model a.pt --model b.pt.
 
@@ -92,6 +101,7 @@ def evaluate(
     reading |= {"token_column": token_column, "tag_column": tag_column}
     if len(paths) > 1:
         with interrupts.at_once():
+            import_torch()
             from seqcli.cli import compare
 
         compare.run(
@@ -99,6 +109,7 @@ def evaluate(
             place,
             wanted,
             reading,
+            without_trained=exclude_trained,
             device=device,
             threads=threads,
             quiet=quiet,
@@ -109,15 +120,17 @@ def evaluate(
     _, spec = options.described(path, quiet)  # refused before torch is imported
     kinds.refuse_option(spec, "--mistakes", mistakes is not None)
     kinds.refuse_option(spec, "--batch-size", batch_size is not None)
+    kinds.refuse_option(spec, "--exclude-trained", exclude_trained)
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
 
     loaded = load_model(path, device=device, threads=threads, reading=reading)
-    chosen = loaded.choose_data(place, wanted)
+    chosen = loaded.choose_data(place, wanted, without_trained=exclude_trained)
     if not quiet:
         for note in chosen.notes:
             say(note)
-    found: list[Mistake] | None = None
+    found: list[Mistake | Miswritten] | None = None
     if mistakes is not None:
         figures, found = loaded.mistakes(chosen, mistakes)
     elif batch_size is not None and batch_size > 1:
@@ -126,7 +139,8 @@ def evaluate(
             say(f"approximate: {words}")
     else:
         figures = loaded.evaluate(chosen)
-    figures = {"split": chosen.split, **figures}
+    known = {"trained": chosen.trained} if "--exclude-trained" in spec.options else {}
+    figures = {"split": chosen.split, **known, **figures}
     if picture is not None:
         _draw(figures, picture, quiet)
     if as_json:
@@ -139,7 +153,7 @@ def evaluate(
 def _print(
     spec: Spec,
     figures: dict[str, Any],
-    mistakes: list[Mistake] | None,
+    mistakes: list[Mistake | Miswritten] | None,
     data: Path,
     quiet: bool,
 ) -> None:
@@ -168,7 +182,7 @@ def _print(
         if not matrices and not quiet:
             say("more labels than a table can show: --plots DIR draws the matrix, --json lists it")
     if mistakes is not None:
-        answer("\nmistakes, the surest first" if mistakes else "\nno mistakes")
+        answer("")
         root = data if data.is_dir() else data.parent
         for line in tables.mistake_lines(mistakes, root, console.width):
             answer(line)

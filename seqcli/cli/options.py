@@ -7,10 +7,11 @@ import functools
 import inspect
 import os
 import re
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,6 +47,12 @@ TextColumn = Annotated[
     str | None,
     typer.Option(help="Its name or number, or A,B.  [default: text, sentence, message or review]"),
 ]
+TrainedColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--text-column", help="Its name or number, or A,B.  [default: as in training, or text, ...]"
+    ),
+]
 LabelColumn = Annotated[
     str | None, typer.Option(help="Column with the label.  [default: label, class or category]")
 ]
@@ -61,6 +68,10 @@ TagColumn = Annotated[
     str | None, typer.Option(help="Column or field with the tag.  [default: the last; upos; tags]")
 ]
 
+if TYPE_CHECKING:
+    from seqcli.readers.live import Live
+
+STDIN = "-"
 DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
@@ -173,6 +184,26 @@ def existing(text: str, option: str) -> Path:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def is_stream(path: Path) -> bool:
+    """Whether what --input names comes as it is made: stdin, a named pipe, a terminal."""
+    if str(path) in (STDIN, "/dev/stdin"):
+        return True
+    return path.is_fifo() or path.is_char_device() or path.is_socket()
+
+
+def live(path: Path, encoding: str) -> Live:
+    """Such a stream, opened. Errors: DataError, ConfigError."""
+    from seqcli.readers.lines import unreadable
+    from seqcli.readers.live import Live
+
+    if str(path) in (STDIN, "/dev/stdin"):
+        return Live(None if sys.stdin is None else sys.stdin.buffer, encoding)
+    try:
+        return Live(open(path, "rb", buffering=0), encoding, str(path), closes=True)
+    except OSError as error:
+        raise unreadable(path, 0, error) from None
 
 
 def model_path(text: str) -> Path:

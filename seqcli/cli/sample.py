@@ -14,15 +14,15 @@ from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, safe, say
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from seqcli.answers.sampling import Drawn
     from seqcli.answers.writing import Writer
     from seqcli.kinds.abilities import Writes
 
 SHOWN = 10  # numbers of texts, on one line
+MOST_WAITING = 64  # tokens without a whole character at their end that --stream holds back
 Prompt = Annotated[
     str, typer.Option(metavar="TEXT|-", help="Text to go on with; - is stdin.  [default: none]")
 ]
@@ -110,6 +110,7 @@ def sample(
     kinds.refuse(spec, "sample", path)  # before torch is imported
     kinds.refuse_option(spec, "--label", bool(label))
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.writing import Writer
 
@@ -157,14 +158,16 @@ def _sample(
     if wanted.seed is None:
         wanted = replace(wanted, seed=_drawn_seed(quiet or wanted.greedy))
     keep_freed_memory()
-    tell = _teller(kind, prompt) if stream else None
+    told = _Told(kind, prompt) if stream else None
+    tell = None if told is None else told.tell
     texts = writer.write(context, wanted, labels, precision=precision, tell=tell)
     before, cut = "", []
     for number, (place, drawn) in enumerate(texts, 1):
         label = None if place is None else writer.label(place)
         if drawn.stopped == "length":
             cut.append(number)
-        if stream:
+        if told is not None:
+            told.finish()
             answer("")
         elif as_json:
             answer_json(_record(kind, prompt, label, drawn))
@@ -204,7 +207,7 @@ def _record(kind: Writes, prompt: str, label: str | None, drawn: Drawn) -> dict[
     return {
         "prompt": prompt,
         **({} if label is None else {"label": label}),
-        "text": kind.text(drawn.ids),
+        "text": kind.text(drawn.ids, prompt),
         "tokens": len(drawn.ids),
         "logprob": drawn.logprob,
         "stopped": drawn.stopped,
@@ -213,7 +216,7 @@ def _record(kind: Writes, prompt: str, label: str | None, drawn: Drawn) -> dict[
 
 def _whole(kind: Writes, prompt: str, drawn: Drawn) -> str:
     """Prompt and text."""
-    text = kind.text(drawn.ids)
+    text = kind.text(drawn.ids, prompt)
     return prompt + _space(kind, prompt, text) + text
 
 
@@ -224,22 +227,34 @@ def _space(kind: Writes, before: str, after: str) -> str:
     return "" if before[-1].isspace() or after[0].isspace() else " "
 
 
-def _teller(kind: Writes, prompt: str) -> Callable[[int], None]:
-    """Prints the prompt now, and each token when it is drawn."""
-    before = prompt
+class _Told:
+    """Prints the prompt, and each token as soon as it is drawn and its characters are whole."""
 
-    def write(text: str) -> None:
+    def __init__(self, kind: Writes, prompt: str) -> None:
+        self._kind, self._before = kind, prompt
+        self._waiting: list[int] = []
+        self._write(prompt)
+
+    def tell(self, token: int) -> None:
+        """One token more."""
+        self._waiting.append(token)
+        text = self._kind.text(self._waiting, self._before)
+        half = text.endswith("\ufffd") and len(self._waiting) < MOST_WAITING
+        if text and not half:
+            self._say(text)
+
+    def finish(self) -> None:
+        """What was waiting for more, as it stands."""
+        self._say(self._kind.text(self._waiting, self._before))
+
+    def _say(self, text: str) -> None:
+        self._write(_space(self._kind, self._before, text) + text)
+        self._before = text or self._before
+        self._waiting.clear()
+
+    def _write(self, text: str) -> None:
         sys.stdout.buffer.write(printable(text).encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
-
-    def tell(token: int) -> None:
-        nonlocal before
-        text = kind.between if token == kind.vocab.end else kind.text([token])
-        write(_space(kind, before, text) + text)
-        before = text
-
-    write(prompt)
-    return tell
 
 
 def printable(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqcli import kinds
-from seqcli.cli import options
+from seqcli.cli import frames, options
 from seqcli.cli.console import answer, finite, json_line, safe, say
 from seqcli.cli.marks import colored, marked_spans
 from seqcli.errors import ConfigError, lookup
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
+from seqcli.settings.sections import NUMBERS, SERIES_FORMATS
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group
@@ -22,15 +23,19 @@ if TYPE_CHECKING:
     from seqcli.kinds.abilities import Tagged
 
 STDIN = "-"
+TOLD = "FILE reads what is in it"
 FORMATS = {name: name for name in ("auto", "text", "columns", "conllu", "jsonl", "table")}
+FORMATS |= {"lines": "text", "csv": "csv", "tsv": "tsv"}
 Texts = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TEXT", help="Sentences, or `-` alone: the lines of stdin."),
+    typer.Argument(metavar="TEXT", help="Sentences, or `-` alone: what comes on stdin."),
 ]
 InputFile = Annotated[
     str | None,
     typer.Option(
-        "--input", metavar="FILE", help="conll, conllu, jsonl, csv, or text.  [default: none]"
+        "--input",
+        metavar="PATH",
+        help="conll, conllu, jsonl, csv, text; recordings, also a folder.  [default: none]",
     ),
 ]
 Format = Annotated[
@@ -38,7 +43,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="NAME",
-        help="text, columns, conllu, jsonl or table.  [default: auto, by the file's ending]",
+        help="lines, columns, conllu, jsonl, csv, tsv, table; ts, npz, ....  [default: auto]",
         show_default=False,
     ),
 ]
@@ -67,7 +72,15 @@ Output = Annotated[
         metavar="FILE", help="conll, conllu, jsonl, csv, tsv or parquet.  [default: none]"
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite --output.  [default: no]")]
+Plot = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.png", help="Draw a recording with its labels over time.  [default: none]"
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite --output and --plot.  [default: no]")
+]
 
 
 def tag(
@@ -83,17 +96,21 @@ def tag(
     threshold: Threshold = 0.0,
     as_json: AsJson = False,
     output: Output = None,
+    plot: Plot = None,
     force: Force = False,
     shard: options.Shard = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Tag every token of each sentence: names of things, parts of speech, slots.
+    """Tag every token of each sentence, or label every step of each recording of numbers.
 
     A line holds token and tag, parted by a tab; a blank line ends a sentence. On a terminal spans
     are colored in the text instead. --output FILE.conll or .conllu keeps all other columns and
     comments of such an input; a table has one row a span, or a token where tags write no spans.
+
+    Of a model of numbers a line holds a step's label and its probability, a blank line ends a
+    recording, and --output keeps the columns of a csv, tsv or parquet table, with a row a step.
 
     \b
     Examples:
@@ -103,22 +120,43 @@ def tag(
     path = options.model_path(model)
     if not 0 <= threshold <= 1:  # NaN too
         raise ConfigError(f"--threshold: a probability expected, {threshold:g} found")
-    form = lookup(FORMATS, form, "format")
-    source = _Source.of(texts or [], input, form, encoding or "utf-8", options.shard(shard))
-    target = _target(output, force, as_json)
+    lookup({**FORMATS, **dict.fromkeys(SERIES_FORMATS, "")}, form, "format")
+    source = _Source.of(texts or [], input, form, encoding or "utf-8")
+    part = options.shard(shard)
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "tag", path)  # before torch is imported
+    if spec.input == NUMBERS:
+        for_text = {
+            "--text-column": text_column,
+            "--token-column": token_column,
+            "--tag-column": tag_column,
+            "--tokenized": tokenized or None,
+            "--threshold": threshold or None,
+        }
+        asked = frames.Asked.of(source, encoding, part, output, plot, force, as_json)
+        frames.tag(path, asked.without(for_text), device=device, threads=threads, quiet=quiet)
+        return
+    source.form = lookup(FORMATS, source.form, "format")
+    target = _target(output, force, as_json)
+    if plot is not None:
+        raise ConfigError("--plot draws numbers", "this model reads text: leave it out")
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.tagging import SequenceTagger
 
-    source.open(text_column, token_column, tag_column)
+    columns = (text_column, token_column, tag_column)
+    said = "" if source.stream is not None else source.open(*columns)
     tagger = SequenceTagger.of(load_model(path, device=device, threads=threads))
+    if source.stream is not None:
+        said = source.open(*columns)  # it is waited for once all else is ready
+    if said and not quiet:
+        say(said)
     if threshold and tagger.kind.outside is None:
         raise ConfigError("--threshold needs spans, and this model's tags write none")
     if not quiet and not source.tokens and not tokenized:
         say(f"text becomes tokens: {tagger.kind.tokenization}; --tokenized for tokens as they are")
-    found = tagger.stream(source.groups(), threshold, tokenized=tokenized)
+    found = tagger.stream(source.groups(part), threshold, tokenized=tokenized)
     if target is None:
         _print(found, as_json=as_json, painted=tagger.kind.outside is not None and colored())
     else:
@@ -126,19 +164,17 @@ def tag(
 
 
 class _Source:
-    """Where the sentences come from: `texts`, the file `path`, or with neither stdin's lines."""
+    """Where the sentences come from: `texts`, the file `path`, or what comes in `stream`."""
 
     def __init__(
-        self, texts: list[str], path: Path | None, form: str, encoding: str, shard: tuple[int, int]
+        self, texts: list[str], path: Path | None, stream: Path | None, form: str, encoding: str
     ) -> None:
-        self.path, self.form = path, form
-        self._texts, self._encoding, self._shard = texts, encoding, shard
+        self.path, self.stream, self.form = path, stream, form
+        self.texts, self._encoding = texts, encoding
         self._input: Input | None = None
 
     @classmethod
-    def of(
-        cls, texts: list[str], path: str | None, form: str, encoding: str, shard: tuple[int, int]
-    ) -> _Source:
+    def of(cls, texts: list[str], path: str | None, form: str, encoding: str) -> _Source:
         """Errors: ConfigError unless it is exactly one source."""
         if bool(texts) == (path is not None):
             problem = "texts and --input" if texts else "no text"
@@ -147,14 +183,14 @@ class _Source:
             )
         if STDIN in texts and len(texts) > 1:
             raise ConfigError("`-` reads stdin and stands alone", "give texts, or - alone")
-        if texts and texts != [STDIN] and form != "auto":
-            raise ConfigError("--format belongs to --input and to -")
-        if texts == [STDIN]:
-            texts, path = [], STDIN
-        if path == STDIN and form in ("auto", "text"):
-            path, form = None, "text"
-        given = None if path is None else options.existing(path, "--input")
-        return cls(texts, given, "text" if given is None else form, encoding, shard)
+        if texts and texts != [STDIN]:
+            if form != "auto":
+                raise ConfigError("--format belongs to --input and to -")
+            return cls(texts, None, None, "text", encoding)
+        place = Path(STDIN) if texts else options.existing(path or "", "--input")
+        if options.is_stream(place):
+            return cls([], None, place, form, encoding)
+        return cls([], place, None, form, encoding)
 
     @property
     def tokens(self) -> bool:
@@ -166,18 +202,28 @@ class _Source:
         """The columns that a table made of this keeps."""
         return () if self._input is None else self._input.columns
 
-    def open(self, text: str | None, token: str | None, tag: str | None) -> None:
-        """Look at what is to be read before the model is. Errors: DataError, ConfigError."""
-        from seqcli.answers.tagging import input_format, open_input
+    def open(self, text: str | None, token: str | None, tag: str | None) -> str:
+        """Look at what is to be read; what a person should know of it.
+
+        Of a stream the first line is waited for. Errors: DataError, ConfigError.
+        """
+        from seqcli.answers.tagging import input_format, open_input, open_stream
+        from seqcli.readers.incoming import names_of_files
         from seqcli.readers.lines import check_encoding
         from seqcli.readers.sentence import Layout
 
         check_encoding(self._encoding)
-        if self.path is not None:
+        layout = Layout(token or None, tag or None, tagged=False, encoding=self._encoding)
+        if self.stream is not None and self.form not in ("columns", "conllu"):
+            live = options.live(self.stream, self._encoding)
+            self._input = open_stream(live, self.form, layout, text or "")
+        elif self.path is not None or self.stream is not None:
+            place = self.path or self.stream or Path(STDIN)
             if self.form == "auto":
-                self.form = input_format(self.path, self._encoding)
-            layout = Layout(token or None, tag or None, tagged=False, encoding=self._encoding)
-            self._input = open_input(self.path, self.form, layout, text or "")
+                self.form = input_format(place, self._encoding)
+            self._input = open_input(place, self.form, layout, text or "")
+        if self._input is not None:
+            self.form = self._input.format
         for name, given, forms in (
             ("--text-column", text, ("table",)),
             ("--token-column", token, ("columns", "conllu", "jsonl")),
@@ -185,26 +231,21 @@ class _Source:
         ):
             if given is not None and self.form not in forms:
                 raise ConfigError(f"{name} does nothing for input in the format {self.form}")
+        if self._input is not None:
+            return self._input.said
+        return names_of_files(self.texts).replace("FOLDER reads the files, each as one text", TOLD)
 
-    def groups(self) -> Iterator[Group]:
+    def groups(self, shard: tuple[int, int]) -> Iterator[Group]:
         """This shard's sentences, in order. Errors: DataError, after those before it."""
-        from seqcli.answers.prediction import FIRST, recut, sharded
-
-        place, count = self._shard
-        return recut(sharded(self._all(), place - 1, count), FIRST)
-
-    def _all(self) -> Iterator[Group]:
-        from seqcli.answers.prediction import CHARACTERS, ROWS, Group, grouped
-        from seqcli.readers.live import arriving
+        from seqcli.answers.prediction import FIRST, grouped, recut, sharded
         from seqcli.text.normal import whole
 
         if self._input is not None:
-            return grouped(self._input.rows)
-        if self._texts:
-            return grouped((text, (text,)) for text in map(whole, self._texts))
-        stream = None if sys.stdin is None else sys.stdin.buffer
-        found = arriving(stream, self._encoding, rows=ROWS, characters=CHARACTERS)
-        return (Group(some) for some in found)
+            every = grouped(self._input.rows, idle=self._input.idle)
+        else:
+            every = grouped((text, (text,)) for text in map(whole, self.texts))
+        place, count = shard
+        return recut(sharded(every, place - 1, count), FIRST)
 
 
 def _target(output: str | None, force: bool, as_json: bool) -> tuple[Path, str] | None:

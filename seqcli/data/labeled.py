@@ -27,7 +27,7 @@ from seqcli.settings.sections import LabeledText
 from seqcli.text.growing import numbered
 from seqcli.text.normal import normalizer
 from seqcli.text.sequences import Chosen, Features, Made, Sequences, SequencesBuilder
-from seqcli.text.tokens import Tokenizer, tokenizer
+from seqcli.text.tokens import Tokenizer, counted
 from seqcli.text.vocab import Vocab
 
 POLL_EVERY = 1000  # records between two looks at the stop flag
@@ -39,7 +39,8 @@ class Examples:
 
     tokens: R rows of ids below V; labels (R,) places in `LabeledData.labels`; features: R rows
     of whatever the caller made of the text, or None; rows (R,): the record's number in
-    `source.records()`, from 0; unlabeled: records left out where all were to be read.
+    `source.records()`, from 0; unlabeled: records left out where all were to be read; keys (R,):
+    `splits.text_key` of the texts, None of texts that are only to be answered.
     """
 
     tokens: Sequences
@@ -47,10 +48,22 @@ class Examples:
     features: Chosen | None
     rows: NDArray[np.int64]
     unlabeled: int = 0
+    keys: NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         """R, the number of rows."""
         return len(self.labels)
+
+    def take(self, rows: NDArray[np.int64]) -> Examples:
+        """These rows alone."""
+        return Examples(
+            self.tokens.take(rows),
+            self.labels[rows],
+            self.features and Chosen(self.features.table, self.features.rows[rows]),
+            self.rows[rows],
+            self.unlabeled,
+            None if self.keys is None else self.keys[rows],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +75,9 @@ class LabeledData:
     held out too and nothing would be left to train on;
     unknown_share: by split, the share of token occurrences that the vocabulary lacks, before
     any text is cut; truncated: by split, the number of texts cut to data.max_tokens; unlabeled:
-    by part, the records without a label, which are left out; findings: what is odd, if asked for.
+    by part, the records without a label, which are left out; empty: by split, texts in which the
+    model finds no token; again: rows of all splits whose text an earlier one has; findings: what
+    is odd, if asked for.
     """
 
     vocab: Vocab
@@ -75,6 +90,8 @@ class LabeledData:
     truncated: dict[str, int]
     fingerprint: str
     unlabeled: dict[str, int]
+    empty: dict[str, int]
+    again: int = 0
     findings: tuple[Finding, ...] = ()
 
 
@@ -122,11 +139,13 @@ def load(
     counts = split.repeated, split.shared, repeats
     if vocab is not None:
         return _finished(source, data, scan, vocab, present, *counts)
+    kept = scan.keys[np.concatenate(list(present.values()))]
     found = Labeled(scan.names, scan.labels, scan.keys, split.part, scan.rows)
     shares = {"valid": data.valid, "test": data.test}
-    vocab = _fitted(scan, split.part == TRAIN, data, end)
+    vocab = _fitted(scan, split.part == TRAIN, data, end, poll)
     loaded = _finished(source, data, scan, vocab, present, *counts)
-    return replace(loaded, findings=tuple(findings(found, shares)))
+    again = len(kept) - len(np.unique(kept))
+    return replace(loaded, again=again, findings=tuple(findings(found, shares)))
 
 
 def load_whole(
@@ -162,7 +181,8 @@ def encode_with_unknown(
 ) -> tuple[Sequences, NDArray[np.float64]]:
     """As `encode_texts`, and for each text the share of its tokens that the vocabulary lacks (R,).
 
-    The share is of the whole text, before any cut; 0 for a text without tokens.
+    The share is of the whole text, before any cut; 1 for a text without tokens: in both the model
+    finds nothing that it knows.
     """
     rows = [split.split(text) for text in texts]
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
@@ -170,7 +190,7 @@ def encode_with_unknown(
     ids = vocab.places(chain.from_iterable(rows))
     missing = -1 if vocab.unknown is None else vocab.unknown
     lacking = np.concatenate(([0], np.cumsum(ids == missing)))
-    shares = np.diff(lacking[offsets]) / np.maximum(lengths, 1)
+    shares = np.where(lengths, np.diff(lacking[offsets]) / np.maximum(lengths, 1), 1.0)
     tokens = Sequences(ids, offsets)
     if vocab.unknown is None:
         tokens = tokens.where(ids >= 0)
@@ -181,7 +201,7 @@ def encode_with_unknown(
 class _Scan:
     """What one pass over R records leaves: ids, no texts."""
 
-    tokens: list[str]  # by provisional id, in order of first appearance
+    tokens: list[str]  # as `counted`, by provisional id, in order of first appearance
     scratch: Path | None
     ids: Sequences  # provisional
     features: Sequences | None
@@ -203,7 +223,7 @@ class _Scan:
         poll: Callable[[], None],
     ) -> _Scan:
         normal = normalizer(data)
-        split = tokenizer(replace(data, normalize="none")).split  # of what is normal already
+        split = counted(replace(data, normalize="none"))  # of what is normal already
         provisional, labels = numbered(), placed(known)
         ids, extra = SequencesBuilder(scratch), Made(features, scratch)
         places, keys, official, numbers = array("q"), array("Q"), array("b"), array("q")
@@ -286,7 +306,13 @@ def _trainable(
         raise DataError(source.path, 0, problem, hint)
 
 
-def _fitted(scan: _Scan, trains: NDArray[np.bool_], data: LabeledText, end: bool) -> Vocab:
+def _fitted(
+    scan: _Scan,
+    trains: NDArray[np.bool_],
+    data: LabeledText,
+    end: bool,
+    poll: Callable[[], None],
+) -> Vocab:
     """The vocabulary of the training rows; ties by first appearance among these."""
     size, read = len(scan.tokens), 0
     counts, first = np.zeros(size, np.int64), np.full(size, np.iinfo(np.int64).max)
@@ -299,7 +325,8 @@ def _fitted(scan: _Scan, trains: NDArray[np.bool_], data: LabeledText, end: bool
         read += len(ids)
     seen = np.flatnonzero(counts)
     seen = seen[np.argsort(first[seen])]
-    return Vocab.for_data([scan.tokens[place] for place in seen], counts[seen], data, end=end)
+    tokens = [scan.tokens[place] for place in seen]
+    return Vocab.for_data(tokens, counts[seen], data, end=end, poll=poll)
 
 
 def _finished(
@@ -312,18 +339,16 @@ def _finished(
     shared: int,
     repeats: str,
 ) -> LabeledData:
-    final = vocab.places(scan.tokens)
-    lacking = np.fromiter((token not in vocab for token in scan.tokens), np.bool_)
-    splits, unknown_share, truncated = {}, {}, {}
+    parts, lacking = vocab.parts(scan.tokens), ~vocab.knows(scan.tokens)
+    splits, unknown_share, truncated, empty = {}, {}, {}, {}
     for name, indices in rows.items():
-        built, unknown, read, truncated[name] = SequencesBuilder(scan.scratch), 0, 0, 0
+        built, unknown, read = SequencesBuilder(scan.scratch), 0, 0
+        truncated[name] = empty[name] = 0
         for _, provisional in Chosen(scan.ids, indices).blocks():
-            known = final[provisional.ids]
             unknown += int(lacking[provisional.ids].sum())
-            read += len(known)
-            tokens = Sequences(known, provisional.offsets)
-            if vocab.unknown is None:
-                tokens = tokens.where(known >= 0)
+            read += len(provisional.ids)
+            tokens = provisional.spelled(parts)
+            empty[name] += int(np.sum(tokens.lengths == 0))
             if data.max_tokens:
                 truncated[name] += int(np.sum(tokens.lengths > data.max_tokens))
             built.extend(tokens.cut(data.max_tokens, data.kept_end))
@@ -333,6 +358,7 @@ def _finished(
             scan.labels[indices],
             None if scan.features is None else Chosen(scan.features, indices),
             scan.rows[indices],
+            keys=scan.keys[indices],
         )
     return LabeledData(
         vocab,
@@ -345,4 +371,5 @@ def _finished(
         truncated,
         source.fingerprint(),
         scan.unlabeled,
+        empty,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,8 @@ class TaggedSentences:
     """S sentences of one split: words and tags, rows of equal lengths.
 
     words: places in `vocabulary`, a list of distinct words as they are written; tags: places in
-    `names`; lines (S,): where each stands in its file, from 1.
+    `names`; lines (S,): where each stands in its file, from 1; keys (S,): `splits.text_key` of the
+    sentences, None of what is only to be answered.
     """
 
     words: Sequences
@@ -37,6 +38,18 @@ class TaggedSentences:
     names: Sequence[str]
     paths: Sequence[str]
     lines: NDArray[np.int64]
+    keys: NDArray[np.uint64] | None = None
+
+    def take(self, rows: NDArray[np.int64]) -> TaggedSentences:
+        """These sentences alone."""
+        return replace(
+            self,
+            words=self.words.take(rows),
+            tags=self.tags.take(rows),
+            paths=[self.paths[row] for row in rows.tolist()],
+            lines=self.lines[rows],
+            keys=None if self.keys is None else self.keys[rows],
+        )
 
     def __len__(self) -> int:
         """S."""
@@ -50,10 +63,15 @@ class TaggedSentences:
 
 @dataclass(frozen=True, eq=False)
 class TaggedData:
-    """The splits of a source, "train" first; `shared`: training sentences that are held out too."""
+    """The splits of a source, "train" first.
+
+    shared: training sentences that are held out too; again: of all, those that an earlier one is
+    equal to.
+    """
 
     splits: dict[str, TaggedSentences]
     shared: int
+    again: int
 
 
 def load_tagged(
@@ -88,7 +106,8 @@ def load_tagged(
         if len(lines) == before:
             piece = source.parts[part]
             raise DataError(piece, 0, "at least one sentence expected, none found")
-    rows_of, shared = _cut(source, np.array(keys, np.uint64), np.array(official, np.int8), seed)
+    every_key = np.array(keys, np.uint64)
+    rows_of, shared = _cut(source, every_key, np.array(official, np.int8), seed)
     if whole:
         rows_of = {"all": np.arange(len(lines))}
     elif not len(rows_of.get("train", ())):
@@ -106,10 +125,11 @@ def load_tagged(
             named,
             [files[piece] for piece in np.array(pieces)[rows].tolist()],
             places[rows],
+            every_key[rows],
         )
         for name, rows in rows_of.items()
     }
-    return TaggedData(splits, shared)
+    return TaggedData(splits, shared, len(every_key) - len(np.unique(every_key)))
 
 
 def _cut(
@@ -146,54 +166,3 @@ def _growing() -> defaultdict[str, int]:
     table: defaultdict[str, int] = defaultdict(None)
     table.default_factory = table.__len__
     return table
-
-
-@dataclass(frozen=True, eq=False)
-class Pieces:
-    """How P pieces of sentences are read: all but the longest sentences are one piece each.
-
-    rows (P,): the sentence; starts, ends (P,): what is read of it; first, last (P,): for which of
-    that the answer counts, the rest is context. Places are those of tokens in the sentence.
-    """
-
-    rows: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, lengths: NDArray[np.int64], most: int) -> Pieces:
-        """Sentences of these lengths in pieces of at most `most` tokens, an eighth shared."""
-        if not (lengths > most).any():
-            zeros = np.zeros(len(lengths), np.int64)
-            return cls(np.arange(len(lengths)), zeros, lengths, zeros, lengths)
-        found = [
-            (row, *piece)
-            for row, length in enumerate(lengths.tolist())
-            for piece in _pieces(length, most)
-        ]
-        return cls(*np.array(found, np.int64).T)
-
-    def cut(self, sentences: Sequences) -> Sequences:
-        """The pieces of rows of these lengths."""
-        if len(self.rows) == len(sentences):
-            return sentences
-        offsets = sentences.offsets[self.rows]
-        bounds = zip((offsets + self.starts).tolist(), (offsets + self.ends).tolist(), strict=True)
-        parts = [sentences.ids[start:end] for start, end in bounds]
-        ends = np.cumsum([0, *map(len, parts)], dtype=np.int64)
-        return Sequences(np.concatenate(parts), ends)
-
-
-def _pieces(length: int, most: int) -> Iterator[tuple[int, int, int, int]]:
-    context = most // 8
-    start = 0
-    while True:
-        end = min(start + most, length)
-        first = start + context if start else 0
-        last = end - context if end < length else length
-        yield start, end, first, last
-        if end == length:
-            return
-        start += most - 2 * context

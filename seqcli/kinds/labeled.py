@@ -101,6 +101,15 @@ def oddities(data: LabeledData, settings: LabeledText) -> Iterator[Finding]:
     if data.repeated:
         said = f"{data.repeated:,} texts repeat an earlier one with its label"
         yield Finding("repeated", said, "they are dropped (data.repeats = drop)", data.repeated)
+    if data.again:
+        said = f"{data.again:,} texts repeat an earlier one, and are trained on or scored as well"
+        advice = "equal ones stand on one side of the cut; --set data.repeats=drop drops them"
+        if data.repeats == "keep":
+            advice = "they may stand on both sides; --set data.repeats=group puts them on one"
+        yield Finding("again", said, advice, data.again)
+    if empty := sum(data.empty.values()):
+        said = f"{empty:,} texts without a token: nothing is read of them"
+        yield Finding("empty", said, "leave them out, or is the text in another column?", empty)
     if unlabeled := sum(data.unlabeled.values()):
         said = f"{unlabeled:,} texts without a label"
         advice = "they are left out; --no-skip-unlabeled makes them errors"
@@ -134,6 +143,13 @@ def notes(source: Source, data: LabeledData, repeats: str) -> list[str]:
         if repeats != data.repeats:
             done += ", since there are no others: figures on valid and test mean nothing"
         notes.append(f"{data.shared:,} texts of train stand in valid or test too: {done}")
+    if data.again:
+        cure = "group keeps them on one side" if repeats == "keep" else "drop leaves them out"
+        kept = f"{data.again:,} texts repeat an earlier one, and are used all the same"
+        notes.append(f"{kept} (data.repeats = {repeats}; {cure})")
+    if any(data.empty.values()):
+        where = ", ".join(f"{name} {count:,}" for name, count in data.empty.items() if count)
+        notes.append(f"texts without a token, of which nothing is read: {where}")
     for part, count in data.unlabeled.items():
         where = "" if part == "all" else f" in {part}"
         notes.append(f"texts without a label{where}: {count:,} left out")

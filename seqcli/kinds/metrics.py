@@ -197,8 +197,8 @@ def bits_per_character(total_nats: float, characters: int) -> float:
     return bits_per_token(total_nats, characters)
 
 
-def next_token(total_nats: float, tokens: int, *, characters: bool) -> dict[str, float]:
-    """Figures of `tokens` predictions; a token of a model of `characters` is one of these."""
+def next_token(total_nats: float, tokens: int, characters: float | None) -> dict[str, float]:
+    """Figures of `tokens` predictions; characters: how many one spells, None where unknown."""
     bits = bits_per_token(total_nats, tokens)
     figures = {
         "tokens": tokens,
@@ -206,7 +206,7 @@ def next_token(total_nats: float, tokens: int, *, characters: bool) -> dict[str,
         "perplexity": perplexity(total_nats, tokens),
         "bits_per_token": bits,
     }
-    return figures | ({"bits_per_character": bits} if characters else {})
+    return figures | ({} if characters is None else {"bits_per_character": bits / characters})
 
 
 def _share(part: int, whole: int) -> float:

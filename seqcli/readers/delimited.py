@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from seqcli.errors import DataError
 from seqcli.readers.lines import lines
+from seqcli.readers.live import Live
 
 SEPARATORS = (",", ";", "\t", "|")
 NAMED = re.compile(r"\ufeff?sep=(.)\s*")  # what Excel takes, and writes, as a first line
@@ -28,14 +29,17 @@ class Row(NamedTuple):
     cells: list[Any]
 
 
-def csv_rows(path: str | Path, encoding: str, header: Header) -> Iterator[Row]:
+def csv_rows(
+    path: str | Path, encoding: str, header: Header, live: Live | None = None
+) -> Iterator[Row]:
     """The rows of a csv file; a quoted cell may span lines, an empty line is a row of none.
 
     The separator is what a first line `sep=;` names, or else whatever makes a header of the first
-    line, or else the comma if there is one. Errors: DataError for quotes that do not close, and
-    other broken rows.
+    line, or else the comma if there is one. live: lines that come, in the place of the file's.
+    Errors: DataError for quotes that do not close, and other broken rows.
     """
-    source, before, skipped = lines(path, encoding, ends=True), list[str](), 0
+    source = lines(path, encoding, ends=True) if live is None else live.rows_over_lines()
+    before, skipped = list[str](), 0
     for line in source:
         before.append(line)
         if line.strip():
@@ -98,6 +102,20 @@ def tsv_rows(path: str | Path, encoding: str) -> Iterator[Row]:
                 yield Row(number, line.split("\t"))
             return
         number += 1
+        yield Row(number, line.split("\t"))
+
+
+def plain_rows(live: Live) -> Iterator[Row]:
+    """The rows of tab-separated lines that come: cells as they stand.
+
+    Whether quotes mark cells cannot be told before a part of the file is there.
+    """
+    for number, line in enumerate(live, start=1):
+        if '"' in line and QUOTED.search(line):
+            live.tell(
+                f"line {number}: quotes in a stream of tsv are a part of the text; --input FILE "
+                "knows where they are not, --format csv reads them"
+            )
         yield Row(number, line.split("\t"))
 
 

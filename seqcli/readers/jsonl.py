@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
 from seqcli.errors import DataError
 from seqcli.readers.lines import lines
+from seqcli.readers.live import Live
 from seqcli.text.normal import whole
 
 KINDS = {
@@ -28,22 +29,33 @@ OBJECT = "each line must be one whole JSON object, or the file an array of them"
 Numbered = Iterator[tuple[int, dict[str, Any]]]
 
 
-def json_objects(path: str | Path, encoding: str) -> Numbered:
+def json_objects(path: str | Path, encoding: str, live: Live | None = None) -> Numbered:
     """Line number (from 1) and object of every line that is not empty; or of every object.
 
-    The latter where the first line begins an array, or an object that does not end there.
+    The latter where the first line begins an array, or an object that does not end there. live:
+    lines that come, in the place of the file's; an object is given as soon as it is whole.
     Errors: DataError for what is no JSON, or not an object, or holds NaN or Infinity.
     """
-    source = enumerate(lines(path, encoding), start=1)
+    source = enumerate(live or lines(path, encoding), start=1)
+    idle = _never if live is None else live.idle
     for number, line in source:
         if line.strip():
-            several = _goes_on(line)
+            several = goes_on(line)
             rest = chain([(number, line)], source)
-            yield from (_values(path, rest) if several else _a_line_each(path, rest))
+            yield from (_values(path, rest, idle) if several else _a_line_each(path, rest))
             return
 
 
-def _goes_on(line: str) -> bool:
+def objects_of(path: str, some: Sequence[str], first: int) -> Numbered:
+    """The same of lines at hand, an object each, the first of which is number `first`."""
+    return _a_line_each(path, enumerate(some, start=first))
+
+
+def _never() -> bool:
+    return False
+
+
+def goes_on(line: str) -> bool:
     """Whether a first line begins what ends on another."""
     if line.lstrip().startswith("["):
         return True
@@ -68,7 +80,9 @@ def _a_line_each(path: str | Path, source: Iterator[tuple[int, str]]) -> Numbere
         yield number, _object(path, number, value, "\\ud" in line.lower())
 
 
-def _values(path: str | Path, source: Iterator[tuple[int, str]]) -> Numbered:
+def _values(
+    path: str | Path, source: Iterator[tuple[int, str]], idle: Callable[[], bool]
+) -> Numbered:
     """Objects behind each other, in an array or not; one at a time is held."""
     decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
     number, first = next(source)
@@ -107,7 +121,7 @@ def _values(path: str | Path, source: Iterator[tuple[int, str]]) -> Numbered:
         for _, line in source:
             parts += (line, "\n")
             held += len(line) + 1
-            if held >= need:
+            if held >= need or idle():
                 break
         else:
             ended = True

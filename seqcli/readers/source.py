@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,13 +9,13 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from seqcli.errors import DataError, lookup
-from seqcli.files import sha256
+from seqcli.files import fingerprint
 from seqcli.readers.fasttext import fasttext
 from seqcli.readers.layout import NAMES, arrange, in_split_files, left_out, sniff, split_files
 from seqcli.readers.lines import not_kept, unreadable
 from seqcli.readers.record import ANSWERS, Needs, Piece, Reader, Record
 from seqcli.readers.table_records import rows_of
-from seqcli.readers.tables import open_table, table_format
+from seqcli.readers.tables import Table, open_table, table_format
 from seqcli.readers.text_files import each_line, whole_file
 from seqcli.settings.sections import Text
 
@@ -90,23 +89,27 @@ class Source:
 
     def fingerprint(self) -> str:
         """SHA-256, hex: of a single file's bytes; of a folder, over its names and their sums."""
-        if self.path in self.files:
-            return sha256(self.path)
-        named = {path.relative_to(self.path).as_posix(): path for path in self.files}
-        total = hashlib.sha256()
-        for name in sorted(named):
-            total.update(f"{sha256(named[name])}  {name}\n".encode("utf-8", "surrogateescape"))
-        return total.hexdigest()
+        return fingerprint(self.path, self.files)
+
+    def _table(self) -> Table | None:
+        """The first file, if it is a table; its rows are not read."""
+        if self.format not in TABLES:
+            return None
+        part = next(iter(self.parts))
+        data = replace(self.data, format=self.format)
+        return open_table(self.parts[part][0].path, data, self.needed(part), strict=False)
 
     def columns(self) -> dict[str, str]:
         """Of a table, the column of each field that is read, in words."""
-        if self.format not in TABLES:
+        table = self._table()
+        if table is None:
             return {}
-        part = next(iter(self.parts))
-        data = replace(self.data, format=self.format)
-        table = open_table(self.parts[part][0].path, data, self.needed(part), strict=False)
-        known = [field for field in self.needs if table.fields.get(field)]
-        return {field: table.described(field) for field in known}
+        return {f: table.described(f) for f in self.needs if table.fields.get(f)}
+
+    def named(self) -> dict[str, str]:
+        """The same as settings name them: `text_column`, `label_column`."""
+        table = self._table()
+        return {} if table is None else {f: table.named(f) for f in self.needs if table.fields[f]}
 
     def notes(self) -> list[str]:
         """For a person: the columns that are read, and what is not."""

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seqcli.errors import DataError
-from seqcli.readers.delimited import Row, csv_rows, tsv_rows
+from seqcli.readers.delimited import Row, csv_rows, plain_rows, tsv_rows
 from seqcli.readers.jsonl import KINDS, json_objects
 from seqcli.readers.lines import lines, plain_name
+from seqcli.readers.live import Live
 from seqcli.readers.parquet import parquet_table
 from seqcli.readers.record import Needs
 from seqcli.settings.sections import Text
@@ -85,6 +86,11 @@ class Table:
             repr(".".join((self.columns[place], *keys))) for place, keys in self.fields[field]
         )
 
+    def named(self, field: str) -> str:
+        """The same as a setting names them; empty for a field that is not in the file."""
+        places = self.fields.get(field, ())
+        return ",".join(".".join((self.columns[place], *keys)) for place, keys in places)
+
     def _spelled(self, row: Row, place: int, value: Any) -> str:
         if isinstance(value, str):
             return value
@@ -115,35 +121,58 @@ def table_format(path: str | Path) -> str | None:
 
 
 def open_table(
-    path: str | Path, data: Text, needs: Needs = ("text",), *, strict: bool = True
+    path: str | Path,
+    data: Text,
+    needs: Needs = ("text",),
+    *,
+    strict: bool = True,
+    own: str = "",
+    live: Live | None = None,
 ) -> Table:
     """Open a csv, tsv, JSON or parquet file, or plain text: one text a line.
 
     The format is `data.format`, or for "auto" the ending's; whatever else, and stdin ("-"), is
     plain text, its only column named "text". `data.text_column` and `data.label_column` name
     the columns; where they are empty the usual names do. `strict` refuses a JSON key that the
-    first object lacks: kept columns would lose it.
+    first object lacks: kept columns would lose it. own: the text column that a model was trained
+    on, which goes before the usual ones; live: lines to read in the place of the file's.
     Errors: DataError with the line (also while the rows are read), and for a field that is needed
     and has no column.
     """
     kind = data.format if data.format != "auto" else table_format(path)
     if kind in ("csv", "tsv"):
-        return _delimited(path, kind, data, needs)
+        return _delimited(path, kind, data, needs, own, live)
     if kind == "jsonl":
-        return _json(path, data, needs, strict=strict)
+        return _json(path, data, needs, own, live, strict=strict)
     if kind == "parquet":
         columns, rows = parquet_table(path)
-        return _headed(path, 0, columns, data, needs, rows)
-    texts = (Row(n, [line]) for n, line in enumerate(lines(path, data.encoding), start=1))
+        return _headed(path, 0, columns, _preferring(columns, data, own), needs, rows)
+    texts = (Row(n, [line]) for n, line in enumerate(live or lines(path, data.encoding), start=1))
     return Table(str(path), 0, ("text",), {"text": (Place(0),)}, texts)
 
 
-def _delimited(path: str | Path, kind: str, data: Text, needs: Needs) -> Table:
+def _preferring(
+    columns: Sequence[str], data: Text, own: str, example: Mapping[str, Any] | None = None
+) -> Text:
+    """The settings, their text column the model's `own` where none is named and it is there."""
+    if own and not _named(data, "text") and _places(columns, own, "text", example):
+        return replace(data, text_column=own)
+    return data
+
+
+def _delimited(
+    path: str | Path, kind: str, data: Text, needs: Needs, own: str, live: Live | None
+) -> Table:
+    named = replace(data, text_column=own) if own and not _named(data, "text") else data
+
     def header(cells: Sequence[str]) -> bool:
-        return _is_header(cells, data)
+        return _is_header(cells, named) or _is_header(cells, data)
 
     csv = kind == "csv"
-    rows = csv_rows(path, data.encoding, header) if csv else tsv_rows(path, data.encoding)
+    if csv:
+        rows = csv_rows(path, data.encoding, header, live)
+    else:
+        rows = tsv_rows(path, data.encoding) if live is None else plain_rows(live)
     before = []  # empty lines in front, which are texts where all columns are one
     for first in rows:
         if any(cell.strip() for cell in first.cells):
@@ -152,14 +181,16 @@ def _delimited(path: str | Path, kind: str, data: Text, needs: Needs) -> Table:
     else:
         raise empty(path)
     if header(first.cells):
-        table = _headed(path, first.line, first.cells, data, needs, rows)
-    elif _numbers(data):
+        preferred = data if own.isdecimal() else _preferring(first.cells, data, own)
+        table = _headed(path, first.line, first.cells, preferred, needs, rows)
+    elif _numbers(named):
+        data = named
         numbers = [str(n) for n in range(1, len(first.cells) + 1)]
         table = _headed(path, 0, numbers, data, needs, chain([first], rows))
     elif _wanted(data):
         table = _headed(path, first.line, first.cells, data, needs, rows)
     elif csv:
-        names = " / ".join(USUAL["text"])
+        names = " / ".join(dict.fromkeys((*filter(None, [own]), *USUAL["text"])))
         problem = f"a header with a column {names} expected, found: {_shown(first.cells)}"
         raise DataError(path, first.line, problem, NO_HEADER)
     else:
@@ -204,7 +235,7 @@ def _is_header(cells: Sequence[str], data: Text) -> bool:
     if _numbers(data):
         return any(names == [str(n) for n in range(k, k + len(names))] for k in (0, 1))
     wanted = [part for name in _wanted(data) for part in (name, *name.split(","))]
-    return any(_column(cells, name) is not None for name in wanted)
+    return any(column_named(cells, name) is not None for name in wanted)
 
 
 def _headed(
@@ -242,7 +273,7 @@ def _places(
 
 def _place(columns: Sequence[str], name: str, example: Mapping[str, Any] | None) -> Place | None:
     """A column by its name, in any case if no other fits; by number; or `column.key` of JSON."""
-    cell = _column(columns, name)
+    cell = column_named(columns, name)
     if cell is None and name.strip().isdecimal() and 1 <= int(name) <= len(columns):
         cell = int(name) - 1
     if cell is not None:
@@ -253,7 +284,8 @@ def _place(columns: Sequence[str], name: str, example: Mapping[str, Any] | None)
     return None
 
 
-def _column(columns: Sequence[str], name: str) -> int | None:
+def column_named(columns: Sequence[str], name: str) -> int | None:
+    """Where the column of a name stands: as it is written, or in any case if one alone fits."""
     if name in columns:
         return list(columns).index(name)
     names = [column.strip().casefold() for column in columns]
@@ -301,12 +333,15 @@ def _checked(table: Table, width: int) -> Iterator[Row]:
         yield row
 
 
-def _json(path: str | Path, data: Text, needs: Needs, *, strict: bool) -> Table:
-    objects = json_objects(path, data.encoding)
+def _json(
+    path: str | Path, data: Text, needs: Needs, own: str, live: Live | None, *, strict: bool
+) -> Table:
+    objects = json_objects(path, data.encoding, live)
     first = next(objects, None)
     if first is None:
         raise empty(path)
     line, example = first
+    data = _preferring(list(example), data, own, example)
     table = _headed(path, line, list(example), data, needs, iter(()), example)
     return replace(table, rows=_json_rows(table, chain([first], objects), strict=strict))
 

@@ -18,18 +18,20 @@ from seqcli.errors import DataError
 from seqcli.readers.conll import CONLLU, GLOBAL_COLUMNS, columns, conllu, is_id
 from seqcli.readers.jsonl import json_objects
 from seqcli.readers.lines import lines, plain_name
+from seqcli.readers.live import Live
 from seqcli.readers.sentence import Layout, Row, TaggedRecord, blank, cells
 
 TOKENS_FILE, TAGS_FILE = "seq.in", "seq.out"
 
 
-def jsonl(path: str | Path, layout: Layout) -> Iterator[TaggedRecord]:
+def jsonl(path: str | Path, layout: Layout, live: Live | None = None) -> Iterator[TaggedRecord]:
     """The sentences of JSON lines; the fields are called tokens and tags by default.
 
+    live: lines that come, in the place of the file's.
     Errors: DataError for a field that is missing, no list of texts, or not as long as the other.
     """
     word, tag = str(layout.word or "tokens"), str(layout.tag or "tags")
-    for number, value in json_objects(path, layout.encoding):
+    for number, value in json_objects(path, layout.encoding, live):
         tokens = _texts(value, word, path, number)
         tags = _texts(value, tag, path, number) if layout.tagged else ()
         if layout.tagged and len(tags) != len(tokens):

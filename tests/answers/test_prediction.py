@@ -64,7 +64,7 @@ def test_grouping_changes_nothing(tmp_path: Path, options: dict[str, Any]) -> No
 
 def test_unknown_share(tmp_path: Path) -> None:
     answers = predictor(write_model(tmp_path / "a.pt")).classify(["win zzz qqq", "win", "", "zzz"])
-    assert [answer.unknown_share for answer in answers] == [0.6667, 0, 0, 1]
+    assert [answer.unknown_share for answer in answers] == [0.6667, 0, 1, 1]
 
 
 def test_answers_for_a_program(tmp_path: Path) -> None:
@@ -94,6 +94,14 @@ def test_threshold_is_compared_with_what_is_shown() -> None:
     assert some.names(0.9, "?") == ["a", "?", "?"]
     assert some.names(0.0) == ["a", "b", "c"]
     assert some.names(1.0, "-") == ["-", "-", "-"]
+
+
+def test_a_text_that_is_mostly_unknown_may_be_abstained_from() -> None:
+    scores = np.log(np.array([[0.9, 0.1]] * 3, np.float32))
+    some = Predictions.of(("a", "b"), scores, np.array([0.5, 0.50006, 1.0]))
+    assert some.names(None, "?", 0.5) == ["a", "?", "?"]  # as shown: four decimals
+    assert some.names(0.95, "?", 1.0) == ["?", "?", "?"]
+    assert some.names(None, "?", 1.0) == ["a", "a", "a"]
 
 
 def test_the_likeliest_labels() -> None:

@@ -22,7 +22,8 @@ from seqcli.cli.app import app
 
 LABELS = ("ham", "spam", "other")
 TEXTS = ["win a prize now", "see you at six", "", "x", "free offer", "late late late"]
-LINE = re.compile(r"(ham|spam|other)\t[01]\.\d{4}")
+LINE = re.compile(r"(ham|spam|other)\t[01]\.\d{4}(\tunknown [01]\.\d\d)?")
+PAIR = re.compile(r"\tunknown [01]\.\d\d$")
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,11 @@ def lines(*args: str, stdin: str | bytes = "") -> list[str]:
     found = result.stdout.split("\n")
     assert found.pop() == ""
     return found
+
+
+def told(*args: str, stdin: str | bytes = "") -> list[str]:
+    """The same without what is unknown of each text."""
+    return [PAIR.sub("", line) for line in lines(*args, stdin=stdin)]
 
 
 def documents(*args: str, stdin: str | bytes = "") -> list[dict[str, Any]]:
@@ -80,18 +86,18 @@ def test_every_line_has_its_answer(model: str) -> None:
 
 
 def test_likeliest_labels(model: str) -> None:
-    for line in lines("--model", model, *TEXTS, "--top-k", "2"):
+    for line in told("--model", model, *TEXTS, "--top-k", "2"):
         first, one, second, two = line.split("\t")
         assert {first, second} < set(LABELS)
         assert float(one) >= float(two)
-    all_three = [line.split("\t") for line in lines("--model", model, "x", "--top-k", "99")]
+    all_three = [line.split("\t") for line in told("--model", model, "x", "--top-k", "99")]
     assert len(all_three[0]) == 6
     assert lines("--model", model, "x", "--top-k", "1") == lines("--model", model, "x")
 
 
 def test_all_probabilities_after_the_answer(model: str) -> None:
-    plain = lines("--model", model, *TEXTS)
-    for line, short in zip(lines("--model", model, *TEXTS, "--probs"), plain, strict=True):
+    plain = told("--model", model, *TEXTS)
+    for line, short in zip(told("--model", model, *TEXTS, "--probs"), plain, strict=True):
         cells = line.split("\t")
         assert "\t".join(cells[:2]) == short
         assert tuple(cells[2::2]) == LABELS
@@ -100,10 +106,10 @@ def test_all_probabilities_after_the_answer(model: str) -> None:
 
 
 def test_threshold(model: str) -> None:
-    plain = [line.split("\t") for line in lines("--model", model, *TEXTS)]
+    plain = [line.split("\t") for line in told("--model", model, *TEXTS)]
     values = sorted(float(value) for _, value in plain)
     cut = values[3]
-    unsure = lines("--model", model, *TEXTS, "--threshold", str(cut), "--abstain-label", "?")
+    unsure = told("--model", model, *TEXTS, "--threshold", str(cut), "--abstain-label", "?")
     for line, (label, value) in zip(unsure, plain, strict=True):
         assert line == f"{label if float(value) >= cut else '?'}\t{value}"
     assert {line[0] for line in lines("--model", model, *TEXTS, "--threshold", "1")} == {"\t"}
@@ -114,7 +120,7 @@ def test_json_lines(model: str) -> None:
     odd = [*TEXTS, 'quote " tab \t é \u0085', "win zzz"]
     answers = documents("--model", model, *odd, "--json")
     assert [answer["text"] for answer in answers] == odd
-    plain = lines("--model", model, *odd)
+    plain = told("--model", model, *odd)
     for answer, line in zip(answers, plain, strict=True):
         assert list(answer) == ["text", "label", "prob", "probs", "unknown_share"]
         assert tuple(answer["probs"]) == LABELS
@@ -131,7 +137,7 @@ def test_json_lines(model: str) -> None:
 def test_labels_cannot_steer_the_terminal(tmp_path: Path) -> None:
     labels = ("a\tb\n", "\x1b[31mred%s", "é")
     path = str(write_model(tmp_path / "a.pt", labels))
-    (line,) = lines("--model", path, "x", "--probs")
+    (line,) = told("--model", path, "x", "--probs")
     assert line.split("\t")[2::2] == ["a\\tb\\n", "\\x1b[31mred%s", "é"]
     assert set(documents("--model", path, "x", "--json")[0]["probs"]) == set(labels)
 
@@ -143,8 +149,8 @@ def test_a_table_in_and_out(model: str, tmp_path: Path, ending: str) -> None:
     source, target = tmp_path / "in.csv", tmp_path / f"out.csv{ending}"
     with source.open("w", newline="") as file:
         csv.writer(file).writerows(rows)
-    plain = [line.split("\t") for line in lines("--model", model, *TEXTS)]
-    assert lines("--model", model, "--input", str(source)) == ["\t".join(pair) for pair in plain]
+    plain = [line.split("\t") for line in told("--model", model, *TEXTS)]
+    assert told("--model", model, "--input", str(source)) == ["\t".join(pair) for pair in plain]
     result = ask("--model", model, "--input", str(source), "--output", str(target))
     assert (result.exit_code, result.stdout) == (0, "")
     assert "'predicted_label'" in result.stderr
@@ -235,7 +241,7 @@ def test_shards_make_the_whole(model: str, tmp_path: Path) -> None:
         (["a", "--threshold", "1.01"], "--threshold"),
         (["a", "--threshold", "-0.1"], "--threshold"),
         (["a", "--threshold", "high"], "--threshold"),
-        (["a", "--abstain-label", "?"], "--abstain-label needs --threshold"),
+        (["a", "--abstain-label", "?"], "--abstain-label needs --threshold or --max-unknown"),
         (["a", "--shard", "0/2"], "--shard"),
         (["a", "--shard", "3/2"], "--shard"),
         (["a", "--shard", "1"], "--shard"),
@@ -246,7 +252,11 @@ def test_shards_make_the_whole(model: str, tmp_path: Path) -> None:
         (["a", "--output", "a.csv", "--json"], "give one of them"),
         (["a", "--text-column", "b"], "--text-column"),
         (["a", "--encoding", "utf-8"], "--encoding"),
-        (["-", "--text-column", "b"], "--text-column"),
+        (["-", "--documents", "--text-column", "b"], "--text-column does nothing"),
+        (["a", "--documents"], "--documents belongs to --input"),
+        (["a", "--format", "csv"], "--format belongs to --input"),
+        (["-", "--format", "cvs"], "did you mean 'csv'"),
+        (["a", "--max-unknown", "2"], "--max-unknown"),
     ],
 )
 def test_usage_errors_come_before_the_model(args: list[str], message: str) -> None:
@@ -262,7 +272,7 @@ def test_errors_of_files(model: str, tmp_path: Path) -> None:
     (tmp_path / "there.csv").touch()
     for args, message in (
         (["--input", str(tmp_path / "none.csv")], "nothing found there"),
-        (["--input", str(tmp_path)], "a file expected, a folder found"),
+        (["--input", str(tmp_path)], "a folder of texts expected, tables found: bad.csv"),
         (["--input", str(tmp_path / "bad.csv")], "found: a, b"),
         (["a", "--output", str(tmp_path / "there.csv")], "--force overwrites it"),
         (["a", "--output", str(tmp_path / "no" / "a.csv")], "cannot be written"),

@@ -16,7 +16,7 @@ from tiny_runs import answer, error, seqcli, write_data, write_task
 from seqcli.modelfile import storage
 
 KEYS = [
-    "split", "kind", "count", "loss", "accuracy", "accuracy_interval", "macro_f1",
+    "split", "trained", "kind", "count", "loss", "accuracy", "accuracy_interval", "macro_f1",
     "macro_f1_interval", "mcc", "majority", "labels", "per_label", "confusion",
 ]  # fmt: skip
 
@@ -46,9 +46,13 @@ def figures(place: Path, *args: str | Path) -> dict[str, Any]:
 
 
 def said(place: Path, *args: str | Path) -> str:
+    """What is said beside what is scored, which is always said first."""
     result = seqcli("eval", "--model", place / "m.pt", *args)
     assert result.exit_code == 0, result.stderr
-    return result.stderr
+    first, _, rest = result.stderr.partition("\n")
+    if "--quiet" not in args:
+        assert re.fullmatch(r".*m\.pt on .*: (all of it|\w+ split), [\d,]+ texts", first)
+    return rest
 
 
 def test_the_figures_are_those_that_training_printed(place: Path, trained: Any) -> None:
@@ -56,6 +60,7 @@ def test_the_figures_are_those_that_training_printed(place: Path, trained: Any) 
     for split in ("test", "valid"):
         found = figures(place, "--split", split)
         assert found.pop("split") == split
+        assert found.pop("trained") == 0
         assert found.pop("loss") == pytest.approx(result[split].pop("loss"), abs=1e-6)
         assert found == result[split]
     assert figures(place)["split"] == "test"

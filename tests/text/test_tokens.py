@@ -140,7 +140,7 @@ def test_lower_case_comes_before_accents() -> None:
 
 def test_every_choice_of_the_settings_has_a_splitter() -> None:
     choices = LabeledText.__dataclass_fields__["tokenizer"].metadata["choices"]
-    assert set(choices) == set(tokens.SPLITTERS)
+    assert set(choices) == {tokens.SUBWORDS, *tokens.SPLITTERS}
 
 
 def test_an_unknown_tokenizer_is_named() -> None:

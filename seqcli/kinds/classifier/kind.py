@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 from torch.nn import functional as F
 
 from seqcli.data import batching
@@ -21,11 +21,12 @@ from seqcli.data.labeled import (
     load,
 )
 from seqcli.data.survey import Survey
+from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
-from seqcli.kinds import labeled
+from seqcli.kinds import labeled, weighting
 from seqcli.kinds.abilities import Each, Mark, Mistake, Place, Scores
-from seqcli.kinds.classifier import reading
+from seqcli.kinds.classifier import reading, scoring
 from seqcli.kinds.classifier.mistakes import mistakes
 from seqcli.kinds.classifier.network import ngrams, text_classifier
 from seqcli.kinds.classifier.spec import SPEC, Settings
@@ -90,7 +91,8 @@ class Classifier:
         scores = reading.naive_scores(config, data)
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
-        return Prepared(kind, dict(data.splits), sizes, "examples", notes, data.fingerprint)
+        splits, columns = dict(data.splits), source.named()
+        return Prepared(kind, splits, sizes, "examples", notes, data.fingerprint, columns)
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
@@ -102,7 +104,7 @@ class Classifier:
         """See `Kind.restore`."""
         return cls(
             config,
-            Vocab(learned["vocabulary"]),
+            Vocab.restore(learned),
             tuple(learned["labels"]),
             tuple(learned["label_counts"]),
         )
@@ -110,7 +112,7 @@ class Classifier:
     def learned(self) -> dict[str, Any]:
         """See `Kind.learned`."""
         return {
-            "vocabulary": self.vocab.to_list(),
+            **self.vocab.learned(),
             "labels": list(self.labels),
             "label_counts": list(self.label_counts),
         }
@@ -155,6 +157,23 @@ class Classifier:
         """See `Kind.remarks`."""
         return labeled.remarks(split)
 
+    @property
+    def row(self) -> str:
+        """See `Remembers.row`."""
+        return "texts"
+
+    def size(self, split: Examples) -> str:
+        """See `Remembers.size`."""
+        return f"{len(split):,} texts"
+
+    def keys(self, split: Examples) -> Keys | None:
+        """See `Remembers.keys`: the keys that the cut into splits goes by."""
+        return split.keys
+
+    def only(self, split: Examples, rows: NDArray[np.int64]) -> Examples:
+        """See `Remembers.only`."""
+        return split.take(rows)
+
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
         network = text_classifier(self.config.model, len(self.vocab), self.label_counts, generator)
@@ -176,7 +195,7 @@ class Classifier:
             order = batching.bucketed_order(
                 split.tokens.lengths, train.batch_size, train.buckets, random
             )
-        weights = None if train.class_weight == "none" else self._weights()
+        weights = weighting.weights(train, self.label_counts)
         return batching.Epoch(split, order, ngrams(self.config), ranks, weights)
 
     def loss(self, model: nn.Module, batch: TextBatch, state: Any, runtime: Runtime) -> Loss:
@@ -184,25 +203,19 @@ class Classifier:
         assert isinstance(model, TextClassifier)
         with runtime.products():
             deep, wide = model.paths(batch.text.values, batch.text.lengths, batch.features)
-        answers = model.answers(deep, wide)
-        objective = sum((self._objective(answer, batch) for answer in answers), deep.new_zeros(()))
+        answers, train = model.answers(deep, wide), self.config.train
+        by_label = weighting.weights(train, self.label_counts)
+        parts = [
+            scoring.objective(answer, batch.labels, train, by_label, batch.share)
+            for answer in answers
+        ]
+        objective = sum(parts, deep.new_zeros(()))
         with torch.no_grad():
             trained = len(answers) == 1 and model.shift is None
             predicted = answers[0] if trained else model.joined(deep, wide)
             total = F.nll_loss(predicted, batch.labels, reduction="sum")
             correct = (predicted.argmax(1) == batch.labels).sum()
         return Loss(objective, total, len(batch.labels), correct)
-
-    def _objective(self, predicted: Tensor, batch: TextBatch) -> Tensor:
-        train, labels = self.config.train, batch.labels
-        each = F.nll_loss(predicted, labels, reduction="none")
-        if train.label_smoothing:
-            rest = -predicted.mean(1)
-            each = (1 - train.label_smoothing) * each + train.label_smoothing * rest
-        if train.class_weight == "none":
-            return each.mean() * batch.share
-        weights = torch.as_tensor(self._weights()).to(each)[labels]
-        return (each * weights).sum() / weights.sum() * batch.share
 
     def running(self, total: float, count: int, correct: float) -> Figures:
         """See `Kind.running`."""
@@ -212,7 +225,7 @@ class Classifier:
     def figures(self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll) -> Figures:
         """See `Kind.figures`."""
         predicted = self.predict(model, split, runtime, poll)
-        return self.score(predicted, split.labels)
+        return scoring.score(predicted, split.labels, self.labels)
 
     def validation(
         self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
@@ -223,19 +236,7 @@ class Classifier:
     def portion(self, split: Examples) -> tuple[Examples, float]:
         """See `Kind.portion`."""
         rows = np.arange(0, len(split), PORTION)
-        features = split.features and Chosen(split.features.table, split.features.rows[rows])
-        part = Examples(split.tokens.take(rows), split.labels[rows], features, split.rows[rows])
-        return part, len(split) / max(len(part), 1)
-
-    def score(self, predicted: NDArray[np.float32], labels: NDArray[np.int64]) -> Figures:
-        """Figures from log-probabilities (R, C) and true labels (R,)."""
-        picked = predicted[np.arange(len(labels)), labels]
-        return {
-            "kind": self.spec.name,
-            "count": len(labels),
-            "loss": float(-picked.mean(dtype=np.float64)) if len(labels) else float("nan"),
-            **labeled.figures(labels, predicted.argmax(1), self.labels),
-        }
+        return split.take(rows), len(split) / max(len(rows), 1)
 
     def predict(
         self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
@@ -270,7 +271,8 @@ class Classifier:
     ) -> Scores:
         """See `Classifies.answer`."""
         data, make = self.config.data, reading.features(self.config)
-        ids, unknown = encode_with_unknown(texts, tokenizer(data), self.vocab, data)
+        split = tokenizer(data, self.vocab.subwords)
+        ids, unknown = encode_with_unknown(texts, split, self.vocab, data)
         features = None if make is None else make(texts)
         return Scores(self.scores(model, ids, features, runtime, poll), unknown)
 
@@ -292,21 +294,12 @@ class Classifier:
         predicted = self.predict(model, split, runtime, poll)
         source = labeled.read_from(place.path, place.split, self.config.data)
         found = mistakes(predicted, split, self.labels, source, place.most)
-        return self.score(predicted, split.labels), found
+        return scoring.score(predicted, split.labels, self.labels), found
 
     def each(
         self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
     ) -> tuple[Figures, Each]:
         """See `Compares.each`: a row is a text."""
-        predicted, count = self.predict(model, split, runtime, poll), len(split)
-        losses = -predicted[np.arange(count), split.labels].astype(np.float64)
-        right = predicted.argmax(1) == split.labels
-        each = Each("texts", split.rows, losses, np.ones(count, np.int64), right)
-        return self.score(predicted, split.labels), each
-
-    def _weights(self) -> NDArray[np.float64]:
-        """Balanced class weights N / (C * n_c), (C,); a label without examples gets 0."""
-        counts = np.array(self.label_counts, np.float64)
-        weights = np.where(counts > 0, counts.sum() / (len(counts) * np.maximum(counts, 1)), 0)
-        powered: NDArray[np.float64] = weights**self.config.train.class_weight_power
-        return powered
+        predicted = self.predict(model, split, runtime, poll)
+        each = scoring.each("texts", predicted, split.labels, split.rows)
+        return scoring.score(predicted, split.labels, self.labels), each

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
 from seqcli.kinds.next_token import FIGURES, LISTED, NextToken, check_tied, output_row
-from seqcli.kinds.spec import Learned, Spec, names_problem
+from seqcli.kinds.spec import Learned, Spec, check_tokens, vocabulary_problem
 from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes, stack
 from seqcli.settings.fields import setting
@@ -49,12 +49,13 @@ def count(model: Model, sizes: Sizes) -> Table:
 
 def check(config: Settings) -> None:
     """Refuse settings that cannot stand together."""
+    check_tokens(config.data)
     check_tied(config.model)
 
 
 def check_learned(config: Settings, learned: Learned) -> str:
     """What is wrong with the vocabulary, or with how often its tokens begin a text."""
-    if problem := names_problem(learned, "vocabulary"):
+    if problem := vocabulary_problem(config.data, learned):
         return problem
     starts, size = learned.get("starts", []), len(learned["vocabulary"])
     whole = isinstance(starts, list) and all(
@@ -84,5 +85,9 @@ SPEC = Spec(
     check_learned=check_learned,
     switches={"model.condition": "writer"},
     commands={"sample": "sample --model {model}"},
-    options={"--batch-size": "columns read at once", "a second --model": "a comparison"},
+    options={
+        "--batch-size": "columns read at once",
+        "--exclude-trained": "documents it was trained on left out",
+        "a second --model": "a comparison",
+    },
 )

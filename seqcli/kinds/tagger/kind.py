@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Generator, nn
 
 from seqcli.data import batching
+from seqcli.data.pieces import Pieces
 from seqcli.data.survey import Survey
-from seqcli.data.tagged import Pieces, TaggedSentences, load_tagged
+from seqcli.data.tagged import TaggedSentences, load_tagged
+from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import DataError
 from seqcli.kinds.abilities import Mistake, Place, Tagged
@@ -110,6 +112,8 @@ class Tagger:
         kind = cls(config, spelling, labels, scheme, counts, vectors)
         splits = {name: kind.split(sentences) for name, sentences in data.splits.items()}
         notes += _notes(kind, splits, data.shared)
+        if data.again:
+            notes.append(f"{data.again:,} sentences repeat an earlier one, and are used as well")
         sizes = {name: len(split.sentences) for name, split in splits.items()}
         return Prepared(kind, dict(splits), sizes, "sentences", notes, source.fingerprint())
 
@@ -185,6 +189,23 @@ class Tagger:
     def remarks(self, split: Split) -> list[str]:
         """See `Kind.remarks`: nothing is left out."""
         return []
+
+    @property
+    def row(self) -> str:
+        """See `Remembers.row`."""
+        return "sentences"
+
+    def size(self, split: Split) -> str:
+        """See `Remembers.size`."""
+        return f"{len(split.sentences):,} sentences, {split.tokens:,} tokens"
+
+    def keys(self, split: Split) -> Keys | None:
+        """See `Remembers.keys`: the keys that the cut into splits goes by."""
+        return split.sentences.keys
+
+    def only(self, split: Split, rows: NDArray[np.int64]) -> Split:
+        """See `Remembers.only`."""
+        return self.split(split.sentences.take(rows))
 
     def split(self, sentences: TaggedSentences) -> Split:
         """Sentences as the network reads them, their tags repaired and converted."""
@@ -282,10 +303,7 @@ class Tagger:
         """See `Kind.portion`."""
         old = split.sentences
         rows = np.arange(0, len(old), PORTION)
-        taken = replace(
-            old, words=old.words.take(rows), tags=old.tags.take(rows), lines=old.lines[rows]
-        )
-        return self.split(taken), len(old) / max(len(rows), 1)
+        return self.split(old.take(rows)), len(old) / max(len(rows), 1)
 
     def _read(
         self, model: Network, split: Split, runtime: Runtime, poll: Poll

@@ -49,11 +49,7 @@ class Documents:
 
     def take(self, rows: NDArray[np.int64]) -> Documents:
         """These texts alone."""
-        old = self.examples
-        return replace(
-            self,
-            examples=Examples(old.tokens.take(rows), old.labels[rows], None, old.rows[rows]),
-        )
+        return replace(self, examples=self.examples.take(rows))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from torch import Generator, nn
 from seqcli.data import batching
 from seqcli.data.labeled import Examples, encode_with_unknown, load
 from seqcli.data.survey import Survey
+from seqcli.data.trained import Keys
 from seqcli.errors import DataError
 from seqcli.kinds import labeled, metrics
 from seqcli.kinds.abilities import Each, Mark, Scores
@@ -33,7 +34,7 @@ from seqcli.nn.models import LanguageModel
 from seqcli.settings.sections import LabeledText
 from seqcli.text.documents import readable
 from seqcli.text.sequences import Sequences
-from seqcli.text.tokens import tokenizer
+from seqcli.text.tokens import Tokenizer, tokenizer
 from seqcli.text.vocab import Vocab
 
 PORTION = 8  # of so many texts one is read to see how long all take
@@ -54,7 +55,18 @@ class Writer:
     @property
     def unit(self) -> str:
         """See `Kind.unit`."""
-        return "characters" if self.config.data.tokenizer == "characters" else "words"
+        name = self.config.data.tokenizer
+        return name if name in ("characters", "subwords") else "words"
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """How text becomes tokens."""
+        return tokenizer(self.config.data, self.vocab.subwords)
+
+    @property
+    def characters(self) -> float | None:
+        """Characters that a token is, where that is known of all."""
+        return 1.0 if self.unit == "characters" else None
 
     @property
     def bfloat16_helps(self) -> bool:
@@ -94,7 +106,8 @@ class Writer:
         }
         sizes = {name: len(split) for name, split in splits.items()}
         notes = labeled.notes(source, data, config.data.repeats) + _cut(splits)
-        return Prepared(kind, dict(splits), sizes, "texts", notes, data.fingerprint)
+        columns = source.named()
+        return Prepared(kind, dict(splits), sizes, "texts", notes, data.fingerprint, columns)
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
@@ -106,7 +119,7 @@ class Writer:
         """See `Kind.restore`."""
         return cls(
             config,
-            Vocab(learned["vocabulary"]),
+            Vocab.restore(learned),
             tuple(learned["labels"]),
             tuple(learned["label_counts"]),
         )
@@ -114,7 +127,7 @@ class Writer:
     def learned(self) -> dict[str, Any]:
         """See `Kind.learned`."""
         return {
-            "vocabulary": self.vocab.to_list(),
+            **self.vocab.learned(),
             "labels": list(self.labels),
             "label_counts": list(self.label_counts),
         }
@@ -155,6 +168,23 @@ class Writer:
         """See `Kind.remarks`."""
         return labeled.remarks(split.examples)
 
+    @property
+    def row(self) -> str:
+        """See `Remembers.row`."""
+        return "texts"
+
+    def size(self, split: Documents) -> str:
+        """See `Remembers.size`."""
+        return f"{len(split):,} texts"
+
+    def keys(self, split: Documents) -> Keys | None:
+        """See `Remembers.keys`."""
+        return split.examples.keys
+
+    def only(self, split: Documents, rows: NDArray[np.int64]) -> Documents:
+        """See `Remembers.only`."""
+        return split.take(rows)
+
     def split(self, examples: Examples, unknown_share: float) -> Documents:
         """Labeled texts as this model reads them."""
         return Documents(examples, self.config.data.max_tokens, self.end, unknown_share)
@@ -183,8 +213,7 @@ class Writer:
 
     def running(self, total: float, count: int, correct: float) -> Figures:
         """See `Kind.running`."""
-        found = metrics.next_token(total, count, characters=self.unit == "characters")
-        return {"kind": self.spec.name, **found}
+        return {"kind": self.spec.name, **metrics.next_token(total, count, self.characters)}
 
     def figures(self, model: nn.Module, split: Documents, runtime: Runtime, poll: Poll) -> Figures:
         """See `Kind.figures`; of few predictions also how well labels are told by Bayes' rule."""
@@ -250,7 +279,7 @@ class Writer:
         answered: NDArray[np.int64] | None,
     ) -> Figures:
         """From each text's loss for its own label (R,), and the label that it is given (R,)."""
-        size, characters = len(self.labels), self.unit == "characters"
+        size, characters = len(self.labels), self.characters
         support = np.bincount(split.labels, minlength=size).tolist()
         totals = np.bincount(split.labels, weights=losses, minlength=size).tolist()
         counts = np.bincount(split.labels, weights=split.lengths, minlength=size).tolist()
@@ -260,7 +289,7 @@ class Writer:
         per_label = {
             label: {
                 "support": support[place],
-                **metrics.next_token(totals[place], int(counts[place]), characters=characters),
+                **metrics.next_token(totals[place], int(counts[place]), characters),
                 **told["per_label"].get(label, {}),
             }
             for place, label in enumerate(self.labels)
@@ -268,7 +297,7 @@ class Writer:
         return {
             "kind": self.spec.name,
             "count": len(split),
-            **metrics.next_token(sum(totals), int(sum(counts)), characters=characters),
+            **metrics.next_token(sum(totals), int(sum(counts)), characters),
             "unknown_share": split.unknown_share,
             **told,
             "per_label": per_label,
@@ -285,8 +314,7 @@ class Writer:
 
     def encoded(self, texts: Sequence[str]) -> tuple[Documents, NDArray[np.float64]]:
         """Texts without labels as documents, and the unknown share of each (R,)."""
-        data = self.uncut
-        ids, unknown = encode_with_unknown(texts, tokenizer(data), self.vocab, data)
+        ids, unknown = encode_with_unknown(texts, self.tokenizer, self.vocab, self.uncut)
         return self._documents(ids), unknown
 
     def _documents(self, ids: Sequences) -> Documents:
@@ -327,7 +355,7 @@ class Writer:
 
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """See `Writes.context`: a prompt is the beginning of one document."""
-        tokens = tokenizer(self.config.data).split(text)
+        tokens = self.tokenizer.split(text)
         unknown = [token for token in tokens if token not in self.vocab]
         return [self.end, *self.vocab.encode(tokens).tolist()], unknown
 
@@ -351,9 +379,9 @@ class Writer:
         """See `Writes.carries`: each document is read from the zero state."""
         return False
 
-    def text(self, ids: Iterable[int]) -> str:
+    def text(self, ids: Iterable[int], before: str = "") -> str:
         """See `Writes.text`."""
-        return readable(ids, self.vocab, tokenizer(self.config.data), self.between)
+        return readable(ids, self.vocab, self.tokenizer, self.between, before)
 
 
 def _cut(splits: Mapping[str, Documents]) -> list[str]:

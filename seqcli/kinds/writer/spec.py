@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
 from seqcli.kinds.next_token import FIGURES, LISTED, NextToken, check_tied, output_row
-from seqcli.kinds.spec import Figure, Learned, Spec, names_problem
+from seqcli.kinds.spec import (
+    Figure,
+    Learned,
+    Spec,
+    check_tokens,
+    names_problem,
+    vocabulary_problem,
+)
 from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes, stack
 from seqcli.settings.fields import setting
@@ -50,14 +57,15 @@ def count(model: Model, sizes: Sizes) -> Table:
 
 def check(config: Settings) -> None:
     """Refuse settings that cannot stand together."""
+    check_tokens(config.data)
     check_tied(config.model)
 
 
 def check_learned(config: Settings, learned: Learned) -> str:
     """What is wrong with the vocabulary, the labels and their counts in training."""
-    for part in ("vocabulary", "labels"):
-        if problem := names_problem(learned, part):
-            return problem
+    problem = vocabulary_problem(config.data, learned) or names_problem(learned, "labels")
+    if problem:
+        return problem
     labels, counts = learned["labels"], learned.get("label_counts")
     if END not in learned["vocabulary"]:
         return "its vocabulary has no end mark"
@@ -86,7 +94,11 @@ SPEC = Spec(
         "sample": "sample --model {model} --label all",
         "classify": 'classify --model {model} "your text"',
     },
-    options={"--label": "what to write", "a second --model": "a comparison"},
+    options={
+        "--label": "what to write",
+        "--exclude-trained": "texts it was trained on left out",
+        "a second --model": "a comparison",
+    },
     by_label=("loss", "perplexity", "f1", "support"),
     worst=Figure("loss", "loss {:.4f}", lower_is_better=True),
 )
