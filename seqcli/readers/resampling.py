@@ -23,7 +23,7 @@ LARGEST = 1000  # phases; 44,100 to 16,000 has 160
 def resampled(samples: NDArray[np.float32], rate: int, wanted: int) -> NDArray[np.float32]:
     """Samples (N,) of `rate` a second -> (ceil(N * wanted / rate),), `wanted` a second.
 
-    The ratio is the nearest one of whole numbers up to LARGEST: off by a hundred-thousandth at most.
+    The ratio is the nearest of whole numbers up to LARGEST: off by a hundred-thousandth at most.
     """
     ratio = Fraction(wanted, rate).limit_denominator(LARGEST)
     if rate == wanted or ratio == 1 or not len(samples):
