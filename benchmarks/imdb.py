@@ -24,7 +24,6 @@ from seqcli.tasks.taskfile import resolve
 from seqcli.text.sequences import Sequences
 from seqcli.text.vocab import Vocab
 from seqcli.training.loop import Stepped, fit
-from seqcli.training.optim import Updater
 from seqcli.training.state import TrainState
 
 BATCH, TIME, VOCABULARY, UPDATES = 128, 80, 10_000, 20
@@ -84,7 +83,7 @@ def seqcli_steps(cell: str, split: Examples) -> Iterator[Stepped]:
         "cpu", None, "auto", bfloat16_helps=cell == "lstm", multiply_adds=1 << 30
     )
     network = kind.build(torch.Generator().manual_seed(1))
-    state = TrainState(model=network, updater=Updater(network, config.train))
+    state = TrainState.fresh(network, config.train)
     events = fit(kind, {"train": split}, state, config.train, runtime)
     return (event for event in events if isinstance(event, Stepped))
 

@@ -25,7 +25,6 @@ from seqcli.settings.config import Config
 from seqcli.tasks.taskfile import resolve, sample_path
 from seqcli.text.vocab import Vocab
 from seqcli.training.loop import fit
-from seqcli.training.optim import Updater
 from seqcli.training.state import TrainState
 
 VOCABULARY = 10_000
@@ -72,7 +71,7 @@ def seqcli_steps(config: Config, vocabulary: int, text: Text, runtime: Runtime) 
     """The events of `fit`, one update at each `next`."""
     kind = LanguageModel(config, Vocab([f"w{i}" for i in range(vocabulary)]))
     model = kind.build(torch.Generator().manual_seed(1))
-    state = TrainState(model=model, updater=Updater(model, config.train))
+    state = TrainState.fresh(model, config.train)
     return fit(kind, {"train": text}, state, config.train, runtime, poll=interrupts.poll)
 
 

@@ -107,7 +107,7 @@ def owners(section_name: str, holders: list[type[Any]]) -> str:
     """The kinds whose sections these are; a dash for all of them."""
     if section_name not in SECTIONS:
         return "-"
-    names = [spec.name for spec in KINDS.values() if spec.sections[section_name] in holders]
+    names = [spec.key for spec in KINDS.values() if spec.sections[section_name] in holders]
     return "-" if len(names) == len(KINDS) else ", ".join(names)
 
 

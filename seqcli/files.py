@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -82,6 +82,21 @@ def sha256(path: Path) -> str:
     except OSError as error:
         raise unreadable(path, error) from error
     return digest.hexdigest()
+
+
+def fingerprint(root: Path, files: Iterable[Path]) -> str:
+    """SHA-256, hex: of a single file's bytes; of a folder, over its files' names and their sums.
+
+    files: `root` alone, or files below it. Errors: DataError for what cannot be read.
+    """
+    every = list(files)
+    if root in every:
+        return sha256(root)
+    named = {path.relative_to(root).as_posix(): path for path in every}
+    total = hashlib.sha256()
+    for name in sorted(named):
+        total.update(f"{sha256(named[name])}  {name}\n".encode("utf-8", "surrogateescape"))
+    return total.hexdigest()
 
 
 @contextmanager

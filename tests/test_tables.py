@@ -56,7 +56,7 @@ def test_cells_have_formulas() -> None:
 
 def test_a_setting_s_choices_are_the_table_s_keys() -> None:
     assert choices(LabeledText, "format") == {"auto", *READERS}
-    assert choices(LabeledText, "tokenizer") == tokens.SPLITTERS.keys()
+    assert choices(LabeledText, "tokenizer") == {tokens.SUBWORDS, *tokens.SPLITTERS}
     assert choices(TaggedText, "format") == {"auto", *TAGGED_READERS}
     assert choices(TaggedText, "tokenizer") == tokens.SPLITTERS.keys()
     assert choices(TaggedText, "scheme") == {"auto", *schemes.SCHEMES}
@@ -117,7 +117,7 @@ def test_each_reader_gives_a_classifier_its_texts_and_labels(name: str, tmp_path
     data = {"format": name, "test": 0.25, "valid": 0.25}
     config = kinds.read({"kind": "classifier", "data": data})
     path = FILES[name](tmp_path)
-    prepared = contract.load("classifier").prepare(config, path, tmp_path, nothing)
+    prepared = contract.load(KINDS["classifier"]).prepare(config, path, tmp_path, nothing)
     assert sum(prepared.sizes.values()) == len(rows())
     learned = prepared.kind.learned()
     assert learned["labels"] == ["ham", "spam"]
@@ -143,7 +143,7 @@ def test_each_kind_learns_is_saved_and_answers(
     path, train = tmp_path / "data.txt", taskfile.resolve(str(tmp_path / "tiny.toml")).config
     cpu, scratch = Runtime(torch.device("cpu"), "fp32", 1), tmp_path / "scratch"
     scratch.mkdir()
-    kind = contract.load(name)
+    kind = contract.load(KINDS[name])
     assert kind.spec is KINDS[name]
     prepared = kind.prepare(train, path, scratch, nothing)
     own, splits = prepared.kind, prepared.splits

@@ -19,6 +19,7 @@ PACKAGES = {
     "fasttext": ["fasttext-wheel==0.9.2"],
     "sklearn": ["scikit-learn==1.9.1"],
     "pycrfsuite": ["python-crfsuite==0.9.12"],
+    "aeon": ["aeon==1.6.0"],
 }
 
 

@@ -23,11 +23,18 @@ from seqcli.kinds.abilities import (
     Each,
     Errs,
     Mistake,
+    Miswritten,
     Place,
     remembering,
 )
 from seqcli.kinds.contract import Figures, Kind, Poll
-from seqcli.machine.device import Runtime, choose_device, float32_products, set_threads
+from seqcli.machine.device import (
+    Runtime,
+    choose_device,
+    choose_precision,
+    float32_products,
+    set_threads,
+)
 from seqcli.modelfile import filecheck, storage
 from seqcli.training.evaluation import Score, evaluate
 
@@ -74,9 +81,9 @@ class Loaded:
 
         return self.evaluate(chosen, figures), said[0]
 
-    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake]]:
-        """Figures, and the surest mistakes, at most so many."""
-        kind, found = cast(Errs, self.kind), list[Mistake]()
+    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake | Miswritten]]:
+        """Figures, and the worst mistakes, at most so many."""
+        kind, found = cast(Errs, self.kind), list[Mistake | Miswritten]()
         place = Place(chosen.path, chosen.split, most)
 
         def figures(model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:
@@ -198,17 +205,19 @@ def load_model(
     device: str = "auto",
     threads: int | None = None,
     reading: Mapping[str, str | None] | None = None,
+    precision: str = "fp32",
 ) -> Loaded:
     """Open a model file; `reading` replaces settings of [data] that are not None.
 
-    Errors: ModelFileError for whatever is not a whole model file of ours.
+    precision: of a classifier's answers; all figures are of float32. Errors: ModelFileError for
+    whatever is not a whole model file of ours, TrainingError for a precision that is not there.
     """
     file = saved.load(path)
     changed = {name: value for name, value in (reading or {}).items() if value is not None}
     try:
         table = file.description["config"]
         config = kinds.read({**table, "data": {**table["data"], **changed}})
-        kind = contract.load(config.kind).restore(config, file.description["learned"])
+        kind = contract.load(kinds.spec_of(config)).restore(config, file.description["learned"])
         with torch.device("meta"):  # sizes come from the file: compare before taking memory
             skeleton = kind.build(None)
     except ConfigError as error:
@@ -218,7 +227,9 @@ def load_model(
     except (SeqcliError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise filecheck.broken(path, f"its settings make no sense: {error}") from error
     storage.fits(skeleton, file.tensors, path)
-    runtime = Runtime(choose_device(device), "fp32", set_threads(threads))
+    place = choose_device(device)
+    precision = choose_precision(precision, place, kind.bfloat16_helps)
+    runtime = Runtime(place, precision, set_threads(threads))
     float32_products(runtime.device, exact=True)
     model = kind.build(None)
     model.load_state_dict(file.tensors)

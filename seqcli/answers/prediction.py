@@ -184,12 +184,14 @@ def grouped(
     *,
     most: int = ROWS,
     characters: int = CHARACTERS,
+    size: Callable[[str, Sequence[Any]], int] = lambda text, cells: len(text),
     idle: Callable[[], bool] = lambda: False,
 ) -> Iterator[Group]:
     """Texts with their cells, gathered to groups of bounded size.
 
-    idle: whether the next row would have to be waited for: then the group goes on as it is. An
-    error among the rows comes after the group of those before it.
+    size: of one, which is bounded by `characters` in all; idle: whether the next row would have to
+    be waited for: then the group goes on as it is. An error among the rows comes after the group of
+    those before it.
     """
     texts: list[str] = []
     cells: list[Sequence[Any]] = []
@@ -206,7 +208,7 @@ def grouped(
             break
         texts.append(text)
         cells.append(row)
-        held += len(text)
+        held += size(text, row)
         if len(texts) >= most or held >= characters or idle():
             yield Group(texts, cells)
             texts, cells, held = [], [], 0

@@ -13,6 +13,7 @@ from seqcli.errors import ConfigError
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Predictions
     from seqcli.kinds.abilities import Mark
+    from seqcli.readers.recording import Recording
 
     Marks = Sequence[Sequence[Mark]]  # of each text
 
@@ -127,6 +128,27 @@ def json_lines(
     if paths is not None:
         items = [{"path": path, **item} for path, item in zip(paths, items, strict=True)]
     return [_json(item) for item in items]
+
+
+def recording_lines(recordings: Sequence[Recording], found: Predictions, shown: Shown) -> list[str]:
+    """A JSON document for each recording."""
+    names = [one.name for one in recordings]
+    answers = found.answers(
+        names, top_k=shown.top_k, threshold=shown.threshold, abstain=shown.abstain
+    )
+    return [
+        _json(
+            {
+                "recording": answer.text,
+                "steps": len(one.values),
+                "label": answer.label,
+                "prob": answer.prob,
+                "probs": answer.probs,
+                "missing_share": answer.unknown_share,
+            }
+        )
+        for one, answer in zip(recordings, answers, strict=True)
+    ]
 
 
 def _pairs(text: str, marks: Sequence[Mark]) -> list[tuple[str, float]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, safe, say
 from seqcli.errors import ConfigError
@@ -73,7 +74,8 @@ def check(
         say(f"data: bundled synthetic sample ({path})" if sample else f"data: {path}")
     with interrupts.at_once():
         from seqcli.kinds import contract
-    survey = contract.load(chosen.config.kind).survey(chosen.config, path, interrupts.poll)
+    kind = contract.load(kinds.spec_of(chosen.config))
+    survey = kind.survey(chosen.config, path, interrupts.poll)
     if as_json:
         answer_json({"task": chosen.name, "data": str(path), **_document(survey)})
     else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,35 +11,20 @@ import typer
 
 from seqcli import kinds
 from seqcli.cli import options
-from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines
+from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines, recording_lines
 from seqcli.cli.console import answer, say
-from seqcli.errors import ConfigError, lookup
+from seqcli.cli.sources import Documents, Format, Input, Reading, Texts, TextSource, is_parquet
+from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
+from seqcli.settings.sections import NUMBERS
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group, Predictions, Predictor
+    from seqcli.answers.signals import SignalPredictor
     from seqcli.answers.texts import Texts as Found
     from seqcli.kinds.abilities import Mark
 
-STDIN = "-"
-FORMATS = {name: name for name in ("auto", "lines", "jsonl", "csv", "tsv", "parquet")}
-Texts = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="TEXT", help="Texts, or `-` alone: what comes on stdin."),
-]
-Input = Annotated[
-    str | None,
-    typer.Option(metavar="PATH", help="Table, lines, or a folder of texts.  [default: none]"),
-]
-Format = Annotated[
-    str | None,
-    typer.Option(
-        "--format", metavar="NAME", help="lines, jsonl, csv, tsv or parquet.  [default: auto]"
-    ),
-]
-Documents = Annotated[
-    bool, typer.Option("--documents", help="A file is one text.  [default: in folders]")
-]
 TopK = Annotated[
     int | None, typer.Option(metavar="K", help="The K likeliest labels, best first.  [default: 1]")
 ]
@@ -98,6 +83,7 @@ def classify(
     safe_csv: SafeCsv = False,
     shard: options.Shard = None,
     device: options.Device = "auto",
+    precision: options.Precision = "fp32",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -118,134 +104,49 @@ def classify(
       cat lines.txt | seqcli classify --model spam.pt -
     """
     path = options.model_path(model)
+    options.check_precision(precision)
     shown = Shown.of(top_k, probs, threshold, max_unknown, abstain_label, as_json, explain)
-    reading = _Reading.of(form, documents, text_column, encoding)
-    source = _Source.of(texts or [], input, reading)
+    reading = Reading.of(form, documents, text_column, encoding)
+    source = TextSource.of(texts or [], input, reading)
     part = options.shard(shard)
     target = _target(output, force, as_json, safe_csv)
     description, spec = options.described(path, quiet)
     kinds.refuse(spec, "classify", path)  # before torch is imported
+    numbers = spec.input == NUMBERS
+    if numbers:
+        source.of_numbers()
+        if explain:
+            raise ConfigError("--explain weighs words", "this model reads numbers: leave it out")
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.prediction import Predictor
+        from seqcli.answers.signals import SignalPredictor
+        from seqcli.machine.device import keep_freed_memory
 
-    tell = _silent if quiet else say
-    found = source.open(description, tell) if source.stream is None else None
-    predictor = Predictor.of(load_model(path, device=device, threads=threads))
-    found = found or source.open(description, tell)  # a stream is waited for once all else is ready
+    keep_freed_memory()
+    opened = partial(load_model, path, device=device, threads=threads, precision=precision)
+    predictor: Predictor | SignalPredictor
+    like = None
+    if numbers:
+        predictor = SignalPredictor.of(opened())
+        found = source.recordings(predictor.kind)
+    else:
+        tell = _silent if quiet else say
+        ready = source.open(description, tell) if source.stream is None else None
+        predictor = Predictor.of(opened())
+        found = ready or source.open(description, tell)  # a stream is waited for once all is ready
+        like = source.path if is_parquet(source.path, reading.format) else None
     answers = _answers(predictor, found, part, shown)
     if target is None:
-        _print(answers, found.paths, shown)
+        _print(answers, shown, paths=found.paths, numbers=numbers)
     else:
-        like = source.path if _is_parquet(source.path, reading.format) else None
-        _write(predictor, answers, found.columns, shown, target, like, quiet, safe_csv)
+        labels = predictor.kind.labels
+        _write(answers, labels, found.columns, shown, target, like, quiet, safe_csv)
 
 
 def _silent(line: str) -> None:
     """What --quiet makes of words."""
-
-
-def _is_parquet(path: Path | None, form: str) -> bool:
-    from seqcli.readers.tables import table_format
-
-    return path is not None and (table_format(path) if form == "auto" else form) == "parquet"
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """How texts are read; `given`: the options that say so."""
-
-    format: str
-    documents: bool
-    text_column: str | None
-    encoding: str
-    given: frozenset[str]
-
-    @classmethod
-    def of(
-        cls, form: str | None, documents: bool, text_column: str | None, encoding: str | None
-    ) -> _Reading:
-        """Errors: ConfigError for an unknown format, and options that exclude each other."""
-        every = {
-            "--format": form,
-            "--documents": documents or None,
-            "--text-column": text_column,
-            "--encoding": encoding,
-        }
-        given = frozenset(option for option, value in every.items() if value is not None)
-        for option in sorted(given & {"--format", "--text-column"}):
-            if documents:
-                raise ConfigError(f"{option} does nothing with --documents", "give one of them")
-        known = lookup(FORMATS, form or "auto", "format")
-        return cls(known, documents, text_column, encoding or "utf-8", given)
-
-
-class _Source:
-    """Where the texts come from, as far as the command line tells: one place, and how it is read.
-
-    path: of a file or folder, None for `texts` or a stream; stream: the name of what comes.
-    """
-
-    def __init__(
-        self, texts: list[str], path: Path | None, stream: Path | None, reading: _Reading
-    ) -> None:
-        self.texts, self.path, self.stream, self._reading = texts, path, stream, reading
-
-    @classmethod
-    def of(cls, texts: list[str], path: str | None, reading: _Reading) -> _Source:
-        """Errors: ConfigError unless it is exactly one source, with options that belong to it."""
-        if bool(texts) == (path is not None):
-            problem = "texts and --input" if texts else "no text"
-            raise ConfigError(
-                f"{problem} given", "give texts, or --input FILE, or - to read lines from stdin"
-            )
-        if path is None and STDIN in texts and len(texts) > 1:
-            raise ConfigError("`-` reads stdin and stands alone", "give texts, or - alone")
-        if texts and texts != [STDIN]:
-            for option in sorted(reading.given):
-                raise ConfigError(f"{option} belongs to --input PATH and to -")
-            return cls(texts, None, None, reading)
-        place = Path(STDIN) if texts else options.existing(path or "", "--input")
-        if options.is_stream(place):
-            return cls([], None, place, reading)
-        return cls([], place, None, reading)
-
-    def open(self, description: dict[str, Any], tell: Callable[[str], None]) -> Found:
-        """What is to be read; of a stream the first line is waited for.
-
-        Errors: DataError, ConfigError.
-        """
-        from seqcli.answers import texts as read
-        from seqcli.readers.incoming import names_of_files
-        from seqcli.readers.lines import check_encoding
-        from seqcli.settings.sections import LabeledText
-
-        reading = self._reading
-        check_encoding(reading.encoding)
-        form = "auto" if reading.documents else read.FORMATS[reading.format]
-        column = reading.text_column or ""
-        data = LabeledText(text_column=column, encoding=reading.encoding, format=form)
-        data_of, learned = description["data"].get("columns"), description["learned"]
-        own = data_of.get("text", "") if isinstance(data_of, dict) else ""
-        own = own or description["config"]["data"].get("text_column", "")
-        trained = read.Trained(str(own), tuple(map(str, learned.get("labels", ()))))
-        if self.stream is not None:
-            live = options.live(self.stream, reading.encoding)
-            live.told = tell
-            found = read.in_one(live) if reading.documents else read.in_stream(live, data, trained)
-        elif self.path is None:
-            found = read.given(self.texts)
-            if named := names_of_files(self.texts):
-                tell(named)
-        elif reading.documents or self.path.is_dir():
-            if reading.given - {"--documents", "--encoding"}:
-                raise ConfigError(f"{min(reading.given)} does nothing for documents")
-            found = read.in_documents(self.path, data, mixed=reading.documents)
-        else:
-            found = read.in_file(self.path, data, trained)
-        for line in found.said:
-            tell(line)
-        return found
 
 
 def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path | None:
@@ -267,27 +168,31 @@ def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path 
 Answers = Iterator[tuple["Group", "Predictions", "list[list[Mark]] | None"]]
 
 
-def _answers(predictor: Predictor, found: Found, shard: tuple[int, int], shown: Shown) -> Answers:
+def _answers(
+    predictor: Predictor | SignalPredictor, found: Found, shard: tuple[int, int], shown: Shown
+) -> Answers:
     """This shard's groups with their predictions, and with marks if they are to be explained.
 
     Errors: DataError, after the texts before it.
     """
-    from seqcli.answers.prediction import FIRST, recut, sharded
+    from seqcli.answers.prediction import FIRST, Predictor, recut, sharded
 
     place, count = shard
     groups = recut(sharded(found.groups, place - 1, count), (1,) if shown.explain else FIRST)
     for group, answered in predictor.stream(groups):
-        if shown.explain:
+        if shown.explain and isinstance(predictor, Predictor):
             pairs = zip(group.texts, answered.best.tolist(), strict=True)
             yield group, answered, [predictor.explain(text, label) for text, label in pairs]
         else:
             yield group, answered, None
 
 
-def _print(answers: Answers, paths: bool, shown: Shown) -> None:
+def _print(answers: Answers, shown: Shown, *, paths: bool, numbers: bool) -> None:
     """Lines on stdout, written and flushed group by group."""
     for group, found, marks in answers:
-        if shown.as_json:
+        if shown.as_json and numbers:
+            spelled = recording_lines([row[0] for row in group.cells], found, shown)
+        elif shown.as_json:
             files = [str(row[0]) for row in group.cells] if paths else None
             spelled = json_lines(group.texts, found, shown, marks, files)
         elif marks is None:
@@ -298,8 +203,8 @@ def _print(answers: Answers, paths: bool, shown: Shown) -> None:
 
 
 def _write(
-    predictor: Predictor,
     answers: Answers,
+    labels: tuple[str, ...],
     kept: tuple[str, ...],
     shown: Shown,
     path: Path,
@@ -310,13 +215,13 @@ def _write(
     """The table at `path`: the input's columns `kept`, then the answers'; types as `like` has."""
     from seqcli.answers.tables import fresh_names, table_writer
 
-    wanted = columns(predictor.kind.labels, shown)
+    wanted = columns(labels, shown)
     names = fresh_names(kept, list(wanted))
     added = dict(zip(names, wanted.values(), strict=True))
     count = 0
     with table_writer(path, kept, added, like, safe=safe) as table:
         for group, found, marks in answers:
-            pairs = zip(group.cells, cells(group.texts, found, shown, marks), strict=True)
+            pairs = zip(_kept(group), cells(group.texts, found, shown, marks), strict=True)
             table.write([[*row, *more] for row, more in pairs])
             count += len(group.texts)
     if quiet:
@@ -329,3 +234,12 @@ def _write(
     if safe:
         say(f"{table.guarded:,} cells begin like a formula: an ' stands in front of them")
     say(f"{path}: {count:,} rows")
+
+
+def _kept(group: Group) -> list[list[Any]]:
+    """The cells of a group's rows as a table has them: a recording is its name."""
+    from seqcli.readers.recording import Recording
+
+    return [
+        [cell.name if isinstance(cell, Recording) else cell for cell in row] for row in group.cells
+    ]

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.cells import cell_len
 
+from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, safe
-from seqcli.kinds import KINDS
+from seqcli.kinds.spec import Spec
 
 FEW_LABELS = 20
 NAME = 12  # columns
@@ -53,7 +54,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[Line]:
         yield "task", [found["task"], *preset]
     for name in ("kind", "model"):
         if found.get(name):
-            yield name, [found[name]]
+            of = [f"of {found['input']}"] if name == "kind" and found.get("input") else []
+            yield name, [found[name], *of]
     yield from _counts(found)
     yield from _progress(found)
     yield from _figures(found)
@@ -96,9 +98,17 @@ def _progress(found: Mapping[str, Any]) -> Iterator[Line]:
         yield "complete", [done if found["complete"] else "no: --resume goes on"]
 
 
+def _spec(found: Mapping[str, Any]) -> Spec | None:
+    """What kind of model it is; None for a log, which does not say."""
+    if "kind" not in found:
+        return None
+    return kinds.chosen({"kind": found["kind"], "data": {"input": found.get("input", "")}})
+
+
 def _figures(found: Mapping[str, Any]) -> Iterator[Line]:
     """Of each split of a model what `eval` and `train` print; of a log its last row's, all."""
-    spec, row = KINDS.get(found.get("kind", "")), found.get("last") or {}
+    spec = _spec(found)
+    row = found.get("last") or {}
     scores = found.get("scores", {split: row.get(split) for split in ("train", "valid")})
     for split, figures in scores.items():
         if isinstance(figures, dict):

@@ -14,11 +14,12 @@ import typer
 from seqcli import kinds
 from seqcli.cli.console import answer, answer_json, out
 from seqcli.cli.options import described, model_path, overrides
-from seqcli.errors import ConfigError, lookup
+from seqcli.errors import ConfigError
 from seqcli.kinds import KINDS
 from seqcli.kinds.spec import Spec
+from seqcli.settings import sections
 from seqcli.settings.counting import FORMULAS, Sizes, fit_budget
-from seqcli.settings.sections import TokenLayers
+from seqcli.settings.sections import Embedding
 from seqcli.settings.table import Shape, Table
 
 if TYPE_CHECKING:
@@ -176,8 +177,11 @@ def _from_options(given: Overrides, sizes: Sizes, kind: str | None) -> _Network:
         raise ConfigError("no cell given", f"one of: {names}; or --task NAME, or --model FILE")
     if "embed" in model and sizes.vocabulary is None:
         raise ConfigError("--embed needs the number of words", "give --vocab V")
-    spec = lookup(KINDS, kind, "kind") if kind else _first_that_knows(given)
-    return _Network(spec, kinds.parts({"kind": spec.name, **given}).model, sizes)
+    spec = kinds.chosen({**given, "kind": kind}) if kind else _first_that_knows(given)
+    table = kinds.heading(spec)
+    for section, values in given.items():
+        table[section] = {**table.get(section, {}), **values}
+    return _Network(spec, kinds.parts(table).model, sizes)
 
 
 def _first_that_knows(given: Overrides) -> Spec:
@@ -194,7 +198,7 @@ def _from_task(name: str, preset: str, given: Overrides, sizes: Sizes) -> _Netwo
     task = taskfile.resolve(name, preset, given)
     expected = {key: size for key, size in vars(task.expected.sizes).items() if size is not None}
     known = {key: size for key, size in vars(sizes).items() if size is not None}
-    return _Network(KINDS[task.config.kind], task.config.model, Sizes(**{**expected, **known}))
+    return _Network(kinds.spec_of(task.config), task.config.model, Sizes(**{**expected, **known}))
 
 
 def _from_file(path: Path, sizes: Sizes) -> _Network:
@@ -205,13 +209,14 @@ def _from_file(path: Path, sizes: Sizes) -> _Network:
 
 def _fitted(network: _Network, budget: int, given: Mapping[str, Any]) -> _Network:
     """The largest network within the budget; a size to be found cannot be given as well."""
-    if not isinstance(network.model, TokenLayers):
+    if not isinstance(network.model, sections.Layers):
         raise ConfigError(f"--budget finds a hidden size, which {network.spec.title} does not have")
-    for key in ("hidden", "embed") if network.model.tied_embedding else ("hidden",):
+    tied = isinstance(network.model, Embedding) and network.model.tied_embedding
+    for key in ("hidden", "embed") if tied else ("hidden",):
         if key in given:
             raise ConfigError(f"--budget finds the {key} size", f"leave --{key} or --budget away")
 
-    def table(model: TokenLayers) -> Table:
+    def table(model: sections.Layers) -> Table:
         return network._replace(model=model).table()
 
     return network._replace(model=fit_budget(budget, network.model, table))

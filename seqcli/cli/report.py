@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from seqcli.cli.overfitting import few_updates
-from seqcli.kinds import KINDS
+from seqcli.kinds import spec_of
 from seqcli.kinds.spec import Figure, Spec, next_command
 from seqcli.machine.distributed import launched
 from seqcli.runs.folder import RunFolder
@@ -97,7 +97,7 @@ def finish_lines(job: Job, event: Finished) -> list[str]:
 
 def result_lines(job: Job, event: Finished) -> list[str]:
     """What a run gives: the figures of its model by split, the label it is worst at, the model."""
-    spec, lines, worst = KINDS[job.task.config.kind], [], ""
+    spec, lines, worst = spec_of(job.task.config), [], ""
     for name in SCORED:
         figures = event.result.get(name)
         if isinstance(figures, dict):

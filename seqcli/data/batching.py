@@ -90,13 +90,23 @@ class Epoch:
         """This rank's part of batch `index`."""
         rows = self.order[index]
         own = self.ranks.own(rows)
-        return replace(gather(self.split, own, self.grams), share=self._share(own, rows))
+        part = share(self.split.labels, own, rows, self.weights)
+        return replace(gather(self.split, own, self.grams), share=part)
 
-    def _share(self, own: NDArray[np.int64], rows: NDArray[np.int64]) -> float:
-        if self.ranks.world == 1 or self.weights is None:
-            return len(own) / len(rows)
-        labels = self.split.labels
-        return float(self.weights[labels[own]].sum() / self.weights[labels[rows]].sum())
+
+def share(
+    labels: NDArray[np.int64],
+    own: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    weights: NDArray[np.float64] | None,
+) -> float:
+    """How much of the weight of a batch's `rows` one rank's `own` have.
+
+    labels: of all rows; weights: of the labels, None where they are equal.
+    """
+    if weights is None or len(own) == len(rows):
+        return len(own) / len(rows)
+    return float(weights[labels[own]].sum() / weights[labels[rows]].sum())
 
 
 def gather(split: Examples, rows: NDArray[np.int64], grams: Ngrams | None) -> TextBatch:

@@ -42,13 +42,17 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Labeled:
-    """R labeled texts as arrays: places in `names`, keys of the texts, parts, record numbers."""
+    """R labeled texts as arrays: places in `names`, keys of the texts, parts, record numbers.
+
+    unit: what a row is called, if it is no text.
+    """
 
     names: tuple[str, ...]
     labels: Numbers
     keys: Keys
     part: Parts
     rows: Numbers
+    unit: str = "text"
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -94,7 +98,7 @@ def _wrong_column(data: Labeled) -> Iterator[Finding]:
         if len(names) > 2 and sum(bool(test(name)) for name in names) >= MOST * len(names):
             alike, advice = f"look like {what}", cure
             break
-    rare = f"{once:,} of {len(names):,} labels have one text each" if mostly_once else ""
+    rare = f"{once:,} of {len(names):,} labels have one {data.unit} each" if mostly_once else ""
     if alike or rare:
         said = f"{rare}, and they {alike}" if alike and rare else rare or f"labels {alike}"
         rows = np.flatnonzero(counts[data.labels] == 1) if rare else np.arange(len(data.labels))
@@ -107,7 +111,7 @@ def _overlaps(data: Labeled) -> Iterator[Finding]:
         rows = np.flatnonzero((data.part == code) & np.isin(data.keys, trained))
         if len(rows):
             whole = int((data.part == code).sum())
-            said = f"{len(rows):,} of {whole:,} {PARTS[code]} texts stand in train as well"
+            said = f"{len(rows):,} of {whole:,} {PARTS[code]} {data.unit}s stand in train as well"
             advice = "figures on them are too good: take them out of one of the two"
             yield Finding("overlap", said, advice, len(rows), _some(data, rows))
 
@@ -119,8 +123,8 @@ def _never_trained(data: Labeled) -> Iterator[Finding]:
     if len(rows):
         places, counts = np.unique(data.labels[rows], return_counts=True)
         listed = _listed(f"{data.names[p]} {n:,}" for p, n in zip(places, counts, strict=True))
-        said = f"labels without a text to train on ({len(places):,}): {listed}"
-        advice = "they can never be answered: is it another spelling, or are such texts missing?"
+        said = f"labels without a {data.unit} to train on ({len(places):,}): {listed}"
+        advice = "they can never be answered: is it another spelling, or are examples missing?"
         yield Finding("labels-untrained", said, advice, len(rows), _some(data, rows))
 
 
@@ -130,8 +134,8 @@ def _contradictions(data: Labeled) -> Iterator[Finding]:
     other = (keys[1:] == keys[:-1]) & (labels[1:] != labels[:-1])
     count = len(np.unique(keys[1:][other]))
     if count:
-        texts = f"{count:,} text{'s' * (count > 1)} with more than one label each"
-        advice = "one of the labels must be wrong, or the text says too little"
+        texts = f"{count:,} {data.unit}{'s' * (count > 1)} with more than one label each"
+        advice = f"one of the labels must be wrong, or the {data.unit} says too little"
         rows = np.stack((order[:-1][other], order[1:][other]), 1).ravel()
         yield Finding("contradictions", texts, advice, count, _some(data, rows))
 
@@ -155,8 +159,9 @@ def _no_split(data: Labeled, shares: dict[str, float]) -> Iterator[Finding]:
     for code in range(TRAIN + 1, len(PARTS)):
         name = PARTS[code]
         if shares.get(name, 0) and not (data.part == code).any():
-            said = f"no {name} split: no label has texts enough to give one away"
-            yield Finding("no-split", said, "add texts, or a file of their own for it", 1)
+            said = f"no {name} split: no label has {data.unit}s enough to give one away"
+            advice = f"add {data.unit}s, or a file of their own for it"
+            yield Finding("no-split", said, advice, 1)
 
 
 def _some(data: Labeled, rows: Numbers) -> tuple[int, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.errors import DataError
-from seqcli.readers.record import Record, spelled_label
+from seqcli.readers.record import spelled_label
 from seqcli.text.growing import numbered
 
 LISTED = 20  # named in a message
@@ -49,13 +50,29 @@ def _number(label: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def none_given(record: Record) -> DataError:
+class Stands(Protocol):
+    """What has a label, and stands somewhere."""
+
+    @property
+    def label(self) -> str:
+        """As `spelled_label` gives it."""
+
+    @property
+    def path(self) -> str:
+        """Its file."""
+
+    @property
+    def line(self) -> int:
+        """Its line there."""
+
+
+def none_given(record: Stands) -> DataError:
     """What is said of a record without a label."""
     hint = "give the row a label or take it out; --skip-unlabeled leaves out all such rows"
     return DataError(record.path, record.line, "a label expected, none found", hint)
 
 
-def foreign(record: Record, known: Sequence[str]) -> DataError:
+def foreign(record: Stands, known: Sequence[str]) -> DataError:
     """What is said of a label that the model does not have."""
     # Between numbers nearness of spelling means nothing.
     near = get_close_matches(record.label, known, n=1) if _number(record.label) is None else []

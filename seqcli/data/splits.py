@@ -91,6 +91,27 @@ def assign(
     return Split(part, repeated, shared if repeats != "keep" else len(_shared(keys, part)))
 
 
+def assign_groups(keys: Keys, official: Parts, *, test: float, valid: float, seed: int) -> Parts:
+    """As `assign`, (R,) int8, whole groups (rows of one key) alone: none stands on two sides.
+
+    Labels have no say in it. A part that is to be cut gets one group at least, where one is left
+    to train on. Official parts stay as they are.
+    """
+    part = np.where(official == NOT_SAID, TRAIN, official).astype(np.int8)
+    draws = np.random.PCG64(seed)
+    for target, share in ((TEST, test), (VALID, valid)):
+        pool = np.flatnonzero(part == TRAIN)
+        names, unit, size = np.unique(keys[pool], return_inverse=True, return_counts=True)
+        if share <= 0 or np.any(part == target) or len(names) < 2:
+            continue
+        order = np.argsort(draws.random_raw(len(names)), kind="stable")
+        sizes = size[order]
+        taken = np.cumsum(sizes) - sizes / 2 <= share * len(pool)
+        count = min(max(int(taken.sum()), 1), len(names) - 1)
+        part[pool[np.isin(unit, order[:count])]] = target
+    return part
+
+
 def cut_otherwise(data: Mapping[str, Any], repeats: str | None, parts: Collection[str]) -> bool:
     """Whether a model file's `data` is cut by another rule than this one, with other splits.
 

@@ -11,17 +11,64 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seqcli.errors import ConfigError, SeqcliError, lookup
+from seqcli.errors import ConfigError, SeqcliError, lookup, unknown_name
+from seqcli.kinds.classifier.signals.spec import SPEC as SIGNALS
 from seqcli.kinds.classifier.spec import SPEC as CLASSIFIER
 from seqcli.kinds.language_model.spec import SPEC as LANGUAGE_MODEL
 from seqcli.kinds.spec import Spec, refuse_clash, typed
+from seqcli.kinds.tagger.frames.spec import SPEC as FRAMES
 from seqcli.kinds.tagger.spec import SPEC as TAGGER
+from seqcli.kinds.translator.spec import SPEC as TRANSLATOR
 from seqcli.modelfile import filecheck
 from seqcli.settings.config import AnyConfig, from_dict
 from seqcli.settings.counting import FORMULAS
 from seqcli.settings.sections import Layers
 
-KINDS: dict[str, Spec] = {spec.name: spec for spec in (CLASSIFIER, LANGUAGE_MODEL, TAGGER)}
+# By `Spec.key`: a kind that reads text or numbers has a spec for each, the usual one first.
+KINDS: dict[str, Spec] = {
+    spec.key: spec for spec in (CLASSIFIER, SIGNALS, LANGUAGE_MODEL, TAGGER, FRAMES, TRANSLATOR)
+}
+
+
+def names() -> list[str]:
+    """The kinds, as task files spell them."""
+    return list(dict.fromkeys(spec.name for spec in KINDS.values()))
+
+
+def chosen(table: Mapping[str, Any]) -> Spec:
+    """The spec that `kind` and `data.input` of plain values choose.
+
+    Errors: ConfigError for an unknown kind, and an input that it does not read.
+    """
+    data = table.get("data")
+    given = data.get("input", "") if isinstance(data, Mapping) else ""
+    return _of(str(table.get("kind")), str(given).strip())
+
+
+def spec_of(config: AnyConfig) -> Spec:
+    """The spec whose sections a config is made of."""
+    return _of(config.kind, getattr(config.data, "input", ""))
+
+
+def heading(spec: Spec) -> dict[str, Any]:
+    """Plain values that choose this spec, and say no more."""
+    data = {"input": spec.input} if spec.input else {}
+    return {"kind": spec.name, "data": data}
+
+
+def _of(name: str, given: str) -> Spec:
+    own = {spec.input: spec for spec in KINDS.values() if spec.name == name}
+    if not own:
+        error = unknown_name("kind", name, names())
+        error.key = ("kind",)
+        raise error
+    if not given or "" in own:  # one without a choice refuses the setting by itself
+        return next(iter(own.values()))
+    try:
+        return lookup(own, given, "value of data.input")
+    except ConfigError as error:
+        error.key = ("data", "input")
+        raise
 
 
 def read(table: Mapping[str, Any]) -> AnyConfig:
@@ -37,11 +84,7 @@ def parts(table: Mapping[str, Any]) -> AnyConfig:
 
     Errors: ConfigError for unknown kinds, sections, keys and values, and a setting of another kind.
     """
-    try:
-        spec = lookup(KINDS, str(table.get("kind")), "kind")
-    except ConfigError as error:
-        error.key = ("kind",)
-        raise
+    spec = chosen(table)
     for name, values in table.items():
         if name in spec.sections and isinstance(values, Mapping):
             _belongs(spec, name, values)
@@ -50,7 +93,7 @@ def parts(table: Mapping[str, Any]) -> AnyConfig:
 
 def check(config: AnyConfig) -> AnyConfig:
     """Refuse settings that cannot stand together. Errors: ConfigError."""
-    spec, train = KINDS[config.kind], config.train
+    spec, train = spec_of(config), config.train
     if isinstance(config.model, Layers):
         lookup(FORMULAS, config.model.cell, "cell")
         if not config.model.sizes:
@@ -81,16 +124,16 @@ def trainable(config: AnyConfig) -> None:
         refuse_clash(model.unit_forget_bias and (model.cell != "lstm" or not model.bias), forget)
         ways = "model.backwards turns the text round, model.bidirectional reads it both ways"
         refuse_clash(model.directions.both and model.directions.backwards, ways)
-    KINDS[config.kind].trainable(config)
+    spec_of(config).trainable(config)
 
 
 def _belongs(spec: Spec, section: str, values: Mapping[str, Any]) -> None:
     """Refuse a setting that other kinds have, and this one has not."""
     for key in values:
-        owners = [other.name for other in KINDS.values() if has(other, section, key)]
-        if owners and spec.name not in owners:
+        owners = [other.key for other in KINDS.values() if has(other, section, key)]
+        if owners and spec.key not in owners:
             only = f"it belongs to: {', '.join(owners)}"
-            error = ConfigError(f"{section}.{key} does nothing in a {spec.name}", only)
+            error = ConfigError(f"{section}.{key} does nothing in a {spec.key}", only)
             error.key = (section, key)
             raise error
 
@@ -166,7 +209,7 @@ def check_model(description: dict[str, Any], path: Path) -> Spec:
         config = read(table)
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         raise filecheck.broken(path, f"its settings make no sense: {error}") from error
-    spec = KINDS[config.kind]
+    spec = spec_of(config)
     if problem := spec.check_learned(config, learned):
         raise filecheck.broken(path, problem)
     data = description.get("data")

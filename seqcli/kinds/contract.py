@@ -17,8 +17,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from seqcli.data.survey import Survey
-from seqcli.errors import lookup
-from seqcli.kinds import KINDS
 from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
@@ -156,8 +154,8 @@ class Kind(Protocol):
         """A part of a split, about an eighth, and how many times longer the whole takes to read."""
 
 
-def load(name: str) -> type[Kind]:
-    """The class of a kind. Errors: ConfigError for a name that is none."""
-    module, _, attribute = lookup(KINDS, name, "kind").target.partition(":")
+def load(spec: Spec) -> type[Kind]:
+    """The class that trains and answers."""
+    module, _, attribute = spec.target.partition(":")
     found: type[Kind] = getattr(import_module(module), attribute)
     return found

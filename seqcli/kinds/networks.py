@@ -9,7 +9,7 @@ from seqcli.errors import ConfigError
 from seqcli.nn.heads import OneHot, ReadOut
 from seqcli.nn.init import start_cells, start_linear, start_normal
 from seqcli.nn.recurrent import Recurrent
-from seqcli.settings.sections import Embedding, Layers, TokenLayers
+from seqcli.settings.sections import Embedding, Layers
 
 MOST_ONE_HOT = 4096  # an identity of this size is 64 MB
 
@@ -49,9 +49,11 @@ def embed(model: Embedding, vocabulary: int) -> nn.Embedding | OneHot:
     return embedding
 
 
-def start(network: nn.Module, model: TokenLayers, output: nn.Linear, generator: Generator) -> None:
+def start(network: nn.Module, model: Layers, output: nn.Linear, generator: Generator) -> None:
     """First weights, drawn in the order of the modules: the same seed gives the same model."""
-    scale = model.init_scale if model.init == "uniform" else model.embed_scale
+    scale = model.init_scale
+    if isinstance(model, Embedding) and model.init != "uniform":
+        scale = model.embed_scale
     start_cells(network, model.init, model.init_scale, model.unit_forget_bias, generator)
     for module in network.modules():
         if isinstance(module, nn.Embedding):

@@ -14,7 +14,9 @@ from typing import Any
 
 from seqcli.errors import ConfigError
 from seqcli.settings.counting import Sizes
+from seqcli.settings.sections import TEXT, Tokens
 from seqcli.settings.table import Table
+from seqcli.text import subwords
 
 Learned = Mapping[str, Any]
 
@@ -40,7 +42,7 @@ class Figure:
 class Spec:
     """A kind, before anything heavy is imported."""
 
-    name: str  # as task files spell it
+    name: str  # as task files spell it; two specs of one name differ in what they read
     title: str  # "a classifier"
     target: str  # the class that trains and answers, as "module:name"; it needs torch
     data: type[Any]
@@ -59,6 +61,12 @@ class Spec:
     commands: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     exploded: float = 1e6  # a loss a prediction that no training comes back from
+    input: str = ""  # what a sequence is made of, where the kind has a choice: `data.input`
+
+    @property
+    def key(self) -> str:
+        """Its own name among all specs: that of its kind, for what most people read."""
+        return self.name if self.input in ("", TEXT) else f"{self.name} of {self.input}"
 
     @property
     def sections(self) -> dict[str, type[Any]]:
@@ -103,6 +111,21 @@ def refuse_clash(clash: bool, problem: str) -> None:
     """Refuse two settings of which one would do nothing, or do it twice. Errors: ConfigError."""
     if clash:
         raise ConfigError(problem, "use one of them")
+
+
+def vocabulary_problem(data: Tokens, learned: Learned) -> str:
+    """What is wrong with the vocabulary, or with the subwords in it; "" where nothing is."""
+    if problem := names_problem(learned, "vocabulary"):
+        return problem
+    if data.tokenizer == "subwords":
+        return subwords.problem(learned.get("subwords"), learned["vocabulary"])
+    return "its tokenizer has no subwords, but they are there" if "subwords" in learned else ""
+
+
+def check_tokens(data: Tokens) -> None:
+    """Refuse a vocabulary that is too small. Errors: ConfigError."""
+    if data.tokenizer == "subwords":
+        subwords.size_of(data)
 
 
 def names_problem(learned: Learned, part: str) -> str:

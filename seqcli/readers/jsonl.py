@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
@@ -44,6 +44,11 @@ def json_objects(path: str | Path, encoding: str, live: Live | None = None) -> N
             rest = chain([(number, line)], source)
             yield from (_values(path, rest, idle) if several else _a_line_each(path, rest))
             return
+
+
+def objects_of(path: str, some: Sequence[str], first: int) -> Numbered:
+    """The same of lines at hand, an object each, the first of which is number `first`."""
+    return _a_line_each(path, enumerate(some, start=first))
 
 
 def _never() -> bool:

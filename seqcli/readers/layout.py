@@ -57,7 +57,7 @@ def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
     Errors: DataError where one file lies there twice, packed and not.
     """
     files = [entry for entry in entries(folder) if entry.is_file()]
-    return {part: _once(found) for part, found in _by_split(files).items()}
+    return {part: _once(found) for part, found in by_split(files).items()}
 
 
 def arrange(folder: Path, kind: str, format_of: Format) -> tuple[str, Parts]:
@@ -110,7 +110,7 @@ def _split_folders(folder: Path) -> dict[str, tuple[Path, ...]]:
     Otherwise a folder called train is a label among others.
     """
     inside = [entry for entry in entries(folder) if entry.is_dir()]
-    found = _by_split(inside)
+    found = by_split(inside)
     if sum(map(len, found.values())) == len(inside):
         return found
     deeper = [entry for path in found.get("train", ()) for entry in entries(path)]
@@ -136,7 +136,8 @@ def sniff(path: Path, encoding: str) -> str:
     raise DataError(path, 0, "labeled text expected, an empty file found")
 
 
-def _by_split(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
+def by_split(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
+    """Files or folders by the part that their names tell; empty where this proves nothing."""
     found: dict[str, tuple[Path, ...]] = {}
     for part in ORDER:
         here = tuple(path for path in paths if split_of(path.name) == part)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from seqcli.errors import DataError, lookup
-from seqcli.files import sha256
+from seqcli.files import fingerprint
 from seqcli.readers.fasttext import fasttext
 from seqcli.readers.layout import NAMES, arrange, in_split_files, left_out, sniff, split_files
 from seqcli.readers.lines import not_kept, unreadable
@@ -90,13 +89,7 @@ class Source:
 
     def fingerprint(self) -> str:
         """SHA-256, hex: of a single file's bytes; of a folder, over its names and their sums."""
-        if self.path in self.files:
-            return sha256(self.path)
-        named = {path.relative_to(self.path).as_posix(): path for path in self.files}
-        total = hashlib.sha256()
-        for name in sorted(named):
-            total.update(f"{sha256(named[name])}  {name}\n".encode("utf-8", "surrogateescape"))
-        return total.hexdigest()
+        return fingerprint(self.path, self.files)
 
     def _table(self) -> Table | None:
         """The first file, if it is a table; its rows are not read."""

@@ -235,7 +235,7 @@ def _is_header(cells: Sequence[str], data: Text) -> bool:
     if _numbers(data):
         return any(names == [str(n) for n in range(k, k + len(names))] for k in (0, 1))
     wanted = [part for name in _wanted(data) for part in (name, *name.split(","))]
-    return any(_column(cells, name) is not None for name in wanted)
+    return any(column_named(cells, name) is not None for name in wanted)
 
 
 def _headed(
@@ -277,7 +277,7 @@ def _places(
 
 def _place(columns: Sequence[str], name: str, example: Mapping[str, Any] | None) -> Place | None:
     """A column by its name, in any case if no other fits; by number; or `column.key` of JSON."""
-    cell = _column(columns, name)
+    cell = column_named(columns, name)
     if cell is None and name.strip().isdecimal() and 1 <= int(name) <= len(columns):
         cell = int(name) - 1
     if cell is not None:
@@ -288,7 +288,8 @@ def _place(columns: Sequence[str], name: str, example: Mapping[str, Any] | None)
     return None
 
 
-def _column(columns: Sequence[str], name: str) -> int | None:
+def column_named(columns: Sequence[str], name: str) -> int | None:
+    """Where the column of a name stands: as it is written, or in any case if one alone fits."""
     if name in columns:
         return list(columns).index(name)
     names = [column.strip().casefold() for column in columns]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
 from seqcli.errors import DataError, lookup
-from seqcli.files import sha256
+from seqcli.files import fingerprint
 from seqcli.readers.layout import entries
 from seqcli.readers.lines import not_kept, plain_name, unreadable
 from seqcli.readers.sentence import Layout, TaggedRecord
@@ -58,14 +57,8 @@ class TaggedSource:
 
     def fingerprint(self) -> str:
         """SHA-256, hex: of a single file's bytes; of a folder, over its names and their sums."""
-        if self.path.is_file():
-            return sha256(self.path)
-        files = sorted(file for piece in self.parts.values() for file in _files(piece))
-        total = hashlib.sha256()
-        for file in files:
-            name = file.relative_to(self.path).as_posix()
-            total.update(f"{sha256(file)}  {name}\n".encode("utf-8", "surrogateescape"))
-        return total.hexdigest()
+        files = [file for piece in self.parts.values() for file in _files(piece)]
+        return fingerprint(self.path, files)
 
 
 def layout(data: TaggedText, *, tagged: bool = True) -> Layout:

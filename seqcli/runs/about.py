@@ -11,7 +11,6 @@ from typing import Any
 from seqcli import kinds
 from seqcli.errors import DataError, SeqcliError
 from seqcli.files import readable_file
-from seqcli.kinds import KINDS
 from seqcli.kinds.spec import Spec, typed
 from seqcli.modelfile import filecheck
 from seqcli.runs.job import model_of
@@ -67,7 +66,7 @@ def model(path: Path, description: dict[str, Any]) -> dict[str, Any]:
         **_network(path, description, told["task"], told["preset"]),
         "scores": {split: _single(figures) for split, figures in scores.items()},
         "versions": {name: str(version) for name, version in versions.items()},
-        "commands": _commands(KINDS[description["config"]["kind"]], path),
+        "commands": _commands(kinds.chosen(description["config"]), path),
     }
 
 
@@ -95,7 +94,7 @@ def _network(
     learned = told["learned"]
     try:
         config = kinds.read(told["config"])
-        spec = KINDS[config.kind]
+        spec = kinds.spec_of(config)
         if problem := spec.check_learned(config, learned):
             raise filecheck.broken(path, problem)
         sizes = spec.sizes(learned)
@@ -119,7 +118,8 @@ def _settings(config: AnyConfig, task: str = "", preset: str = "") -> dict[str, 
 
     Usual are a bundled task's; of all else, the kind's defaults.
     """
-    usual = kinds.parts({"kind": config.kind})
+    spec = kinds.spec_of(config)
+    usual = kinds.parts(kinds.heading(spec))
     compared = "default"
     if task in taskfile.names():
         with contextlib.suppress(SeqcliError):  # a preset that is no more
@@ -129,7 +129,8 @@ def _settings(config: AnyConfig, task: str = "", preset: str = "") -> dict[str, 
     pairs = {f"{part}.{key}": [before[part].get(key), now[part][key]] for part, key in names}
     del pairs["data.path"]
     differ = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-    return {"kind": config.kind, "compared_with": compared, "settings": differ}
+    given = {"input": spec.input} if spec.input else {}
+    return {"kind": config.kind, **given, "compared_with": compared, "settings": differ}
 
 
 def _expected(table: Any, types: Mapping[str, type[Any]], path: Path) -> dict[str, Any]:

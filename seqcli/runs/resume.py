@@ -10,7 +10,7 @@ from typing import Any
 from seqcli.data.splits import cut_otherwise
 from seqcli.errors import SeqcliError, TrainingError
 from seqcli.interrupts import interrupts
-from seqcli.kinds import KINDS, contract
+from seqcli.kinds import contract, spec_of
 from seqcli.kinds.contract import Prepared
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.modelfile.storage import ModelFile
@@ -48,7 +48,7 @@ def take_up(
 
 def _check_figures(state: TrainState, config: AnyConfig) -> None:
     """What later epochs are compared with must be numbers. Errors: KeyError, TypeError."""
-    metrics = {"loss", KINDS[config.kind].metric}
+    metrics = {"loss", spec_of(config).metric}
     for figures in (state.best.figures if state.best else None, state.gained):
         if figures is not None:
             for name in metrics | (figures.keys() & {config.train.select}):
@@ -104,7 +104,7 @@ def changed(
     then = saved.description
     if not allowed:
         raise _other_data(then["data"], prepared.fingerprint, data)
-    kind = contract.load(config.kind).restore(config, then["learned"])
+    kind = contract.load(spec_of(config)).restore(config, then["learned"])
     splits = {name: kind.load_split(data, name, interrupts.poll) for name in prepared.splits}
     notes = [*prepared.notes, "the data changed: the run goes on with the vocabulary it has"]
     return replace(prepared, kind=kind, splits=splits, notes=notes)
@@ -118,7 +118,7 @@ def check_same_data(saved: ModelFile, data: Path, config: AnyConfig, *, allowed:
     then = saved.description
     if allowed or not data.exists():
         return
-    now = contract.load(config.kind).restore(config, then["learned"]).fingerprint(data)
+    now = contract.load(spec_of(config)).restore(config, then["learned"]).fingerprint(data)
     if now != then["data"]["sha256"]:
         raise _other_data(then["data"], now, data)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from seqcli.files import lock
 from seqcli.interrupts import interrupts
-from seqcli.kinds import contract, trainable
+from seqcli.kinds import contract, spec_of, trainable
 from seqcli.kinds.contract import Prepared
 from seqcli.kinds.spec import next_commands
 from seqcli.machine.device import Runtime
@@ -136,7 +136,7 @@ def _prepared(job: Job, folder: RunFolder, saved: ModelFile | None, ranks: Ranks
     config = job.task.config
     folder.path.mkdir(exist_ok=True, parents=True)  # of a rank on a host of its own
     try:
-        kind = contract.load(config.kind)
+        kind = contract.load(spec_of(config))
         prepared = kind.prepare(config, job.data, folder.path, interrupts.poll)
     finally:
         if not ranks.first:

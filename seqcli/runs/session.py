@@ -28,7 +28,6 @@ from seqcli.settings.table import Table
 from seqcli.training.checkpoint import Packed, pack
 from seqcli.training.evaluation import SCORED, evaluate
 from seqcli.training.loop import Diverged, Evaluated, Event, fit, sound
-from seqcli.training.optim import Updater
 from seqcli.training.state import TrainState
 
 SAVE_SECONDS = 60.0
@@ -55,7 +54,7 @@ class Session:
         torch.manual_seed(ranks.seed(train.seed))
         model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
         exploded = self.kind.spec.exploded
-        self.state = TrainState(model=model, updater=Updater(model, train), exploded=exploded)
+        self.state = TrainState.fresh(model, train, exploded)
         exact = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
         self.state.sums = self.state.sums.to(device, exact)
         self._saved_at = 0.0

@@ -20,9 +20,8 @@ def transfer(path: Path, kind: Kind, model: nn.Module) -> str:
     all names agree; any other by its own name and shape. Errors: TrainingError where nothing fits.
     """
     source = saved.load(path)
-    there = contract.load(source.description["config"]["kind"]).restore(
-        kinds.read(source.description["config"]), source.description["learned"]
-    )
+    config = kinds.read(source.description["config"])
+    there = contract.load(kinds.spec_of(config)).restore(config, source.description["learned"])
     own = model.state_dict()
     learnt = dict(model.named_parameters())
     taken, met = [], dict[int, int]()

@@ -10,12 +10,13 @@ import dataclasses
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from seqcli.errors import ConfigError, lookup
-from seqcli.settings.sections import MAX_SIZE, Embedding, Layers, TokenLayers
+from seqcli.settings.sections import MAX_SIZE, Embedding, Layers
 from seqcli.settings.table import Row, Shape, State, Table
 
+Network = TypeVar("Network", bound=Layers)
 MARKS = 3  # rows before those of the characters of words: unknown, begin, end
 
 
@@ -99,8 +100,8 @@ class Stack(NamedTuple):
         return Table((*self.rows, *last), tuple(self.states), layer, _torch_lacks(model))
 
 
-def stack(model: TokenLayers, sizes: Sizes, beside: Sequence[Row] = ()) -> Stack:
-    """The rows of `model`'s stack on tokens or on vectors.
+def stack(model: Layers, sizes: Sizes, beside: Sequence[Row] = ()) -> Stack:
+    """The rows of `model`'s stack on tokens, if it knows an embedding, or on vectors.
 
     `beside`: parts whose outputs, (B, T, width), are joined to what the first layer reads.
     Errors: ConfigError for an unknown cell, no input size or two of them.
@@ -108,9 +109,11 @@ def stack(model: TokenLayers, sizes: Sizes, beside: Sequence[Row] = ()) -> Stack
     formula = lookup(FORMULAS, model.cell, "cell")
     if not model.sizes:
         raise ConfigError("model.hidden lists no size", "one number for each layer: 64,64")
-    rows = _front(model, sizes)
-    one_hot = sizes.vocabulary if model.embed == 0 else None
-    width = (sizes.inputs or one_hot or model.embed) + sum(row.output[-1] or 0 for row in beside)
+    embedding = _embedding(model)
+    rows = _front(embedding, sizes)
+    one_hot = sizes.vocabulary if embedding and embedding.embed == 0 else None
+    width = sizes.inputs or one_hot or (embedding.embed if embedding else 0)
+    width += sum(row.output[-1] or 0 for row in beside)
     layers, states, width = _recurrent(model, formula, width, sizes.lead)
     if one_hot:  # a look-up of one row of the input weights: no product
         layers[0] = dataclasses.replace(layers[0], work=_look_up(model, formula))
@@ -124,18 +127,20 @@ def dense(name: str, width: int, size: int, output: Shape) -> Row:
     return Row(name, output, text, products + size, work=(0, products), kept=(0, size))
 
 
-def fit_budget(budget: int, model: TokenLayers, table_of: Callable[[Any], Table]) -> TokenLayers:
+def fit_budget(budget: int, model: Network, table_of: Callable[[Any], Table]) -> Network:
     """`model` with the largest hidden size, the same for all layers, whose total fits `budget`.
 
     The embedding keeps its size, unless its weights are tied and must follow the hidden size.
 
     Errors: ConfigError when one unit is already too much.
     """
-    layers = len(model.sizes)
+    layers, own = len(model.sizes), _embedding(model)
 
-    def sized(hidden: int) -> TokenLayers:
-        embed = hidden if model.tied_embedding else model.embed
-        return dataclasses.replace(model, hidden=(hidden,) * layers, layers=layers, embed=embed)
+    def sized(hidden: int) -> Network:
+        changed: dict[str, Any] = {"hidden": (hidden,) * layers, "layers": layers}
+        if own is not None and own.tied_embedding:
+            changed["embed"] = hidden
+        return dataclasses.replace(model, **changed)
 
     def total(hidden: int) -> int:
         return table_of(sized(hidden)).total
@@ -149,18 +154,27 @@ def fit_budget(budget: int, model: TokenLayers, table_of: Callable[[Any], Table]
     return sized(largest)
 
 
-def _front(model: Embedding, sizes: Sizes) -> list[Row]:
+def _embedding(model: Layers) -> Embedding | None:
+    """What tells a model's embedding; None where it reads no tokens."""
+    return model if isinstance(model, Embedding) else None
+
+
+def _front(model: Embedding | None, sizes: Sizes) -> list[Row]:
     """The embedding, if there is one; vectors and one-hot tokens go straight into the cells."""
     vocabulary, lead = sizes.vocabulary, sizes.lead
+    if model is None and vocabulary is not None:
+        raise ConfigError(
+            "a vocabulary given to what reads numbers", "--input N: numbers at each step"
+        )
     if (vocabulary is None) == (sizes.inputs is None):
         found = "no size" if vocabulary is None else "both a vocabulary and an input size"
         raise ConfigError(
             f"{found} given for what the network reads",
             "--input N for vectors of N numbers, or --vocab V --embed E for tokens",
         )
-    size = model.embed
-    if vocabulary is None or size == 0:
+    if model is None or vocabulary is None or model.embed == 0:
         return []
+    size = model.embed
     return [
         Row(
             "embedding",

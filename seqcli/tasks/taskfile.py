@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 from seqcli import kinds
 from seqcli.errors import ConfigError, DataError, lookup, unknown_name
 from seqcli.files import readable_file
-from seqcli.kinds import KINDS
 from seqcli.settings import fields
 from seqcli.settings.config import SECTIONS, AnyConfig, to_dict
 from seqcli.settings.counting import Sizes
@@ -136,7 +135,7 @@ def resolve(
     for other in presets:
         with file.blamed("preset", other):
             over = _table(presets, other, "preset.")
-            _in_sections(over, str(table["kind"]), f"preset.{other}.")
+            _in_sections(over, table, f"preset.{other}.")
             variants[other] = merged(table, over)
             _read_settings(variants[other], kinds.read)
     table = lookup(variants, preset, f"preset of task {name}") if preset else table
@@ -154,9 +153,9 @@ def _read_settings(
     if "kind" not in table:
         raise ConfigError(
             "a kind expected, none named",
-            f'write kind = "{next(iter(KINDS))}" at its top, or: {", ".join(KINDS)}',
+            f'write kind = "{kinds.names()[0]}" at its top, or: {", ".join(kinds.names())}',
         )
-    _in_sections(table, str(table["kind"]))
+    _in_sections(table, table)
     about = fields.read(About, _table(table, "about"), "about")
     expected = fields.read(Expected, _table(table, "expected"), "expected")
     rest = {key: value for key, value in table.items() if key not in ("about", "expected")}
@@ -173,13 +172,18 @@ def _table(table: Mapping[str, Any], key: str, above: str = "") -> Mapping[str, 
     return value
 
 
-def _in_sections(table: Mapping[str, Any], kind: str, above: str = "") -> None:
-    """Refuse a setting outside of a section, and say which it belongs to. Errors: ConfigError."""
+def _in_sections(table: Mapping[str, Any], whole: Mapping[str, Any], above: str = "") -> None:
+    """Refuse a setting outside of a section, and say which it belongs to. Errors: ConfigError.
+
+    `whole`: what says of which kind it is.
+    """
     for key, value in table.items():
         if isinstance(value, Mapping) or key in ("kind", "about", "expected", *SECTIONS):
             continue
-        spec = KINDS.get(kind)
-        homes = [name for name in SECTIONS if spec and kinds.has(spec, name, key)]
+        homes = []
+        with suppress(ConfigError):  # another kind: said where that is read
+            spec = kinds.chosen(whole)
+            homes = [name for name in SECTIONS if kinds.has(spec, name, key)]
         home = homes[0] if homes else "SECTION"
         error = ConfigError(f"{key} stands in no section", f"write [{above}{home}] above it")
         error.key = (key,)

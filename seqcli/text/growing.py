@@ -1,4 +1,4 @@
-"""What keeps growing while data is read: tables of ids, and integers, on the disk when many."""
+"""What keeps growing while data is read: tables of ids, and numbers, on the disk when many."""
 
 from __future__ import annotations
 

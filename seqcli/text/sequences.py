@@ -50,9 +50,8 @@ class Sequences:
         if len(indices) == 1:  # training by single examples takes nothing else
             row = self.row(int(indices[0]))
             return Sequences(row.copy(), np.array([0, len(row)], np.int64))
-        indices = np.asarray(indices, dtype=np.int64)
-        starts = self.offsets[:-1][indices]
-        return self._gather(starts, self.offsets[1:][indices] - starts)
+        places, offsets = pieces(self.offsets, np.asarray(indices, dtype=np.int64))
+        return Sequences(self.ids[places], offsets)
 
     def cut(self, max_tokens: int, keep: str) -> Sequences:
         """At most `max_tokens` ids of each row, from its "first" or its "last"; 0 = no limit."""
@@ -67,11 +66,18 @@ class Sequences:
         kept = np.concatenate(([0], np.cumsum(mask, dtype=np.int64)))
         return Sequences(self.ids[mask], kept[self.offsets])
 
+    def spelled(self, table: Sequences) -> Sequences:
+        """The same rows with row `id` of `table` in place of each id."""
+        lengths = table.lengths
+        if np.all(lengths == 1):
+            return Sequences(table.ids[self.ids], self.offsets)
+        found = table.take(self.ids)
+        ends = np.concatenate(([0], np.cumsum(lengths[self.ids], dtype=np.int64)))
+        return Sequences(found.ids, ends[self.offsets])
+
     def _gather(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Sequences:
         """Copy the pieces `starts`, `lengths` (K,) behind each other."""
-        offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
-        places = np.arange(offsets[-1], dtype=np.int64)
-        places += np.repeat(starts - offsets[:-1], lengths)
+        places, offsets = _laid(starts, lengths)
         return Sequences(self.ids[places], offsets)
 
     @classmethod
@@ -81,6 +87,23 @@ class Sequences:
         for row in rows:
             builder.append(row)
         return builder.build()
+
+
+def pieces(
+    offsets: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the items of `rows` (K,) stand in a flat array, one behind another; their offsets."""
+    starts = offsets[:-1][rows]
+    return _laid(starts, offsets[1:][rows] - starts)
+
+
+def _laid(
+    starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    offsets = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    places = np.arange(offsets[-1], dtype=np.int64)
+    places += np.repeat(starts - offsets[:-1], lengths)
+    return places, offsets
 
 
 @dataclass(frozen=True, eq=False)

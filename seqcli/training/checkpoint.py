@@ -24,6 +24,8 @@ def pack(state: TrainState, ranks: Ranks = ALONE) -> Packed:
     values: dict[str, Any] = {name: getattr(state, name) for name in COUNTERS}
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     tensors |= {f"optimizer.{name}": value for name, value in state.updater.slots().items()}
+    if state.average is not None:
+        tensors |= {f"average.{name}": value for name, value in state.average.weights.items()}
     tensors["sums"] = state.sums
     tensors |= _by_rank("random", ranks.gather(torch.get_rng_state()))
     device = state.sums.device
@@ -56,6 +58,8 @@ def unpack(
     state.model.load_state_dict(_like(weights, _named(tensors, "model.")))
     state.model.zero_grad()
     state.updater.load_slots(_named(tensors, "optimizer."))
+    if state.average is not None:
+        state.average.load(_like(state.average.weights, _named(tensors, "average.")))
     state.sums = _like({"sums": state.sums}, tensors)["sums"].to(device)
     _set_random(tensors, device, ranks.rank, state.step)
     state.carried = _carried(tensors, state.model, device, ranks)

@@ -83,7 +83,8 @@ def fit(
         before = pace.elapsed()
         valid = None
         if "valid" in splits:
-            valid = evaluate(kind.validation, state.model, splits["valid"], runtime, poll)
+            with state.answering():
+                valid = evaluate(kind.validation, state.model, splits["valid"], runtime, poll)
             if not valid["loss"] < state.exploded:
                 raise Diverged(state)
         times = (pace.elapsed() - before, pace.elapsed()) if ranks.first else (0.0, 0.0)
@@ -190,6 +191,8 @@ def _apply(state: TrainState, runtime: Runtime, sums: Tensor, count: int, tokens
     if runtime.device.type == "cpu" or state.step % CHECK_STEPS == 0:
         _check(state, sums[0] / max(count, 1), norm)
     state.updater.step(norm)
+    if state.average is not None:
+        state.average.add(state.step + 1)
     state.tokens += tokens
     state.units += count
 
@@ -248,7 +251,8 @@ def _judge(
     before = None if train.select == "last" else state.best
     if before is not None and not better(figure, figures, before.figures):
         return False
-    weights = {name: value.clone() for name, value in state.model.state_dict().items()}
+    with state.answering():
+        weights = {name: value.clone() for name, value in state.model.state_dict().items()}
     state.best = Best(state.begun, state.step, figures, weights)
     return True
 

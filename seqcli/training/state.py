@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from seqcli.kinds.contract import Figures
+from seqcli.settings.sections import Training
+from seqcli.training.averaging import Average
 from seqcli.training.optim import Updater
 
 
@@ -54,6 +57,17 @@ class TrainState(Counters):
     updater: Updater
     sums: Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
     carried: Any = None  # the model's state at the last batch's end, for the next one
+    average: Average | None = None
     best: Best | None = None
     gained: Figures | None = None  # of the last whole epoch with a gain: what others must beat
     exploded: float = 1e6  # a loss a prediction that nothing comes back from: the kind's
+
+    @classmethod
+    def fresh(cls, model: nn.Module, train: Training, exploded: float = 1e6) -> TrainState:
+        """The state of a run that begins with the weights that the model has."""
+        average = Average(model, train.average) if train.average else None
+        return cls(model=model, updater=Updater(model, train), average=average, exploded=exploded)
+
+    def answering(self) -> AbstractContextManager[None]:
+        """While it is open the model's weights are those to judge and to keep: the mean, if any."""
+        return nullcontext() if self.average is None else self.average.in_place()

@@ -19,7 +19,6 @@ from seqcli.nn.direction import Direction
 from seqcli.nn.models import TextClassifier
 from seqcli.tasks import taskfile
 from seqcli.training.loop import fit
-from seqcli.training.optim import Updater
 from seqcli.training.state import TrainState
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ .,;'"
@@ -106,7 +105,7 @@ def test_each_step_is_the_published_one(tmp_path: Path) -> None:
     twin = textbook(model)
     train = kind.config.train
     batches = kind.batches(prepared.splits["train"], 1)
-    state = TrainState(model=model, updater=Updater(model, train))
+    state = TrainState.fresh(model, train)
     loss = 0.0
     for place, _ in zip(range(30), fit(kind, prepared.splits, state, train, CPU), strict=False):
         batch = batches[place]

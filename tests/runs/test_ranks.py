@@ -40,7 +40,7 @@ CLASSIFIER += "--set train.schedule=constant "
 
 TAGGER = "train --task ner --data tags.conll --device cpu --threads 1 --hidden 6 --embed 5 "
 TAGGER += "--set model.character_hidden=4 --set model.window_buckets=64 --batch-size 8 "
-TAGGER += "--set train.schedule=constant --set train.warmup=0 "
+TAGGER += "--set train.schedule=constant --set train.warmup=0 --set train.average=0.5 "
 COMMANDS = {"language": LANGUAGE, "classifier": CLASSIFIER, "tagger": TAGGER}
 
 

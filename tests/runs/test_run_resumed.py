@@ -188,6 +188,7 @@ FULL = {
         "label_smoothing": 0.1,
         "draw": "label",
         "select": "last",
+        "average": 0.3,
     },
 }
 

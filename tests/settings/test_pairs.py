@@ -18,7 +18,6 @@ from seqcli.kinds import contract
 from seqcli.machine.device import Runtime
 from seqcli.training.evaluation import evaluate
 from seqcli.training.loop import fit
-from seqcli.training.optim import Updater
 from seqcli.training.state import TrainState
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)
@@ -47,6 +46,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "full_rate": {"train.schedule": "step", "train.full_rate_epochs": 1},
     "plateau": {"train.schedule": "plateau", "train.lr": 1.0, "train.epochs": 9},
     "warmup": {"train.warmup": 0.4},
+    "average": {"train.average": 0.5},
     "patience": {"train.patience": 1, "train.epochs": 30, "train.lr": 0.5},
     "class_weight": {"train.class_weight": "balanced"},
     "smoothing": {"train.label_smoothing": 0.2},
@@ -127,13 +127,15 @@ def outcome(place: Path, given: dict[str, Any]) -> Any:
         asked = job(place, overrides=overrides)
         config = asked.task.config
         kinds.trainable(config)
-        prepared = contract.load(config.kind).prepare(config, asked.data, place, interrupts.poll)
+        prepared = contract.load(kinds.spec_of(config)).prepare(
+            config, asked.data, place, interrupts.poll
+        )
     except ConfigError as error:
         return error.message
     kind, splits, train = prepared.kind, prepared.splits, config.train
     torch.manual_seed(train.seed)
     model = kind.build(torch.Generator().manual_seed(train.seed))
-    state = TrainState(model=model, updater=Updater(model, train))
+    state = TrainState.fresh(model, train)
     events = list(fit(kind, splits, state, train, CPU, clock=lambda: 0.0))
     scores = evaluate(kind.figures, model, splits["test"], CPU, interrupts.poll)
     return prepared.sizes, events, scores

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import shutil
 import subprocess
@@ -106,6 +107,11 @@ def goes_on(
     assert (folder / "out.pt").read_bytes() == before
 
 
+def unpacked(path: Path) -> bytes:
+    """A file's bytes; of a packed one what is in it, since gzip keeps the time."""
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
 TABLES = ("csv", "tsv", "jsonl", "csv.gz", "parquet")
 
 
@@ -124,6 +130,7 @@ def test_a_table_whose_disk_fails(
     out = place / f"out.{ending}"
     command = ("classify", "--model", "m.pt", "--input", "in.csv", "--output", out.name, "--force")
     number = operations(heavy, place, command)
+    table = unpacked(out)
     out.write_bytes(b"old")
     for do, name in faults:
         for at in range(1, number + 1, 3 if len(faults) == 1 else 1):
@@ -131,8 +138,8 @@ def test_a_table_whose_disk_fails(
             ended = heavy.run(command, place, faults=fault)
             tally(f"disk: {name} at every operation of classify", lost=False)
             if ended.code == 0:
-                assert at == number  # the flush of the folder: the table is there
-                assert out.read_bytes() != b"old"
+                # the flush of the folder, or a look for a folder that scratch files may lie in
+                assert unpacked(out) == table
                 out.write_bytes(b"old")
                 continue
             one_error(ended, 1)

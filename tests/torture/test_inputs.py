@@ -173,7 +173,9 @@ def test_any_bytes_on_stdin(times: int, stage: Path, heavy: Server, tally: Tally
         )
         words(ended)
         if ended.code == 0:
-            plain = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")  # CR ends a line too
+            plain = content.replace(b"\r\n", b"\n")
+            if b"\n" not in content:  # there alone a CR by itself ends a line
+                plain = content.replace(b"\r", b"\n")
             assert ended.out.count("\n") == len(plain.removesuffix(b"\n").split(b"\n")) * (
                 plain != b""
             )

@@ -20,7 +20,6 @@ from seqcli.nn.recurrent import Recurrent
 from seqcli.training import checkpoint
 from seqcli.training.checkpoint import pack, parameters, unpack
 from seqcli.training.loop import Evaluated, Event, fit
-from seqcli.training.optim import Updater
 from seqcli.training.state import TrainState
 
 torch.set_num_threads(1)
@@ -101,7 +100,7 @@ def data() -> dict[str, Any]:
 def fresh(train: Train, cell: str, seed: int = 1) -> TrainState:
     model = Network(seed, cell)
     torch.manual_seed(seed)
-    return TrainState(model=model, updater=Updater(model, train))
+    return TrainState.fresh(model, train)
 
 
 def go(state: TrainState, train: Train, kind: Any, events: int | None = None) -> list[Event]:
@@ -127,6 +126,7 @@ RUNS = [
     ("rnn", Train(optimizer="rmsprop", lr=0.01, epochs=3, mean_square=1.0, momentum=0.5)),
     ("lstm", Train(optimizer="rmsprop", lr=0.01, epochs=3, schedule="cosine", warmup=0.2)),
     ("lstm", Train(optimizer="sgd", lr=0.5, epochs=3, momentum=0.9)),
+    ("lstm", Train(optimizer="adamw", lr=0.05, epochs=3, average=0.4)),
     ("lstm", Train(optimizer="sgd", lr=0.5, epochs=3, clip=1.0, schedule="plateau")),
 ]
 

@@ -12,6 +12,7 @@ import torch
 from tiny_language import tiny
 from tiny_runs import job
 
+from seqcli import kinds
 from seqcli.data.batching import Columns
 from seqcli.errors import ConfigError
 from seqcli.kinds import contract
@@ -96,7 +97,9 @@ def test_examples_of_a_classifier(settings: dict[str, dict[str, Any]], tmp_path:
     model = none | settings.get("model", {})
     asked = job(tmp_path, overrides=settings | {"model": model})
     config = asked.task.config
-    prepared = contract.load(config.kind).prepare(config, asked.data, tmp_path, lambda: None)
+    prepared = contract.load(kinds.spec_of(config)).prepare(
+        config, asked.data, tmp_path, lambda: None
+    )
     network = prepared.kind.build(torch.Generator().manual_seed(1))
     if "wide_words" not in model:  # its weights are float32
         network.double()

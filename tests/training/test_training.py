@@ -19,7 +19,6 @@ from seqcli.kinds.classifier.spec import Train
 from seqcli.kinds.contract import Figures, Loss
 from seqcli.machine.device import Runtime
 from seqcli.training.loop import Evaluated, Event, Stepped, fit
-from seqcli.training.optim import Updater
 from seqcli.training.pace import settle
 from seqcli.training.schedule import rate_factor
 from seqcli.training.state import Counters, TrainState
@@ -31,7 +30,7 @@ SPLITS = {"train": [4, 4, 1], "valid": "any"}  # examples of each batch
 def fresh(train: Train) -> TrainState:
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 1.0)
-    return TrainState(model=model, updater=Updater(model, train))
+    return TrainState.fresh(model, train)
 
 
 def go(kind: Any, state: TrainState, train: Train, splits: Any = SPLITS) -> Iterator[Event]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 from torch.nn import functional as F
 
 from seqcli.data import batching
@@ -25,9 +25,9 @@ from seqcli.data.survey import Survey
 from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
-from seqcli.kinds import metrics
+from seqcli.kinds import weighting
 from seqcli.kinds.abilities import Each, Mark, Mistake, Place, Scores
-from seqcli.kinds.classifier import reading
+from seqcli.kinds.classifier import reading, scoring
 from seqcli.kinds.classifier.explanation import Reader, explain
 from seqcli.kinds.classifier.mistakes import mistakes
 from seqcli.kinds.classifier.network import ngrams, text_classifier
@@ -43,7 +43,6 @@ from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
 PORTION = 8  # of so many rows one is read to see how long all take
-MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ class Classifier:
         """See `Kind.restore`."""
         return cls(
             config,
-            Vocab(learned["vocabulary"]),
+            Vocab.restore(learned),
             tuple(learned["labels"]),
             tuple(learned["label_counts"]),
         )
@@ -115,7 +114,7 @@ class Classifier:
     def learned(self) -> dict[str, Any]:
         """See `Kind.learned`."""
         return {
-            "vocabulary": self.vocab.to_list(),
+            **self.vocab.learned(),
             "labels": list(self.labels),
             "label_counts": list(self.label_counts),
         }
@@ -207,7 +206,7 @@ class Classifier:
             order = batching.bucketed_order(
                 split.tokens.lengths, train.batch_size, train.buckets, random
             )
-        weights = None if train.class_weight == "none" else self._weights()
+        weights = weighting.weights(train, self.label_counts)
         return batching.Epoch(split, order, ngrams(self.config), ranks, weights)
 
     def loss(self, model: nn.Module, batch: TextBatch, state: Any, runtime: Runtime) -> Loss:
@@ -215,25 +214,19 @@ class Classifier:
         assert isinstance(model, TextClassifier)
         with runtime.products():
             deep, wide = model.paths(batch.text.values, batch.text.lengths, batch.features)
-        answers = model.answers(deep, wide)
-        objective = sum((self._objective(answer, batch) for answer in answers), deep.new_zeros(()))
+        answers, train = model.answers(deep, wide), self.config.train
+        by_label = weighting.weights(train, self.label_counts)
+        parts = [
+            scoring.objective(answer, batch.labels, train, by_label, batch.share)
+            for answer in answers
+        ]
+        objective = sum(parts, deep.new_zeros(()))
         with torch.no_grad():
             trained = len(answers) == 1 and model.shift is None
             predicted = answers[0] if trained else model.joined(deep, wide)
             total = F.nll_loss(predicted, batch.labels, reduction="sum")
             correct = (predicted.argmax(1) == batch.labels).sum()
         return Loss(objective, total, len(batch.labels), correct)
-
-    def _objective(self, predicted: Tensor, batch: TextBatch) -> Tensor:
-        train, labels = self.config.train, batch.labels
-        each = F.nll_loss(predicted, labels, reduction="none")
-        if train.label_smoothing:
-            rest = -predicted.mean(1)
-            each = (1 - train.label_smoothing) * each + train.label_smoothing * rest
-        if train.class_weight == "none":
-            return each.mean() * batch.share
-        weights = torch.as_tensor(self._weights()).to(each)[labels]
-        return (each * weights).sum() / weights.sum() * batch.share
 
     def running(self, total: float, count: int, correct: float) -> Figures:
         """See `Kind.running`."""
@@ -243,7 +236,7 @@ class Classifier:
     def figures(self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll) -> Figures:
         """See `Kind.figures`."""
         predicted = self.predict(model, split, runtime, poll)
-        return self.score(predicted, split.labels)
+        return scoring.score(predicted, split.labels, self.labels)
 
     def validation(
         self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
@@ -255,29 +248,6 @@ class Classifier:
         """See `Kind.portion`."""
         rows = np.arange(0, len(split), PORTION)
         return split.take(rows), len(split) / max(len(rows), 1)
-
-    def score(self, predicted: NDArray[np.float32], labels: NDArray[np.int64]) -> Figures:
-        """Figures from log-probabilities (R, C) and true labels (R,)."""
-        matrix = metrics.confusion(labels, predicted.argmax(1), len(self.labels))
-        picked = predicted[np.arange(len(labels)), labels]
-        few = len(self.labels) <= MOST_LABELS_SHOWN
-        return {
-            "kind": self.spec.name,
-            "count": len(labels),
-            "loss": float(-picked.mean(dtype=np.float64)) if len(labels) else float("nan"),
-            "accuracy": metrics.accuracy(matrix),
-            "accuracy_interval": list(metrics.accuracy_interval(matrix)),
-            "macro_f1": metrics.macro_f1(matrix),
-            "macro_f1_interval": list(metrics.macro_f1_interval(matrix)),
-            "mcc": metrics.mcc(matrix),
-            "majority": metrics.majority(matrix),
-            "labels": list(self.labels),
-            "per_label": {
-                label: asdict(figures)
-                for label, figures in zip(self.labels, metrics.per_label(matrix), strict=True)
-            },
-            "confusion": matrix.tolist() if few else None,
-        }
 
     def predict(
         self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
@@ -304,7 +274,7 @@ class Classifier:
         """R rows of ids, and of n-grams where the model reads them -> log-probabilities (R, C)."""
         none, rows = np.zeros(len(ids), np.int64), np.arange(len(ids))
         chosen = None if features is None else Chosen(features, rows)
-        with torch.inference_mode():
+        with torch.inference_mode(), runtime.products():
             return self.predict(model, Examples(ids, none, chosen, rows), runtime, poll)
 
     def answer(
@@ -312,7 +282,8 @@ class Classifier:
     ) -> Scores:
         """See `Classifies.answer`."""
         data, make = self.config.data, reading.features(self.config)
-        ids, unknown = encode_with_unknown(texts, tokenizer(data), self.vocab, data)
+        split = tokenizer(data, self.vocab.subwords)
+        ids, unknown = encode_with_unknown(texts, split, self.vocab, data)
         features = None if make is None else make(texts)
         return Scores(self.scores(model, ids, features, runtime, poll), unknown)
 
@@ -334,21 +305,12 @@ class Classifier:
         predicted = self.predict(model, split, runtime, poll)
         source = self.source(place.path, place.split)
         found = mistakes(predicted, split, self.labels, source, place.most)
-        return self.score(predicted, split.labels), found
+        return scoring.score(predicted, split.labels, self.labels), found
 
     def each(
         self, model: nn.Module, split: Examples, runtime: Runtime, poll: Poll
     ) -> tuple[Figures, Each]:
         """See `Compares.each`: a row is a text."""
-        predicted, count = self.predict(model, split, runtime, poll), len(split)
-        losses = -predicted[np.arange(count), split.labels].astype(np.float64)
-        right = predicted.argmax(1) == split.labels
-        each = Each("texts", split.rows, losses, np.ones(count, np.int64), right)
-        return self.score(predicted, split.labels), each
-
-    def _weights(self) -> NDArray[np.float64]:
-        """Balanced class weights N / (C * n_c), (C,); a label without examples gets 0."""
-        counts = np.array(self.label_counts, np.float64)
-        weights = np.where(counts > 0, counts.sum() / (len(counts) * np.maximum(counts, 1)), 0)
-        powered: NDArray[np.float64] = weights**self.config.train.class_weight_power
-        return powered
+        predicted = self.predict(model, split, runtime, poll)
+        each = scoring.each("texts", predicted, split.labels, split.rows)
+        return scoring.score(predicted, split.labels, self.labels), each

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from seqcli.data.labeled import Examples
 from seqcli.kinds.abilities import Mistake
+from seqcli.kinds.classifier.scoring import surest
 from seqcli.readers import Source
 
 
@@ -18,20 +19,17 @@ def mistakes(
     count: int,
 ) -> list[Mistake]:
     """From log-probabilities (R, C); `source` is read once more, for the texts alone."""
-    said = predicted.argmax(1)
-    wrong = np.flatnonzero(said != split.labels)
-    surest = wrong[np.argsort(-predicted[wrong, said[wrong]], kind="stable")[:count]]
-    wanted = {int(split.rows[row]): int(row) for row in surest}
+    wrong = surest(predicted, split.labels, count)
+    wanted = {int(split.rows[row]): (row, said, prob) for row, said, prob in wrong}
     found: dict[int, Mistake] = {}
     records = source.records() if wanted else iter(())
     for number, record in enumerate(records):
-        row = wanted.get(number)
-        if row is None:
+        if number not in wanted:
             continue
-        prob = float(np.exp(predicted[row, said[row]], dtype=np.float64))
+        row, said, prob = wanted[number]
         found[row] = Mistake(
-            record.text, record.label, labels[said[row]], prob, record.path, record.line
+            record.text, record.label, labels[said], prob, record.path, record.line
         )
         if len(found) == len(wanted):
             break
-    return [found[row] for row in surest.tolist() if row in found]
+    return [found[row] for row, _, _ in wrong if row in found]

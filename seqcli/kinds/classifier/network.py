@@ -54,7 +54,7 @@ def text_classifier(
         head=model.head,
         wide=wide,
         wide_share=model.wide_share,
-        log_prior=_log_prior(label_counts, model.prior_power),
+        log_prior=log_prior(label_counts, model.prior_power),
         word_dropout=model.word_dropout,
         output_dropout=model.output_dropout,
     )
@@ -63,7 +63,7 @@ def text_classifier(
     return network
 
 
-def _log_prior(label_counts: Sequence[int], power: float) -> torch.Tensor | None:
+def log_prior(label_counts: Sequence[int], power: float) -> torch.Tensor | None:
     """Logarithms of the labels' shares, times that power.
 
     In plain numbers: for `log` on a skeleton without memory torch imports its whole compiler.

@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.spec import Figure, Learned, Spec, names_problem, refuse_clash
+from seqcli.kinds.spec import (
+    Figure,
+    Learned,
+    Spec,
+    check_tokens,
+    names_problem,
+    refuse_clash,
+    vocabulary_problem,
+)
 from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes, dense, stack
 from seqcli.settings.fields import setting
 from seqcli.settings.sections import (
     MAX_SIZE,
+    TEXT,
+    ByLabel,
     LabeledText,
     NgramTraining,
     TokenLayers,
@@ -20,14 +30,13 @@ from seqcli.settings.sections import (
 from seqcli.settings.table import Row, Table
 
 
-@dataclass(frozen=True)
-class Model(Vectors, TwoWayLayers, TokenLayers):
-    """[model] of a classifier: the stack, its read-out and head, n-grams beside them."""
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Answer(TwoWayLayers):
+    """[model]: a stack of layers, and how a label comes of its steps."""
 
-    word_dropout: float = setting(0.0, "share of whole tokens dropped", low=0, high=0.99)
     read_out: tuple[str, ...] = setting(
         ("last",),
-        "what stands for the text; several are joined",
+        "what stands for the whole; several are joined",
         choices=("last", "mean", "max", "attention"),
     )
     dense: tuple[int, ...] = setting((), "hidden layers before the labels", low=1, high=MAX_SIZE)
@@ -38,6 +47,13 @@ class Model(Vectors, TwoWayLayers, TokenLayers):
     prior_power: float = setting(
         0.0, "answers are divided by label shares to this power", low=0, high=2
     )
+
+
+@dataclass(frozen=True)
+class Model(Vectors, Answer, TokenLayers):
+    """[model] of a classifier of text: n-grams beside the stack."""
+
+    word_dropout: float = setting(0.0, "share of whole tokens dropped", low=0, high=0.99)
     wide_words: tuple[int, ...] = setting(
         (), "orders of hashed word n-grams read beside the network", low=1, high=8
     )
@@ -65,20 +81,9 @@ class Model(Vectors, TwoWayLayers, TokenLayers):
 
 
 @dataclass(frozen=True)
-class Train(NgramTraining):
-    """[train] of a classifier."""
+class Train(ByLabel, NgramTraining):
+    """[train] of a classifier of text."""
 
-    buckets: int = setting(16, "batches whose texts are sorted by length together; 1 = none", low=1)
-    class_weight: str = setting(
-        "none",
-        "weight of a label's loss",
-        choices=("none", "balanced"),
-        option="Weight of a label's loss: none or balanced.",
-    )
-    class_weight_power: float = setting(
-        1.0, "balanced: exponent of the weights, 0.5 = square root", low=0, high=4
-    )
-    label_smoothing: float = setting(0.0, "share given to all labels", low=0, high=0.5)
     draw: str = setting("shuffle", "every row once, or label first", choices=("shuffle", "label"))
     draws: int = setting(0, "draw = label: draws an epoch; 0 = one a row", low=0, high=1 << 30)
 
@@ -91,8 +96,24 @@ def count(model: Model, sizes: Sizes) -> Table:
 
     Errors: ConfigError for sizes that do not fit together (a sigmoid for 3 labels).
     """
+    if model.wide and sizes.outputs is None:
+        raise ConfigError("the n-gram table needs the number of labels", "give --outputs C")
     found = stack(model, sizes)
-    rows, width, batch = [], found.width, sizes.batch
+    rows = answer_rows(model, found.width, sizes)
+    if model.wide:
+        logits = 1 if model.head == "sigmoid" else sizes.outputs or 1
+        size = model.wide_buckets * logits + logits
+        text = f"{model.wide_buckets}*{logits} + {logits}"
+        rows.append(Row("n-gram table", (sizes.batch, logits), text, size))
+    return found.table(model, *rows)
+
+
+def answer_rows(model: Answer, width: int, sizes: Sizes) -> list[Row]:
+    """What stands behind a stack of that width, as far as the output if labels are known.
+
+    Errors: ConfigError for a head that does not fit the labels.
+    """
+    rows, batch = list[Row](), sizes.batch
     if model.read_out != ("last",):
         rows.append(_read_out(model, width, batch))
         width *= len(model.read_out)
@@ -101,23 +122,16 @@ def count(model: Model, sizes: Sizes) -> Table:
         rows.append(dense(name, width, size, (batch, size)))
         width = size
     if sizes.outputs is None:
-        if model.wide:
-            raise ConfigError("the n-gram table needs the number of labels", "give --outputs C")
-        return found.table(model, *rows)
+        return rows
     if model.head == "sigmoid" and sizes.outputs > 2:
         raise ConfigError(
             f"a sigmoid head decides between 2 labels, not {sizes.outputs}", "use head = softmax"
         )
     logits = 1 if model.head == "sigmoid" else sizes.outputs
-    rows.append(dense("output", width, logits, (batch, logits)))
-    if model.wide:
-        size = model.wide_buckets * logits + logits
-        text = f"{model.wide_buckets}*{logits} + {logits}"
-        rows.append(Row("n-gram table", (batch, logits), text, size))
-    return found.table(model, *rows)
+    return [*rows, dense("output", width, logits, (batch, logits))]
 
 
-def _read_out(model: Model, width: int, batch: int | None) -> Row:
+def _read_out(model: Answer, width: int, batch: int | None) -> Row:
     """How the steps become one vector; attention alone has weights: v . tanh(W h + b)."""
     name = f"read-out: {', '.join(model.read_out)}"
     joined = width * len(model.read_out)
@@ -128,11 +142,17 @@ def _read_out(model: Model, width: int, batch: int | None) -> Row:
     return Row(name, (batch, joined), text, size, work=(size, 0), kept=(width, joined))
 
 
-def check(config: Settings) -> None:
-    """Refuse settings that cannot stand together, or of which one would do nothing."""
-    model, train = config.model, config.train
+def check_answer(model: Answer) -> None:
+    """Errors: ConfigError for a model without a read-out."""
     if not model.read_out:
         raise ConfigError("model.read_out: at least one read-out expected")
+
+
+def check(config: Settings) -> None:
+    """Refuse settings that cannot stand together, or of which one would do nothing."""
+    check_tokens(config.data)
+    model, train = config.model, config.train
+    check_answer(model)
     if train.draws and train.draw != "label":
         raise ConfigError("train.draws counts the draws of train.draw = label")
     if model.wide_init != "zero" and not model.wide:
@@ -146,6 +166,11 @@ def trainable(config: Settings) -> None:
             "model.freeze_vectors needs model.vectors",
             "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
         )
+    if config.model.vectors and config.data.tokenizer == "subwords":
+        raise ConfigError(
+            "model.vectors are of words, and data.tokenizer is subwords",
+            "--set data.tokenizer=words",
+        )
     model, train = config.model, config.train
     if train.draw == "label":  # labels drawn equally often are equally common to the model
         rare = "corrects for rare labels, as train.draw = label does already"
@@ -157,35 +182,44 @@ def trainable(config: Settings) -> None:
 
 def check_learned(config: Settings, learned: Learned) -> str:
     """What is wrong with the vocabulary, the labels and their counts in training."""
-    for part in ("vocabulary", "labels"):
-        if problem := names_problem(learned, part):
-            return problem
+    return vocabulary_problem(config.data, learned) or labels_problem(config.model, learned)
+
+
+def labels_problem(model: Answer, learned: Learned) -> str:
+    """What is wrong with the labels and their counts; "" where nothing is."""
+    if problem := names_problem(learned, "labels"):
+        return problem
     labels, counts = learned["labels"], learned.get("label_counts")
     if not isinstance(counts, list) or len(counts) != len(labels):
         return "its labels and their counts disagree"
     if not all(type(count) is int and 0 <= count < 1 << 53 for count in counts):
         return "its labels and their counts disagree"
-    if config.model.head == "sigmoid" and len(labels) != 2:
+    if model.head == "sigmoid" and len(labels) != 2:
         return "its head is for two labels"
     return ""
 
 
+FIGURES = (
+    Figure("loss", "loss {:.4f}", "loss {:.4f}", lower_is_better=True),
+    Figure("accuracy", "accuracy {:.2%}", "acc {:.2%}"),
+    Figure("macro_f1", last="macro-F1 {:.4f}"),
+    Figure("mcc"),
+    Figure("majority", last="(majority {:.2%})", chooses=False),
+)
+LISTED = ("count", "loss", "accuracy", "macro_f1", "mcc", "majority")
+NAME = "classifier"
+
 SPEC = Spec(
-    name="classifier",
+    name=NAME,
+    input=TEXT,
     title="a classifier",
     target="seqcli.kinds.classifier.kind:Classifier",
     data=LabeledText,
     model=Model,
     train=Train,
-    figures=(
-        Figure("loss", "loss {:.4f}", "loss {:.4f}", lower_is_better=True),
-        Figure("accuracy", "accuracy {:.2%}", "acc {:.2%}"),
-        Figure("macro_f1", last="macro-F1 {:.4f}"),
-        Figure("mcc"),
-        Figure("majority", last="(majority {:.2%})", chooses=False),
-    ),
+    figures=FIGURES,
     metric="accuracy",
-    listed=("count", "loss", "accuracy", "macro_f1", "mcc", "majority"),
+    listed=LISTED,
     count=count,
     sizes=lambda learned: Sizes(len(learned["vocabulary"]), outputs=len(learned["labels"])),
     check=check,

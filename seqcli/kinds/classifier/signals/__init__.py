@@ -1,0 +1,1 @@
+"""One label for a recording: rows of numbers (N -> 1)."""
