@@ -1,8 +1,8 @@
-"""How time and memory grow with the data: a text and a labeled table, 1, 2, 4 and 8 times as large.
+"""How time and memory grow with the data: text, a table, recordings, 1, 2, 4 and 8 times as large.
 
-    python benchmarks/growth.py [--text MB] [--table MB] [--plot growth.png]
+    python benchmarks/growth.py [--text MB] [--table MB] [--recordings MB] [--plot growth.png]
 
-Both are made here from a seed, out of bundled samples; measured is a whole `seqcli train` of
+All are made here from a seed, texts out of bundled samples; measured is a whole `seqcli train` of
 20 updates on one thread: processor time, and the largest private memory (RssAnon) on the way.
 """
 
@@ -30,6 +30,7 @@ COMMANDS = {
     "text": f"train --task char --data data.txt {SPLITS} {STEPS}",
     "table": "train --task text --data data.csv --text-column text --label-column label "
     f"{SPLITS} {STEPS}",
+    "recordings": f"train --task signals --data data.ts {SPLITS} {STEPS}",
 }
 
 
@@ -71,6 +72,17 @@ def write_table(path: Path, size: int) -> None:
             written += table.writerow([text, f"label{label}"])
 
 
+def write_recordings(path: Path, size: int) -> None:
+    """200 steps of 6 channels, about 7 kB each, of four labels that differ in their level."""
+    draw, written = random.Random(1), 0
+    with path.open("w", encoding="utf-8") as file:
+        while written < size:
+            label = draw.randrange(4)
+            channels = [[f"{draw.gauss(label / 4, 1):.3f}" for _ in range(200)] for _ in range(6)]
+            line = ":".join([*map(",".join, channels), f"label{label}"])
+            written += file.write(f"{line}\n")
+
+
 def measured(command: str, folder: Path) -> tuple[float, float]:
     """Seconds of processor time, MB of private memory at most."""
     most, before = 0, os.times()
@@ -90,10 +102,11 @@ def measured(command: str, folder: Path) -> tuple[float, float]:
 
 
 def measure() -> Iterator[Row]:
-    """Text, then table: a row for each size."""
+    """Text, table, recordings: a row for each size."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     asked.add_argument("--text", type=float, default=20, help="MB of the smallest text")
     asked.add_argument("--table", type=float, default=10, help="MB of the smallest table")
+    asked.add_argument("--recordings", type=float, default=20, help="MB of the fewest recordings")
     asked.add_argument("--plot", type=Path, help="write a picture of it")
     given, _ = asked.parse_known_args()
     found: list[Point] = []
@@ -102,6 +115,7 @@ def measure() -> Iterator[Row]:
         for kind, write, file in (
             ("text", write_text, "data.txt"),
             ("table", write_table, "data.csv"),
+            ("recordings", write_recordings, "data.ts"),
         ):
             for times in TIMES:
                 megabytes = getattr(given, kind) * times
@@ -124,7 +138,7 @@ def draw(found: list[Point], path: Path) -> None:
     for panel, key, label in zip(
         panels, ("seconds", "memory"), ("processor time, s", "private memory, MB"), strict=True
     ):
-        for kind, mark in (("text", "o-"), ("table", "s-")):
+        for kind, mark in (("text", "o-"), ("table", "s-"), ("recordings", "^-")):
             own = [point for point in found if point.kind == kind]
             values = [getattr(point, key) for point in own]
             panel.plot([point.megabytes for point in own], values, mark, label=kind)

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqcli.answers.frames import FrameTagger
 from seqcli.answers.loading import Loaded, load_model
 from seqcli.answers.options import Options
 from seqcli.answers.prediction import Predictor
@@ -80,12 +81,25 @@ class Model:
                 table[f"prob_{label}"] = [row.probs[label] for row in answers]
         return table
 
+    def _tag_steps(self, arrays: Iterable[Any]) -> pandas.DataFrame:
+        import pandas
+
+        _refuse_no_list(arrays)
+        tagger = FrameTagger.of(self._loaded)
+        labels, rows = tagger.kind.labels, list[tuple[int, int, str, float]]()
+        for number, (_, parts) in enumerate(tagger.tag(arrays), start=1):
+            answers = (
+                pair for one in parts for pair in zip(one.labels.tolist(), one.chosen, strict=True)
+            )
+            rows += [
+                (number, step, labels[label], prob) for step, (label, prob) in enumerate(answers)
+            ]
+        return pandas.DataFrame(rows, columns=["recording", "step", "label", "prob"])
+
     def _classify_numbers(self, arrays: Iterable[Any], probs: bool) -> pandas.DataFrame:
         import pandas
 
-        if isinstance(arrays, (str, bytes, pandas.DataFrame, Mapping)):
-            what = type(arrays).__name__
-            raise TypeError(f"a list of arrays expected, a {what} found: [array]")
+        _refuse_no_list(arrays)
         answers = SignalPredictor.of(self._loaded).classify(arrays)
         columns = ["steps", "label", "prob", "missing_share"]
         rows = [(len(one.values), row.label, row.prob, row.unknown_share) for one, row in answers]
@@ -95,17 +109,19 @@ class Model:
                 table[f"prob_{label}"] = [row.probs[label] for _, row in answers]
         return table
 
-    def tag(
-        self, sentences: Iterable[str | Sequence[str]], *, threshold: float = 0.0
-    ) -> pandas.DataFrame:
+    def tag(self, sentences: Iterable[Any], *, threshold: float = 0.0) -> pandas.DataFrame:
         """One row a sentence, in order: text, tokens, tags, probs, spans, unknown_share.
 
         A sentence is a text, or a list of tokens. `spans` is a list of dictionaries: start, end (in
-        characters), type, text, prob; those below `threshold` are left out. Errors: SeqcliError for
-        a model that gives no tags.
+        characters), type, text, prob; those below `threshold` are left out. A model of numbers
+        takes recordings, as `classify` does, and gives a row a step: recording (from 1), step
+        (from 0), label, prob. Errors: SeqcliError for a model that gives no tags, and for
+        recordings that it cannot read; TypeError for what is no list.
         """
         import pandas
 
+        if self._loaded.kind.spec.input == NUMBERS:
+            return self._tag_steps(sentences)
         found = SequenceTagger.of(self._loaded).tag(sentences, threshold)
         columns = ["text", "tokens", "tags", "probs", "spans", "unknown_share"]
         return pandas.DataFrame([as_json(*pair) for pair in found], columns=columns)
@@ -160,6 +176,7 @@ class Model:
         self,
         prompt: str = "",
         *,
+        label: str | Sequence[str] | None = None,
         count: int = 1,
         max_tokens: int = 200,
         temperature: float = 1.0,
@@ -172,9 +189,11 @@ class Model:
     ) -> pandas.DataFrame:
         """`count` texts that go on from `prompt`, a row each: text, tokens, logprob, stopped.
 
-        `text` is without the prompt; `logprob` in nats, at temperature 1; `stopped` is "end" or
-        "length". Without a `seed` every call draws others. Errors: SeqcliError for a kind that
-        writes nothing, ConfigError for values without a meaning.
+        A model that was trained with labels needs `label`: one, several, or "all"; it writes
+        `count` texts for each, and there is a column label in front. `text` is without the prompt;
+        `logprob` in nats, at temperature 1; `stopped` is "end" or "length". Without a `seed` every
+        call draws others. Errors: SeqcliError for a kind that writes nothing, ConfigError for
+        values without a meaning.
         """
         import pandas
 
@@ -190,12 +209,18 @@ class Model:
             seed=seed,
         )
         writer = Writer.of(self._loaded)
+        labels = writer.chosen([label] if isinstance(label, str) else list(label or ()))
         context, _ = writer.kind.context(prompt)
-        drawn = writer.write(context, options)
+        drawn = list(writer.write(context, options, labels))
         rows = [
-            (writer.kind.text(one.ids), len(one.ids), one.logprob, one.stopped) for one in drawn
+            (writer.kind.text(one.ids, prompt), len(one.ids), one.logprob, one.stopped)
+            for _, one in drawn
         ]
-        return pandas.DataFrame(rows, columns=["text", "tokens", "logprob", "stopped"])
+        table = pandas.DataFrame(rows, columns=["text", "tokens", "logprob", "stopped"])
+        if writer.told:
+            names = [writer.label(place) for place, _ in drawn if place is not None]
+            table.insert(0, "label", names)
+        return table
 
 
 def _texts(texts: Iterable[str]) -> Iterator[str]:
@@ -225,3 +250,12 @@ def load(path: str | PathLike[str], *, device: str = "auto", threads: int | None
     Errors: ModelFileError for whatever is not one, ConfigError for an unknown device.
     """
     return Model(load_model(Path(path), device=device, threads=threads))
+
+
+def _refuse_no_list(arrays: object) -> None:
+    """Errors: TypeError for what is one recording, or none."""
+    import pandas
+
+    if isinstance(arrays, (str, bytes, pandas.DataFrame, Mapping)):
+        what = type(arrays).__name__
+        raise TypeError(f"a list of arrays expected, a {what} found: [array]")

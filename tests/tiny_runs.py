@@ -96,6 +96,21 @@ def write_recordings(path: Path, recordings: int = 60) -> Path:
     return path
 
 
+def write_steps(path: Path, recordings: int = 24) -> Path:
+    """A csv with a row a step: recordings of 10 to 40 steps that rest, rise and rest again."""
+    draw = random.Random(10)
+    lines = ["id,x,y,label"]
+    for number in range(recordings):
+        rise, end = draw.randint(3, 12), draw.randint(15, 30)
+        for step in range(end + draw.randint(0, 10)):
+            up = rise <= step < end
+            x, y = draw.gauss(float(up), 0.3), draw.gauss(step - rise if up else 0.0, 0.5)
+            label = "" if draw.random() < 0.05 else ("rest", "rise")[up]
+            lines.append(f"{number},{x:.3f},{y:.3f},{label}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def write_task(path: Path) -> Path:
     """TASK as a file."""
     path.write_text(TASK)

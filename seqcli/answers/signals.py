@@ -19,14 +19,16 @@ from seqcli.interrupts import interrupts
 from seqcli.kinds.abilities import ClassifiesNumbers
 from seqcli.machine.device import Runtime
 from seqcli.readers.jsonl import objects_of
+from seqcli.readers.lines import plain_name
 from seqcli.readers.live import NAME
 from seqcli.readers.numerals import Numerals, at_line
 from seqcli.readers.recording import Recording, Wanted, numbered
-from seqcli.readers.series_source import discover_series
+from seqcli.readers.series_source import ENDINGS, discover_series
 from seqcli.readers.series_tables import of_object
 from seqcli.settings.sections import Series
 
 UNLABELED = Wanted(label=False)
+PLAIN = ("ucr", "csv", "tsv")  # formats of which an ending does not tell which
 ARRAYS = "arrays"  # what an error calls recordings that a program gave
 
 
@@ -69,7 +71,7 @@ class SignalPredictor:
         missing = Numerals(self.kind.reading.missing)
         channels = self.kind.channels
         records = (
-            fitted(_of_array(one, number, missing), channels)
+            fitted(array_recording(one, number, missing), channels)
             for number, one in enumerate(arrays, start=1)
         )
         found: list[tuple[Recording, Answer]] = []
@@ -97,7 +99,10 @@ def fitted(record: Recording, channels: tuple[str, ...]) -> Recording:
 
 def recordings_at(path: Path, reading: Series, channels: tuple[str, ...]) -> Iterator[Recording]:
     """What is to be labeled at `path`, file or folder. Errors: DataError."""
-    records = discover_series(path, reading).records(None, UNLABELED)
+    named = ENDINGS.get(Path(plain_name(path)).suffix.lower())
+    # the training's format where the ending may mean it: UCR's tables are called .csv too
+    own = reading.format if named in PLAIN and reading.format in PLAIN else "auto"
+    records = discover_series(path, replace(reading, format=own)).records(None, UNLABELED)
     return (fitted(one, channels) for one in records)
 
 
@@ -122,7 +127,8 @@ def arriving_recordings(
             raise fault
 
 
-def _of_array(given: Any, number: int, missing: Numerals) -> Recording:
+def array_recording(given: Any, number: int, missing: Numerals) -> Recording:
+    """A program's array (T, C) or (T,), the `number`-th, as a recording. Errors: DataError."""
     try:
         values = np.asarray(given, np.float64)
     except (TypeError, ValueError) as error:
@@ -137,6 +143,6 @@ def _of_array(given: Any, number: int, missing: Numerals) -> Recording:
 
 
 def read_as(reading: Series, encoding: str | None) -> Series:
-    """The same settings for files of another encoding, whose format is their own."""
-    own = replace(reading, format="auto", label_pattern="", group="", group_pattern="")
+    """The same settings for files to be labeled, in another encoding if one is given."""
+    own = replace(reading, label_pattern="", group="", group_pattern="")
     return own if encoding is None else replace(own, encoding=encoding)

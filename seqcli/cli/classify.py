@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from seqcli.cli.console import answer, say
 from seqcli.cli.sources import Documents, Format, Input, Reading, Texts, TextSource, is_parquet
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
 from seqcli.settings.sections import NUMBERS
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ def classify(
     safe_csv: SafeCsv = False,
     shard: options.Shard = None,
     device: options.Device = "auto",
+    precision: options.Precision = "fp32",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -101,6 +104,7 @@ def classify(
       cat lines.txt | seqcli classify --model spam.pt -
     """
     path = options.model_path(model)
+    options.check_precision(precision)
     shown = Shown.of(top_k, probs, threshold, max_unknown, abstain_label, as_json, explain)
     reading = Reading.of(form, documents, text_column, encoding)
     source = TextSource.of(texts or [], input, reading)
@@ -114,22 +118,25 @@ def classify(
         if explain:
             raise ConfigError("--explain weighs words", "this model reads numbers: leave it out")
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.prediction import Predictor
         from seqcli.answers.signals import SignalPredictor
+        from seqcli.machine.device import keep_freed_memory
 
+    keep_freed_memory()
+    opened = partial(load_model, path, device=device, threads=threads, precision=precision)
     predictor: Predictor | SignalPredictor
-    like = None
+    like, tell = None, _silent if quiet else say
     if numbers:
-        predictor = SignalPredictor.of(load_model(path, device=device, threads=threads))
+        predictor = SignalPredictor.of(opened())
         found = source.recordings(predictor.kind)
     else:
-        tell = _silent if quiet else say
         ready = source.open(description, tell) if source.stream is None else None
-        predictor = Predictor.of(load_model(path, device=device, threads=threads))
+        predictor = Predictor.of(opened())
         found = ready or source.open(description, tell)  # a stream is waited for once all is ready
         like = source.path if is_parquet(source.path, reading.format) else None
-    answers = _answers(predictor, found, part, shown)
+    answers = _answers(predictor, found, part, shown, tell)
     if target is None:
         _print(answers, shown, paths=found.paths, numbers=numbers)
     else:
@@ -161,17 +168,26 @@ Answers = Iterator[tuple["Group", "Predictions", "list[list[Mark]] | None"]]
 
 
 def _answers(
-    predictor: Predictor | SignalPredictor, found: Found, shard: tuple[int, int], shown: Shown
+    predictor: Predictor | SignalPredictor,
+    found: Found,
+    shard: tuple[int, int],
+    shown: Shown,
+    tell: Callable[[str], None],
 ) -> Answers:
     """This shard's groups with their predictions, and with marks if they are to be explained.
 
-    Errors: DataError, after the texts before it.
+    `tell` hears once what a person should know of some answers. Errors: DataError, after the texts
+    before it.
     """
     from seqcli.answers.prediction import FIRST, Predictor, recut, sharded
 
+    said = {""}
     place, count = shard
     groups = recut(sharded(found.groups, place - 1, count), (1,) if shown.explain else FIRST)
     for group, answered in predictor.stream(groups):
+        if answered.said not in said:
+            tell(answered.said)
+            said.add(answered.said)
         if shown.explain and isinstance(predictor, Predictor):
             pairs = zip(group.texts, answered.best.tolist(), strict=True)
             yield group, answered, [predictor.explain(text, label) for text, label in pairs]

@@ -14,6 +14,7 @@ from seqcli.cli.console import answer, answer_json, out, say
 from seqcli.errors import ConfigError, DataError, SeqcliError, lookup
 from seqcli.interrupts import interrupts
 from seqcli.kinds.spec import Spec
+from seqcli.machine.importing import import_torch
 
 if TYPE_CHECKING:
     from seqcli.kinds.abilities import Mistake, Miswritten
@@ -100,6 +101,7 @@ def evaluate(
     reading |= {"token_column": token_column, "tag_column": tag_column}
     if len(paths) > 1:
         with interrupts.at_once():
+            import_torch()
             from seqcli.cli import compare
 
         compare.run(
@@ -120,6 +122,7 @@ def evaluate(
     kinds.refuse_option(spec, "--batch-size", batch_size is not None)
     kinds.refuse_option(spec, "--exclude-trained", exclude_trained)
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
 
     loaded = load_model(path, device=device, threads=threads, reading=reading)
@@ -160,10 +163,10 @@ def _print(
     console = out()
     span = figures.get("span")  # where there are spans, types are what a person looks at
     if span is not None:
-        console.print(tables.label_table(span["per_type"], "type"))
+        console.print(tables.label_table(span["per_type"], spec.by_label, "type"))
         console.print()
     elif "per_label" in figures:
-        console.print(tables.label_table(figures["per_label"]))
+        console.print(tables.label_table(figures["per_label"], spec.by_label))
         console.print()
     for line in tables.figure_lines(figures, spec.listed):
         answer(line)

@@ -15,6 +15,7 @@ from seqcli.cli.console import answer, finite, json_line, safe, say
 from seqcli.cli.sources import STDIN, Format, Input, Reading, Texts, TextSource, is_parquet
 from seqcli.errors import ConfigError, SeqcliError
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
 from seqcli.settings.searching import Searching
 
 if TYPE_CHECKING:
@@ -109,8 +110,9 @@ def translate(
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a text for each text, the rows of a table, or the lines of a stream, in order.
+    """Write a text for each text, in another language or form.
 
+    Texts are arguments, the rows of a table, or the lines of a stream; answers come in their order.
     One line in, one line out; an empty one stays empty. With --n-best a line holds N texts with
     their scores, parted by tabs. The unknown word is never written. --output FILE.txt has a line
     each, a table keeps the columns of the input and adds translation and score.
@@ -139,6 +141,7 @@ def translate(
     description, spec = options.described(path, quiet)
     kinds.refuse(spec, "translate", path)  # before torch is imported
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.translating import TextTranslator
 

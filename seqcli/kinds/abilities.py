@@ -15,19 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from seqcli.data.scaling import Scaler
 from seqcli.data.trained import Keys
 from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime
+from seqcli.nn.models import LanguageModel
 from seqcli.settings.searching import Searching
 from seqcli.settings.sections import Series
 from seqcli.text.vocab import Vocab
 
 
 class Scores(NamedTuple):
-    """Log-probabilities (R, C) of R texts, and the share of each one's tokens not known (R,)."""
+    """Log-probabilities (R, C) of R texts, and the share of each one's tokens not known (R,).
+
+    said: what a person should know of some of these answers.
+    """
 
     scores: NDArray[np.float32]
     unknown_share: NDArray[np.float64]
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,7 +203,7 @@ class Writes(Protocol):
 
     @property
     def unit(self) -> str:
-        """ "words" or "characters"."""
+        """ "words", "subwords" or "characters"."""
 
     @property
     def between(self) -> str:
@@ -211,11 +217,26 @@ class Writes(Protocol):
     def starts(self) -> Mapping[int, int]:
         """Where there is none: how often each id began a text that was trained on."""
 
+    @property
+    def carries(self) -> bool:
+        """Whether a document that follows another one in a text knows of it."""
+
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown."""
 
-    def text(self, ids: Iterable[int]) -> str:
-        """Ids as readable text."""
+    def text(self, ids: Iterable[int], before: str = "") -> str:
+        """Ids as readable text, that goes on from `before`."""
+
+
+class Told(Writes, Protocol):
+    """`sample --label`: new text for a label."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What a text can be written for."""
+
+    def told(self, model: nn.Module, label: int) -> LanguageModel:
+        """The model that writes for a label, by its place."""
 
 
 class Marked(NamedTuple):
@@ -237,6 +258,47 @@ class Tagged(NamedTuple):
     probs: list[float]
     spans: list[Marked]
     unknown_share: float
+
+
+class Framed(NamedTuple):
+    """The answer to a piece of T steps: a label by its place, and all C probabilities.
+
+    The label is that of the best path, which need not be the likeliest one at a step.
+    """
+
+    labels: NDArray[np.int64]  # (T,)
+    probs: NDArray[np.float32]  # (T, C)
+
+
+class TagsNumbers(Protocol):
+    """`tag` of a kind that reads numbers: a label for every step."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """C labels, in the order of their probabilities."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels, in the order in which the model reads them."""
+
+    @property
+    def reading(self) -> Series:
+        """How files are read: the settings it was trained with, and its channels by name."""
+
+    @property
+    def most(self) -> int:
+        """Steps of the longest piece; see `data.pieces` for how longer recordings are cut."""
+
+    def scaled(self, blocks: Iterable[NDArray[np.float64]]) -> Scaler:
+        """What makes numbers (T, channels) of a recording such as the model reads.
+
+        blocks: all of the recording, gone through once if it is scaled by itself, else not at all.
+        """
+
+    def tag_numbers(
+        self, model: nn.Module, pieces: Sequence[NDArray[np.float32]], runtime: Runtime, poll: Poll
+    ) -> list[Framed]:
+        """The answer to each scaled piece; what else is in the group changes none."""
 
 
 class Tags(Protocol):

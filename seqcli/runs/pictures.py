@@ -151,7 +151,7 @@ def _name_labels(axes: Axes, labels: Sequence[str]) -> None:
     size = len(labels)
     every = -(-size // NAMED_LABELS) or 1
     places = list(range(0, size, every))
-    texts = [_readable(labels[place], place + 1) for place in places]
+    texts = [readable(labels[place], place + 1) for place in places]
     axes.set_xticks(places, texts, parse_math=False)
     axes.set_yticks(places, texts, parse_math=False)
     if size > 8 or max(map(len, texts), default=0) > 6:
@@ -162,7 +162,7 @@ def _name_labels(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_ylabel("true", fontsize=FONT_SIZE)
 
 
-def _readable(label: str, number: int) -> str:
+def readable(label: str, number: int) -> str:
     """`label` on one line and not too long; by its number if the font lacks one of its signs."""
     text = " ".join(label.split())
     if len(text) > LONGEST_LABEL:

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from seqcli.errors import ConfigError
 from seqcli.settings.fields import Option, setting
 
-FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files", "text")
-SERIES_FORMATS = ("auto", "ts", "arff", "ucr", "csv", "tsv", "jsonl", "parquet", "npz", "npy")
+TABLES = ("csv", "tsv", "jsonl", "parquet")
+FORMATS = ("auto", *TABLES, "fasttext", "folders", "files", "text")
+SERIES_FORMATS = ("auto", "ts", "arff", "ucr", *TABLES, "npz", "npy", "wav")
 TAG_FORMATS = ("auto", "columns", "conllu", "jsonl", "aligned", "slash")
 PAIR_FORMATS = ("auto", "aligned", "csv", "tsv", "jsonl")
 TEXT, NUMBERS = INPUTS = ("text", "numbers")  # what sequences are made of
@@ -100,17 +101,33 @@ class Labels:
 
 @dataclass(frozen=True)
 class LabeledText(Labels, Text):
-    """[data] of texts that each have a label."""
+    """[data] of texts that each have a label; a longer one is read from its beginning."""
 
-    input: str = setting(TEXT, "what a sequence is made of", choices=INPUTS)
     max_tokens: int = setting(0, "longest text in tokens, 0 = no limit", low=0)
-    keep: str = setting("first", "which end of a longer text stays", choices=("first", "last"))
     repeats: str = setting(
         "group",
         "equal texts: on one side, or also all but the first of a label dropped, or left alone",
         choices=("group", "drop", "keep"),
     )
     repeats_casefold: bool = setting(False, "case alone makes no difference")
+
+    @property
+    def kept_end(self) -> str:
+        """Which end of a longer text is read: "first" or "last"."""
+        return "first"
+
+
+@dataclass(frozen=True)
+class TrimmedText(LabeledText):
+    """The same of texts that are only read: their ends can count more than their beginnings."""
+
+    input: str = setting(TEXT, "what a sequence is made of", choices=INPUTS)
+    keep: str = setting("first", "which end of a longer text stays", choices=("first", "last"))
+
+    @property
+    def kept_end(self) -> str:
+        """As the settings say."""
+        return self.keep
 
 
 @dataclass(frozen=True)
@@ -121,8 +138,31 @@ class RunningText(Text):
     end_mark: bool = setting(True, "close every document with <eos>")
 
 
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Sound:
+    """[data] of wav files: how samples become log-mel frames."""
+
+    sample_rate: int = setting(
+        16000, "wav: samples a second that every file is brought to", low=1000, high=192_000
+    )
+    frame_length: float = setting(
+        25.0, "wav: milliseconds that a frame is computed of (Hann window)", low=1, high=1000
+    )
+    frame_step: float = setting(
+        10.0, "wav: milliseconds from one frame to the next", low=0.5, high=1000
+    )
+    mel_bands: int = setting(40, "wav: bands of a frame, which are its channels", low=1, high=256)
+    mel_low: float = setting(20.0, "wav: Hz at which the lowest band begins", low=0, high=96_000)
+    mel_high: float = setting(
+        0.0, "wav: Hz at which the highest ends; 0 = half of the rate", low=0, high=96_000
+    )
+    mel_floor: float = setting(
+        1e-10, "wav: least power of a band, before its logarithm", above=0, high=1
+    )
+
+
 @dataclass(frozen=True)
-class Series(Labels, Reading):
+class Series(Sound, Labels, Reading):
     """[data] of recordings: rows of numbers, a number a channel at every step."""
 
     input: str = setting(NUMBERS, "what a sequence is made of", choices=INPUTS)
@@ -143,6 +183,10 @@ class Series(Labels, Reading):
     group_pattern: str = setting(
         "", "regular expression for a file's name: what its parentheses find is the group"
     )
+    test_groups: tuple[str, ...] = setting(
+        (), "groups that test, by name; empty: the share data.test of them is drawn"
+    )
+    valid_groups: tuple[str, ...] = setting((), "groups that validate, likewise")
     missing: str = setting("", "a value that stands for none, besides empty, ? and NaN")
     mask_channels: bool = setting(
         False, "read beside each channel whether its number is there: 1, else 0"
@@ -162,9 +206,19 @@ class Series(Labels, Reading):
 
 
 @dataclass(frozen=True)
+class LabeledSteps(Series):
+    """[data] of recordings of which every step has a label of its own."""
+
+    max_steps: int = setting(
+        2048, "longer recordings are answered in pieces that overlap", low=16, high=1 << 20
+    )
+
+
+@dataclass(frozen=True)
 class TaggedText(Reading):
     """[data] of sentences with a tag for every token."""
 
+    input: str = setting(TEXT, "what a sequence is made of", choices=INPUTS)
     format: str = setting("auto", "raw format of tagged sentences", choices=TAG_FORMATS)
     token_column: str = setting(
         "",
@@ -507,6 +561,23 @@ class Training:
         high=2**63 - 1,
         option=Option("Seed of splits and training.", "1"),
     )
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class ByLabel(Training):
+    """[train]: how much an example counts, by its label."""
+
+    buckets: int = setting(16, "batches that are sorted by length together; 1 = none", low=1)
+    class_weight: str = setting(
+        "none",
+        "weight of a label's loss",
+        choices=("none", "balanced"),
+        option="Weight of a label's loss: none or balanced.",
+    )
+    class_weight_power: float = setting(
+        1.0, "balanced: exponent of the weights, 0.5 = square root", low=0, high=4
+    )
+    label_smoothing: float = setting(0.0, "share given to all labels", low=0, high=0.5)
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)

@@ -55,13 +55,18 @@ class Subwords:
     """Pieces by number: ASCII, bytes, the other characters, then what merges made of these."""
 
     def __init__(self, characters: Iterable[str], merges: Iterable[Pair]) -> None:
-        """As `to_json` gives them; merges: two pieces by number, in the order they were learned."""
+        """As `to_json` gives them; merges: two pieces by number, in the order they were learned.
+
+        ValueError for a piece that no text could have made: merges of merges double their length.
+        """
         self._characters, self._merges = tuple(characters), tuple(merges)
         pieces = [*BASE, *self._characters]
         numbers = {piece: number for number, piece in enumerate(pieces)}
         self._ranks: dict[Pair, tuple[int, int]] = {}  # how early, and what comes of it
         for rank, (left, right) in enumerate(self._merges):
             text = pieces[left] + pieces[right]
+            if len(text) > LONGEST:
+                raise ValueError(f"a piece of {len(text)} characters")
             if text not in numbers:
                 numbers[text] = len(pieces)
                 pieces.append(text)

@@ -18,6 +18,7 @@ from seqcli.text.marks import marks
 from seqcli.text.normal import normalizer
 from seqcli.text.subwords import Span as Span
 from seqcli.text.subwords import Subwords
+from seqcli.text.subwords import words as whole_words
 
 Clean = Callable[[str], str]
 Shape = Callable[[str], re.Pattern[str]]
@@ -74,9 +75,7 @@ class Tokenizer:
 
     def clean(self, text: str) -> str:
         """The text in the form, case and alphabet that were asked for, without accents if so."""
-        for cleaner in self.cleaners:
-            text = cleaner(text)
-        return text
+        return _cleaned(text, self.cleaners)
 
     def split(self, text: str) -> list[str]:
         """The tokens of a text; none for a text without any."""
@@ -114,6 +113,32 @@ def tokenizer(data: Tokens, subwords: Subwords | None = None) -> Tokenizer:
 
     subwords: a vocabulary's (`Vocab.subwords`), where `data` asks for such.
     """
+    splitter: Splitter | None = subwords
+    if data.tokenizer != SUBWORDS:
+        splitter = lookup(SPLITTERS, data.tokenizer, "tokenizer")
+    if splitter is None:
+        raise ValueError("subwords are to be learned first")
+    return Tokenizer(data.tokenizer, _cleaners(data), splitter)
+
+
+def counted(data: Tokens) -> Callable[[str], list[str]]:
+    """What is counted of a text before there is a vocabulary: its tokens; of subwords whole words.
+
+    `Vocab.parts` says what becomes of each. ConfigError for an unknown tokenizer.
+    """
+    if data.tokenizer != SUBWORDS:
+        return tokenizer(data).split
+    cleaners = _cleaners(data)
+    return lambda text: whole_words(_cleaned(text, cleaners))
+
+
+def _cleaned(text: str, cleaners: tuple[Clean, ...]) -> str:
+    for cleaner in cleaners:
+        text = cleaner(text)
+    return text
+
+
+def _cleaners(data: Tokens) -> tuple[Clean, ...]:
     cleaners: list[Clean] = [] if data.normalize == "none" else [normalizer(data)]
     if data.lowercase:
         cleaners.append(str.lower)
@@ -123,12 +148,7 @@ def tokenizer(data: Tokens, subwords: Subwords | None = None) -> Tokenizer:
         cleaners.append(partial(re.compile(r"\d").sub, "0"))
     if data.alphabet:
         cleaners.append(_only(data.alphabet))
-    splitter: Splitter | None = subwords
-    if data.tokenizer != SUBWORDS:
-        splitter = lookup(SPLITTERS, data.tokenizer, "tokenizer")
-    if splitter is None:
-        raise ValueError("subwords are to be learned first")
-    return Tokenizer(data.tokenizer, tuple(cleaners), splitter)
+    return tuple(cleaners)
 
 
 def strip_accents(text: str) -> str:

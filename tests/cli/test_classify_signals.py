@@ -107,6 +107,14 @@ def test_a_table_s_columns_go_by_name(tmp_path: Path) -> None:
     assert "c.csv, line 1: a column 'y' with numbers expected" in told
 
 
+def test_a_table_of_the_training_s_format(tmp_path: Path) -> None:
+    model = tiny_signals.write(tmp_path / "m.pt", channels=("1",), data={"format": "ucr"})
+    (tmp_path / "x.csv").write_text("a,1,2,3\nb,4,5\n")
+    result = seqcli("classify", "--model", model, "--input", tmp_path / "x.csv", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert [json.loads(line)["steps"] for line in result.stdout.splitlines()] == [3, 2]
+
+
 def test_a_stream_is_answered_up_to_its_fault(tmp_path: Path) -> None:
     model = tiny_signals.write(tmp_path / "m.pt")
     lines = ['{"values": [[1, 2], [3, null]]}', '{"values": []}', '{"values": [[1]]}']

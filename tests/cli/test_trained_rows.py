@@ -81,6 +81,20 @@ def test_where_nothing_is_left_or_known(classifier: Path) -> None:
     assert "what it was trained on makes no sense" in error(1, "eval", "--model", "bad.pt")
 
 
+def test_what_a_run_began_with_counts_too(classifier: Path) -> None:
+    first = (classifier / "data.tsv").read_text()
+    (classifier / "data.tsv").write_text("".join(f"{line} now\n" for line in first.splitlines()))
+    (classifier / "first.tsv").write_text(first)
+    more = ("--max-steps", "3", "--allow-changed-data", "--quiet")
+    answer("train", "--resume", "m.run", *more)
+    assert evaluated("--model", "m.pt", "--data", "first.tsv")[0]["trained"] == 38
+    assert evaluated("--model", "m.pt", "--split", "train")[0]["trained"] == 38
+    start = ("--init-from", "m.pt", "--max-steps", "1", "--out", "n.pt")
+    answer("train", "--task", "tiny.toml", "--data", "first.tsv", *start)
+    found, _ = evaluated("--model", "n.pt", "--data", "data.tsv")
+    assert found["trained"] == 38
+
+
 def test_documents_of_a_language_model(place: Path) -> None:
     draw = random.Random(1)
     names = ["".join(draw.choices("abcde", k=8)) for _ in range(80)]

@@ -213,6 +213,11 @@ BOMB = [[97, 97], *([n, n] for n in range(FIRST, FIRST + 60))]  # "a" 2**61 time
 MARK = [[ord("<"), ord("e")], *([FIRST + n, ord(letter)] for n, letter in enumerate("os>"))]
 
 
+def test_merges_that_double_a_piece_take_no_memory() -> None:
+    with pytest.raises(ValueError, match="a piece of 128 characters"):
+        Subwords.from_json({"characters": "ä", "merges": BOMB})
+
+
 @pytest.mark.parametrize(
     "changed",
     [

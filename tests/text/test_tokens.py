@@ -47,7 +47,8 @@ def test_the_fast_pattern_for_ascii_says_what_the_general_one_says(text: str) ->
 @settings(deadline=None)
 @given(st.text())
 def test_words_lose_nothing_but_white_space(text: str) -> None:
-    assert "".join(split(text)) == "".join(text.split())
+    composed = unicodedata.normalize("NFC", text)  # the Kelvin sign is a K
+    assert "".join(split(text)) == "".join(composed.split())
 
 
 def test_letters_are_runs_of_a_to_z_alone() -> None:

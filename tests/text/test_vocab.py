@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcli.settings.sections import LabeledText
-from seqcli.text.vocab import RESERVED, Vocab
+from seqcli.text.special import RESERVED
+from seqcli.text.vocab import Vocab
 
 TOKENS = st.lists(st.sampled_from([*"abcdefg", *RESERVED]), max_size=40)
 
@@ -76,7 +77,7 @@ def test_what_is_known_comes_back(
 @given(TOKENS, st.booleans(), st.booleans())
 def test_the_list_survives_json(tokens: list[str], unknown: bool, end: bool) -> None:
     vocab = fit(tokens, unknown=unknown, end=end)
-    again = Vocab.from_list(json.loads(json.dumps(vocab.to_list())))
+    again = Vocab.restore(json.loads(json.dumps(vocab.learned())))
     assert again.to_list() == vocab.to_list()
     assert (again.unknown, again.end) == (vocab.unknown, vocab.end)
     assert again.encode(tokens).tolist() == vocab.encode(tokens).tolist()

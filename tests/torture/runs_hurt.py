@@ -19,6 +19,7 @@ from tiny_runs import (
     write_data,
     write_pairs,
     write_recordings,
+    write_steps,
     write_tagged,
     write_task,
 )
@@ -141,6 +142,58 @@ precision = "fp32"
 """
 
 
+FRAMES = """
+kind = "tagger"
+[data]
+input = "numbers"
+format = "csv"
+valid = 0.2
+test = 0.2
+max_steps = 16
+[model]
+cell = "gru"
+hidden = [5]
+bidirectional = true
+differences = [1, 2]
+window = 3
+noise = 0.2
+output_dropout = 0.2
+change_cost = 0.5
+[train]
+epochs = 3
+batch_size = 4
+piece = 16
+lr = 0.05
+optimizer = "adamw"
+clip = 1.0
+schedule = "linear"
+class_weight = "balanced"
+precision = "fp32"
+"""
+
+
+WRITER = """
+kind = "writer"
+[data]
+valid = 0.2
+test = 0.2
+[model]
+embed = 6
+label_embed = 4
+hidden = [7, 5]
+dropout = 0.2
+output_dropout = 0.1
+[train]
+epochs = 3
+batch_size = 8
+lr = 0.02
+optimizer = "adamw"
+clip = 1.0
+schedule = "cosine"
+precision = "fp32"
+"""
+
+
 def _language(folder: Path) -> None:
     (folder / "data.txt").write_text(TALE.replace(".", " language.") * 12)
     (folder / "tiny.toml").write_text(LANGUAGE)
@@ -171,6 +224,16 @@ def _signals(folder: Path) -> None:
     (folder / "tiny.toml").write_text(SIGNALS)
 
 
+def _frames(folder: Path) -> None:
+    write_steps(folder / "data.txt")
+    (folder / "tiny.toml").write_text(FRAMES)
+
+
+def _writer(folder: Path) -> None:
+    write_data(folder / "data.txt")
+    (folder / "tiny.toml").write_text(WRITER)
+
+
 @dataclass(frozen=True)
 class Small:
     """A kind's small run: all that the suites of faults must know of a kind."""
@@ -193,6 +256,10 @@ SMALL = {
     "classifier of numbers": Small(
         _signals, ("training", "evaluation", "scoring", "saving", "logging"), "txt"
     ),
+    "tagger of numbers": Small(
+        _frames, ("training", "evaluation", "scoring", "saving", "logging"), "csv"
+    ),
+    "writer": Small(_writer, (*READS, "training", "evaluation", "scoring"), "tsv"),
     "numbers": Small(_numbers, ("training", "evaluation", "scoring", "saving", "logging")),
 }
 # All there are (one without a small run here fails), and the tests' own. That one is known to the

@@ -99,8 +99,8 @@ class Sides:
             written = known["source" if config.model.shared else "target"]
         source, target = _readers(config.data, read, written)
         return cls(
-            Side(source, Vocab.from_list(learned["source"])),
-            Side(target, Vocab.from_list(learned["target"])),
+            Side(source, Vocab(learned["source"])),
+            Side(target, Vocab(learned["target"])),
         )
 
     @classmethod

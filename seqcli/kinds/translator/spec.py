@@ -48,7 +48,7 @@ class Model(TwoWayLayers, TokenLayers):
         5, "hypotheses side by side when an output is searched for; 1 = greedy", low=1, high=1000
     )
     length_penalty: float = setting(
-        1.0, "A of a hypothesis's score, log p / length^A", low=0, high=10
+        0.6, "A of a hypothesis's score, log p / length^A", low=0, high=10
     )
 
     @property

@@ -87,11 +87,11 @@ class _Reading:
 
     @classmethod
     def of(cls, reader: Reader, text: str) -> _Reading:
-        data, split = reader.data, tokenizer(reader.data)
+        data, split = reader.data, tokenizer(reader.data, reader.vocab.subwords)
         spans, ids = split.spans(text), reader.vocab.places(split.split(text))
         kept = np.flatnonzero(ids >= 0)  # below 0: unknown to a vocabulary without such a row
         if data.max_tokens:
-            first = data.keep == "first"
+            first = data.kept_end == "first"
             kept = kept[: data.max_tokens] if first else kept[-data.max_tokens :]
         units: list[Span] = []
         owner = np.zeros(len(ids), np.int64)
