@@ -40,7 +40,7 @@ def jsonl(path: str | Path, layout: Layout, live: Live | None = None) -> Iterato
         for place, found in ((word, tokens), (tag, tags)):
             if "" in found:
                 raise DataError(path, number, f"no empty text in {place!r} expected, one found")
-        if tokens:
+        if tokens or not layout.tagged:  # what is to be tagged has its answer, however short
             row = Row(json.dumps(value, ensure_ascii=False), None)
             yield TaggedRecord(tokens, tags, str(path), number, (row,))
 

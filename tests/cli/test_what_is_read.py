@@ -291,6 +291,11 @@ def test_a_tagger_reads_streams_alike(tagger: str, tmp_path: Path) -> None:
         ["to", "Oslo"],
     ]
     assert len(tagged(tagger, "-", "--format", "lines", stdin=lists)) == 2
+    (tmp_path / "a.jsonl").write_text('{"tokens": []}\n{"tokens": ["she"]}\n')
+    assert [row["tokens"] for row in tagged(tagger, "--input", str(tmp_path / "a.jsonl"))] == [
+        [],
+        ["she"],
+    ]
     assert len(tagged(tagger, "-", "--format", "csv", stdin="text\nshe flew\n")) == 1
     doubt = ask("tag", tagger, "-", stdin="Oslo\tB-LOC\n")
     assert "--format columns: a token a line" in doubt.stderr
