@@ -103,7 +103,7 @@ def tag(
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Tag every token of each sentence, or label every step of each recording of numbers.
+    """Tag every token of each sentence, or every step of each recording.
 
     A line holds token and tag, parted by a tab; a blank line ends a sentence. On a terminal spans
     are colored in the text instead. --output FILE.conll or .conllu keeps all other columns and

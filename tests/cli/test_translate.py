@@ -26,7 +26,8 @@ TEXTS = ["ein hund schläft", "", "die katze", "x", "eine katze schläft eine ka
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tiny_translators.write(tmp_path_factory.mktemp("model") / "tiny.pt"))
+    path = tmp_path_factory.mktemp("model") / "tiny.pt"
+    return str(tiny_translators.write(path, model={"length_penalty": 1.0}))
 
 
 def ask(*args: str, stdin: str | bytes = "") -> Result:
