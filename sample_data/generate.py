@@ -12,10 +12,12 @@ text, `[a|b|]` is a choice, `{rule}` an expansion, `#` a digit and `§` a digit 
 `{!x=rule}` keeps it silently, and `{^x}` starts it with a capital.
 """
 
+import itertools
 import math
 import random
 import re
 import sys
+import wave
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -364,6 +366,92 @@ def motion_lines(part: str, count: int) -> Iterator[str]:
         yield ":".join([*(",".join(f"{one:.2f}" for one in axis) for axis in axes), label])
 
 
+# Formants in Hz (Peterson and Barney 1952, men's, rounded) between which a spoken sound glides.
+VOWELS = {"a": (730, 1090), "e": (530, 1840), "i": (270, 2290), "o": (570, 840), "u": (300, 870)}
+GLIDES = ("ai", "au", "ia", "oe", "ui")
+SPEAKERS = {"ada": (200, 1.18), "ben": (115, 1.0), "cleo": (230, 1.22), "dov": (95, 0.94)}
+RATE = 8000  # samples a second, of 8 bit
+
+
+def glide(sound: str, speaker: str, rng: random.Random) -> bytes:
+    """A sound of two vowels: pulses of the speaker's pitch through two gliding resonances."""
+    pitch, size = SPEAKERS[speaker]
+    pitch, size = pitch * rng.uniform(0.9, 1.1), size * rng.uniform(0.97, 1.03)
+    count, loud = int(RATE * rng.uniform(0.16, 0.24)), rng.uniform(0.3, 0.8)
+    phase, states, samples = 0.0, [[0.0, 0.0], [0.0, 0.0]], []
+    for place in range(count):
+        share = place / count
+        phase += pitch * (1.1 - 0.2 * share) / RATE
+        signal = 1.0 if phase >= 1 else 0.0
+        phase %= 1
+        signal += rng.gauss(0, 0.02)
+        for number, state in enumerate(states):
+            first, second = (VOWELS[vowel][number] for vowel in sound)
+            hertz = size * (first + (second - first) * share)
+            damping = math.exp(-math.pi * (60 + 40 * number) / RATE)
+            turn = 2 * damping * math.cos(2 * math.pi * hertz / RATE)
+            signal = signal * (1 - damping) + turn * state[0] - damping**2 * state[1]
+            state[:] = [signal, state[0]]
+        samples.append(signal * math.sin(math.pi * share) ** 0.5)
+    largest = max(map(abs, samples))
+    return bytes(round(128 + 127 * loud * sample / largest) for sample in samples)
+
+
+def write_sounds(folder: Path) -> None:
+    """SOUND_SPEAKER_TAKE.wav: five takes of each sound by each of four speakers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng, total = random.Random("sounds"), 0
+    for sound, speaker, take in itertools.product(GLIDES, SPEAKERS, range(5)):
+        path = folder / f"{sound}_{speaker}_{take}.wav"
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(1)
+            file.setframerate(RATE)
+            file.writeframes(glide(sound, speaker, rng))
+        total += path.stat().st_size
+    print(f"{folder.name}: {len(GLIDES) * len(SPEAKERS) * 5} sounds, {total} bytes")
+
+
+# What a hand does, again and again: how many steps each part takes, and where x and y go.
+PHASES = {
+    "rest": ((15, 40), (0.0, 0.0)),
+    "reach": ((6, 14), (1.0, 0.6)),
+    "hold": ((10, 25), (1.0, 0.6)),
+    "return": ((6, 14), (0.0, 0.0)),
+}
+
+
+def movement_lines(number: int) -> Iterator[str]:
+    """A csv file, a row a step: time, three positions, and the phase; some steps without one."""
+    rng = random.Random(f"movements {number}")
+    size, x, y, step = rng.uniform(0.7, 1.4), 0.0, 0.0, 0
+    yield "time,x,y,z,label"
+    while step < 240:
+        for phase, ((least, most), (to_x, to_y)) in PHASES.items():
+            steps, from_x, from_y = rng.randint(least, most), x, y
+            for at in range(steps):
+                share = (1 - math.cos(math.pi * (at + 1) / steps)) / 2
+                x, y = from_x + (to_x - from_x) * share, from_y + (to_y - from_y) * share
+                seen = [size * one + rng.gauss(0, 0.06) for one in (x, y, x * y)]
+                label = "" if rng.random() < 0.02 else phase
+                yield f"{step},{','.join(f'{one:.3f}' for one in seen)},{label}"
+                step += 1
+
+
+def dna_lines(count: int) -> Iterator[str]:
+    """class, name, sequence of 57 letters: `+` has the two boxes of a bacterial promoter."""
+    rng = random.Random("dna")
+    for number in range(count):
+        letters = [rng.choice("acgt") for _ in range(57)]
+        if number % 2 == 0:
+            start = rng.randint(10, 18)
+            for at, box in ((start, "ttgaca"), (start + rng.randint(22, 24), "tataat")):
+                for place, letter in enumerate(box):
+                    if rng.random() < 0.85:
+                        letters[at + place] = letter
+        yield f"{'+-'[number % 2]}, S{number + 1}, {''.join(letters)}"
+
+
 # --------------------------------------------------------------------------- files
 def write(path: Path, lines: Iterable[str]) -> None:
     """Write lines as UTF-8 with LF ends, and say how many."""
@@ -388,6 +476,11 @@ def main(folder: Path) -> None:
         write(folder / "ner" / f"news.{split}.conll", lines[:-1])
     for part, count in MOTIONS.items():
         write(folder / "signals" / f"motions_{part}.ts", motion_lines(part, count))
+    write_sounds(folder / "sounds")
+    for number in range(1, 13):
+        part = "test" if number > 10 else "valid" if number > 8 else "train"
+        write(folder / "movements" / part / f"hand{number}.csv", movement_lines(number))
+    write(folder / "promoters.csv", dna_lines(300))
     for path in sorted((HERE / "names").glob("*.txt")):
         names = set(path.read_text(encoding="utf-8").split("\n")) - {""}
         write(folder / "names" / path.name, sorted(names))

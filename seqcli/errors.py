@@ -66,7 +66,8 @@ def unknown_name(what: str, name: str, allowed: Iterable[str]) -> ConfigError:
     """The error for `name` not being in `allowed`, with the nearest allowed name as its hint."""
     names = sorted(allowed)
     near = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(names)}"
+    listed = f"one of: {', '.join(names)}" if names else "there is none"
+    hint = f"did you mean {near[0]!r}?" if near else listed
     return ConfigError(f"unknown {what} {name!r}", hint)
 
 

@@ -56,7 +56,7 @@ def test_cells_have_formulas() -> None:
 
 def test_a_setting_s_choices_are_the_table_s_keys() -> None:
     assert choices(LabeledText, "format") == {"auto", *READERS}
-    assert choices(LabeledText, "tokenizer") == tokens.SPLITTERS.keys()
+    assert choices(LabeledText, "tokenizer") == {tokens.SUBWORDS, *tokens.SPLITTERS}
     assert choices(TaggedText, "format") == {"auto", *TAGGED_READERS}
     assert choices(TaggedText, "tokenizer") == tokens.SPLITTERS.keys()
     assert choices(TaggedText, "scheme") == {"auto", *schemes.SCHEMES}

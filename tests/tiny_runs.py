@@ -22,6 +22,7 @@ from seqcli.training.loop import Stepped
 
 PLAIN = ["the", "a", "you", "at", "now", "see", "six", "call", "later", "home", "we", "meet"]
 OTHERS = {"ham": ["dinner", "mum", "bus"], "spam": ["win", "prize", "free"], "eggs": ["hen", "egg"]}
+GERMAN = {"der": "the", "ein": "a", "hund": "dog", "baum": "tree", "laut": "loud", "alt": "old"}
 TASK = """
 kind = "classifier"
 [about]
@@ -71,6 +72,18 @@ def write_tagged(path: Path, sentences: int = 60) -> Path:
     return path
 
 
+def write_pairs(path: Path, pairs: int = 60) -> Path:
+    """source TAB target: words and their translation, word by word, the number moved."""
+    draw = random.Random(11)
+    lines = []
+    for number in range(pairs):
+        words = draw.choices(list(GERMAN), k=draw.randint(1, 4))
+        english = [GERMAN[word] for word in words]
+        lines.append(f"{' '.join(words)} {number}\t{number} {' '.join(english)}\n")
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
 def write_recordings(path: Path, recordings: int = 60) -> Path:
     """UCR's form: the label first, then 6 to 20 numbers; a slope that rises or falls."""
     draw = random.Random(9)
@@ -79,6 +92,21 @@ def write_recordings(path: Path, recordings: int = 60) -> Path:
         label, slope = ("down", "up")[number % 2], (-0.3, 0.3)[number % 2]
         steps = range(draw.randint(6, 20))
         lines.append(" ".join([label, *(f"{slope * t + draw.gauss(0, 1):.3f}" for t in steps)]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def write_steps(path: Path, recordings: int = 24) -> Path:
+    """A csv with a row a step: recordings of 10 to 40 steps that rest, rise and rest again."""
+    draw = random.Random(10)
+    lines = ["id,x,y,label"]
+    for number in range(recordings):
+        rise, end = draw.randint(3, 12), draw.randint(15, 30)
+        for step in range(end + draw.randint(0, 10)):
+            up = rise <= step < end
+            x, y = draw.gauss(float(up), 0.3), draw.gauss(step - rise if up else 0.0, 0.5)
+            label = "" if draw.random() < 0.05 else ("rest", "rise")[up]
+            lines.append(f"{number},{x:.3f},{y:.3f},{label}")
     path.write_text("\n".join(lines) + "\n")
     return path
 

@@ -79,7 +79,7 @@ def compare(this: Scored, that: Scored) -> Comparison:
         return Comparison(len(mine), loss)
     right, other = this.each.right[mine], that.each.right[theirs]
     gained, lost = int((right & ~other).sum()), int((other & ~right).sum())
-    accuracy = _difference(right.astype(np.float64) - other, counts)
+    accuracy = _difference(right.astype(np.float64) - other, np.ones_like(counts))
     return Comparison(len(mine), loss, accuracy, gained, lost, metrics.mcnemar(gained, lost))
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from seqcli import kinds
 from seqcli.data.splits import cut_otherwise
-from seqcli.data.trained import among, unpacked
+from seqcli.data.trained import among
 from seqcli.errors import ConfigError, DataError, SeqcliError
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract, saved
@@ -23,11 +23,18 @@ from seqcli.kinds.abilities import (
     Each,
     Errs,
     Mistake,
+    Miswritten,
     Place,
     remembering,
 )
 from seqcli.kinds.contract import Figures, Kind, Poll
-from seqcli.machine.device import Runtime, choose_device, float32_products, set_threads
+from seqcli.machine.device import (
+    Runtime,
+    choose_device,
+    choose_precision,
+    float32_products,
+    set_threads,
+)
 from seqcli.modelfile import filecheck, storage
 from seqcli.training.evaluation import Score, evaluate
 
@@ -74,9 +81,9 @@ class Loaded:
 
         return self.evaluate(chosen, figures), said[0]
 
-    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake]]:
-        """Figures, and the surest mistakes, at most so many."""
-        kind, found = cast(Errs, self.kind), list[Mistake]()
+    def mistakes(self, chosen: Chosen, most: int) -> tuple[Figures, list[Mistake | Miswritten]]:
+        """Figures, and the worst mistakes, at most so many."""
+        kind, found = cast(Errs, self.kind), list[Mistake | Miswritten]()
         place = Place(chosen.path, chosen.split, most)
 
         def figures(model: nn.Module, split: Any, runtime: Runtime, poll: Poll) -> Figures:
@@ -156,20 +163,17 @@ class Loaded:
         expected: whether it is worth a word that nothing is known. Errors: SeqcliError where then
         no row is left, or nothing is known.
         """
-        able, text = remembering(self.kind), self.description["data"].get("trained")
+        able, known = remembering(self.kind), saved.trained_on(self.description, self.path)
         keys = None if able is None else able.keys(data)
-        if able is None or keys is None or not isinstance(text, str):
+        if able is None or keys is None or known is None:
             why = "the model file does not say: it is of an earlier version, or of very many rows"
             if able is not None and keys is None:
                 why = "its text runs on, without documents that could be told apart"
             if without:
                 raise SeqcliError(f"{self.path}: which rows it was trained on is not known", why)
-            known = [f"not known: whether it was trained on some of this; {why}"]
-            return None, data, known if expected and able is not None else []
-        try:
-            mask = among(keys, unpacked(text))
-        except ValueError as error:
-            raise filecheck.broken(self.path, "what it was trained on makes no sense") from error
+            words = [f"not known: whether it was trained on some of this; {why}"]
+            return None, data, words if expected and able is not None else []
+        mask = among(keys, known)
         count = int(mask.sum())
         if not count:
             return 0, data, []
@@ -201,10 +205,12 @@ def load_model(
     device: str = "auto",
     threads: int | None = None,
     reading: Mapping[str, str | None] | None = None,
+    precision: str = "fp32",
 ) -> Loaded:
     """Open a model file; `reading` replaces settings of [data] that are not None.
 
-    Errors: ModelFileError for whatever is not a whole model file of ours.
+    precision: of a classifier's answers; all figures are of float32. Errors: ModelFileError for
+    whatever is not a whole model file of ours, TrainingError for a precision that is not there.
     """
     file = saved.load(path)
     changed = {name: value for name, value in (reading or {}).items() if value is not None}
@@ -221,7 +227,9 @@ def load_model(
     except (SeqcliError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise filecheck.broken(path, f"its settings make no sense: {error}") from error
     storage.fits(skeleton, file.tensors, path)
-    runtime = Runtime(choose_device(device), "fp32", set_threads(threads))
+    place = choose_device(device)
+    precision = choose_precision(precision, place, kind.bfloat16_helps)
+    runtime = Runtime(place, precision, set_threads(threads))
     float32_products(runtime.device, exact=True)
     model = kind.build(None)
     model.load_state_dict(file.tensors)

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqcli.answers.drawing import Numbers, choose
+from seqcli.answers.drawing import choose
 from seqcli.answers.options import Options
 from seqcli.nn.cells import State
+from seqcli.nn.drawing import Numbers
 from seqcli.nn.models import LanguageModel
 from seqcli.nn.stepping import Stepper
 

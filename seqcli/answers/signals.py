@@ -71,7 +71,7 @@ class SignalPredictor:
         missing = Numerals(self.kind.reading.missing)
         channels = self.kind.channels
         records = (
-            fitted(_of_array(one, number, missing), channels)
+            fitted(array_recording(one, number, missing), channels)
             for number, one in enumerate(arrays, start=1)
         )
         found: list[tuple[Recording, Answer]] = []
@@ -127,7 +127,8 @@ def arriving_recordings(
             raise fault
 
 
-def _of_array(given: Any, number: int, missing: Numerals) -> Recording:
+def array_recording(given: Any, number: int, missing: Numerals) -> Recording:
+    """A program's array (T, C) or (T,), the `number`-th, as a recording. Errors: DataError."""
     try:
         values = np.asarray(given, np.float64)
     except (TypeError, ValueError) as error:

@@ -25,9 +25,11 @@ from seqcli.cli.params import params
 from seqcli.cli.sample import sample
 from seqcli.cli.tag import tag
 from seqcli.cli.train import train
+from seqcli.cli.translate import translate
 from seqcli.errors import Ended, SeqcliError
 from seqcli.interrupts import Interrupted, interrupts
 
+BEGIN_WITH_TEXT = ("classify", "translate")  # commands whose arguments may begin with a dash
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
 
@@ -110,7 +112,7 @@ def _report(error: BaseException, debug: bool) -> int:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else f"seqcli {_command()}".strip()
         hint = f"{command} --help lists the options"
-        if type(error).__name__ == "NoSuchOption" and command.endswith("classify"):
+        if type(error).__name__ == "NoSuchOption" and command.endswith(BEGIN_WITH_TEXT):
             hint += "; a text that begins with - goes behind a --"
         _print_error(error.format_message(), hint)
         return getattr(error, "exit_code", 2)
@@ -185,7 +187,7 @@ def seqcli(
         bool, typer.Option("--debug", help="Show the traceback of an error (or SEQCLI_DEBUG=1).")
     ] = False,
 ) -> None:
-    """Train, evaluate and use RNN, LSTM and GRU models: classify, tag, sample.
+    """Train, evaluate and use RNN, LSTM and GRU models: classify, tag, translate, sample.
 
     \b
     Examples:
@@ -200,6 +202,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "sample": sample,
     "classify": classify,
     "tag": tag,
+    "translate": translate,
     "params": params,
     "info": info,
     "check": check,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +13,10 @@ from seqcli import kinds
 from seqcli.cli import options
 from seqcli.cli.answers import Shown, cells, columns, explained, json_lines, lines, recording_lines
 from seqcli.cli.console import answer, say
-from seqcli.cli.sources import Documents, Format, Input, Reading, Texts, TextSource
+from seqcli.cli.sources import Documents, Format, Input, Reading, Texts, TextSource, is_parquet
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
 from seqcli.settings.sections import NUMBERS
 
 if TYPE_CHECKING:
@@ -81,6 +83,7 @@ def classify(
     safe_csv: SafeCsv = False,
     shard: options.Shard = None,
     device: options.Device = "auto",
+    precision: options.Precision = "fp32",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
@@ -101,6 +104,7 @@ def classify(
       cat lines.txt | seqcli classify --model spam.pt -
     """
     path = options.model_path(model)
+    options.check_precision(precision)
     shown = Shown.of(top_k, probs, threshold, max_unknown, abstain_label, as_json, explain)
     reading = Reading.of(form, documents, text_column, encoding)
     source = TextSource.of(texts or [], input, reading)
@@ -114,21 +118,25 @@ def classify(
         if explain:
             raise ConfigError("--explain weighs words", "this model reads numbers: leave it out")
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.prediction import Predictor
         from seqcli.answers.signals import SignalPredictor
+        from seqcli.machine.device import keep_freed_memory
 
+    keep_freed_memory()
+    opened = partial(load_model, path, device=device, threads=threads, precision=precision)
     predictor: Predictor | SignalPredictor
     like = None
     if numbers:
-        predictor = SignalPredictor.of(load_model(path, device=device, threads=threads))
+        predictor = SignalPredictor.of(opened())
         found = source.recordings(predictor.kind)
     else:
         tell = _silent if quiet else say
         ready = source.open(description, tell) if source.stream is None else None
-        predictor = Predictor.of(load_model(path, device=device, threads=threads))
+        predictor = Predictor.of(opened())
         found = ready or source.open(description, tell)  # a stream is waited for once all is ready
-        like = source.path if _is_parquet(source.path, reading.format) else None
+        like = source.path if is_parquet(source.path, reading.format) else None
     answers = _answers(predictor, found, part, shown)
     if target is None:
         _print(answers, shown, paths=found.paths, numbers=numbers)
@@ -139,12 +147,6 @@ def classify(
 
 def _silent(line: str) -> None:
     """What --quiet makes of words."""
-
-
-def _is_parquet(path: Path | None, form: str) -> bool:
-    from seqcli.readers.tables import table_format
-
-    return path is not None and (table_format(path) if form == "auto" else form) == "parquet"
 
 
 def _target(output: str | None, force: bool, as_json: bool, safe: bool) -> Path | None:

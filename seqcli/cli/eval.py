@@ -14,9 +14,10 @@ from seqcli.cli.console import answer, answer_json, out, say
 from seqcli.errors import ConfigError, DataError, SeqcliError, lookup
 from seqcli.interrupts import interrupts
 from seqcli.kinds.spec import Spec
+from seqcli.machine.importing import import_torch
 
 if TYPE_CHECKING:
-    from seqcli.kinds.abilities import Mistake
+    from seqcli.kinds.abilities import Mistake, Miswritten
 
 Models = Annotated[
     list[str] | None,
@@ -48,7 +49,7 @@ Plots = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite the picture.  [default: no]")]
 Mistakes = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help="List the N mistakes it is surest of.  [default: none]"),
+    typer.Option(min=1, metavar="N", help="List its N worst mistakes.  [default: none]"),
 ]
 
 
@@ -100,6 +101,7 @@ def evaluate(
     reading |= {"token_column": token_column, "tag_column": tag_column}
     if len(paths) > 1:
         with interrupts.at_once():
+            import_torch()
             from seqcli.cli import compare
 
         compare.run(
@@ -120,6 +122,7 @@ def evaluate(
     kinds.refuse_option(spec, "--batch-size", batch_size is not None)
     kinds.refuse_option(spec, "--exclude-trained", exclude_trained)
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
 
     loaded = load_model(path, device=device, threads=threads, reading=reading)
@@ -127,7 +130,7 @@ def evaluate(
     if not quiet:
         for note in chosen.notes:
             say(note)
-    found: list[Mistake] | None = None
+    found: list[Mistake | Miswritten] | None = None
     if mistakes is not None:
         figures, found = loaded.mistakes(chosen, mistakes)
     elif batch_size is not None and batch_size > 1:
@@ -150,7 +153,7 @@ def evaluate(
 def _print(
     spec: Spec,
     figures: dict[str, Any],
-    mistakes: list[Mistake] | None,
+    mistakes: list[Mistake | Miswritten] | None,
     data: Path,
     quiet: bool,
 ) -> None:
@@ -179,7 +182,7 @@ def _print(
         if not matrices and not quiet:
             say("more labels than a table can show: --plots DIR draws the matrix, --json lists it")
     if mistakes is not None:
-        answer("\nmistakes, the surest first" if mistakes else "\nno mistakes")
+        answer("")
         root = data if data.is_dir() else data.parent
         for line in tables.mistake_lines(mistakes, root, console.width):
             answer(line)

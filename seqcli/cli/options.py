@@ -32,6 +32,9 @@ Device = Annotated[
         metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.  [default: auto]", show_default=False
     ),
 ]
+Precision = Annotated[
+    str, typer.Option(help="Precision of products: fp32, bf16, or auto, the faster one here.")
+]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -239,3 +242,9 @@ def shard(text: str | None) -> tuple[int, int]:
             f"--shard: I/N with I from 1 to N expected, {text!r} found", "--shard 1/4 … --shard 4/4"
         )
     return int(match[1]), int(match[2])
+
+
+def check_precision(name: str) -> None:
+    """Errors: ConfigError for none of the three."""
+    if name not in ("auto", "fp32", "bf16"):
+        raise ConfigError(f"unknown precision {name!r}", "one of: auto, fp32, bf16")

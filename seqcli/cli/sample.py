@@ -14,15 +14,15 @@ from seqcli.cli import options
 from seqcli.cli.console import answer, answer_json, safe, say
 from seqcli.errors import ConfigError
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from seqcli.answers.sampling import Drawn
     from seqcli.answers.writing import Writer
     from seqcli.kinds.abilities import Writes
 
 SHOWN = 10  # numbers of texts, on one line
+MOST_WAITING = 64  # tokens without a whole character at their end that --stream holds back
 Prompt = Annotated[
     str, typer.Option(metavar="TEXT|-", help="Text to go on with; - is stdin.  [default: none]")
 ]
@@ -41,9 +41,6 @@ Penalty = Annotated[
     float, typer.Option(help="Make tokens already seen less likely, above 1 (CTRL).")
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of the draws.  [default: drawn, and said]")]
-Precision = Annotated[
-    str, typer.Option(help="Precision of products: fp32, bf16, or auto, the faster one here.")
-]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Print tokens as they are drawn.  [default: no]")
 ]
@@ -63,7 +60,7 @@ def sample(
     seed: Seed = None,
     stream: Stream = False,
     device: options.Device = "auto",
-    precision: Precision = "auto",
+    precision: options.Precision = "auto",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
     as_json: Annotated[
@@ -89,8 +86,7 @@ def sample(
         count=count,
         seed=seed,
     )
-    if precision not in ("auto", "fp32", "bf16"):
-        raise ConfigError(f"unknown precision {precision!r}", "one of: auto, fp32, bf16")
+    options.check_precision(precision)
     if stream and (count > 1 or as_json):
         raise ConfigError(
             "--stream prints one text as it grows: not with --count or --json",
@@ -99,6 +95,7 @@ def sample(
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "sample", path)  # before torch is imported
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.writing import Writer
 
@@ -142,13 +139,15 @@ def _sample(
     if wanted.seed is None:
         wanted = replace(wanted, seed=_drawn_seed(quiet or wanted.greedy))
     keep_freed_memory()
-    tell = _teller(kind, prompt) if stream else None
+    told = _Told(kind, prompt) if stream else None
+    tell = None if told is None else told.tell
     texts = writer.write(context, wanted, precision=precision, tell=tell)
     before, cut = "", []
     for number, drawn in enumerate(texts, 1):
         if drawn.stopped == "length":
             cut.append(number)
-        if stream:
+        if told is not None:
+            told.finish()
             answer("")
         elif as_json:
             answer_json(_record(kind, prompt, drawn))
@@ -185,7 +184,7 @@ def _drawn_seed(quiet: bool) -> int:
 def _record(kind: Writes, prompt: str, drawn: Drawn) -> dict[str, object]:
     return {
         "prompt": prompt,
-        "text": kind.text(drawn.ids),
+        "text": kind.text(drawn.ids, prompt),
         "tokens": len(drawn.ids),
         "logprob": drawn.logprob,
         "stopped": drawn.stopped,
@@ -194,7 +193,7 @@ def _record(kind: Writes, prompt: str, drawn: Drawn) -> dict[str, object]:
 
 def _whole(kind: Writes, prompt: str, drawn: Drawn) -> str:
     """Prompt and text."""
-    text = kind.text(drawn.ids)
+    text = kind.text(drawn.ids, prompt)
     return prompt + _space(kind, prompt, text) + text
 
 
@@ -205,22 +204,34 @@ def _space(kind: Writes, before: str, after: str) -> str:
     return "" if before[-1].isspace() or after[0].isspace() else " "
 
 
-def _teller(kind: Writes, prompt: str) -> Callable[[int], None]:
-    """Prints the prompt now, and each token when it is drawn."""
-    before = prompt
+class _Told:
+    """Prints the prompt, and each token as soon as it is drawn and its characters are whole."""
 
-    def write(text: str) -> None:
+    def __init__(self, kind: Writes, prompt: str) -> None:
+        self._kind, self._before = kind, prompt
+        self._waiting: list[int] = []
+        self._write(prompt)
+
+    def tell(self, token: int) -> None:
+        """One token more."""
+        self._waiting.append(token)
+        text = self._kind.text(self._waiting, self._before)
+        half = text.endswith("\ufffd") and len(self._waiting) < MOST_WAITING
+        if text and not half:
+            self._say(text)
+
+    def finish(self) -> None:
+        """What was waiting for more, as it stands."""
+        self._say(self._kind.text(self._waiting, self._before))
+
+    def _say(self, text: str) -> None:
+        self._write(_space(self._kind, self._before, text) + text)
+        self._before = text or self._before
+        self._waiting.clear()
+
+    def _write(self, text: str) -> None:
         sys.stdout.buffer.write(printable(text).encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()
-
-    def tell(token: int) -> None:
-        nonlocal before
-        text = kind.between if token == kind.vocab.end else kind.text([token])
-        write(_space(kind, before, text) + text)
-        before = text
-
-    write(prompt)
-    return tell
 
 
 def printable(text: str) -> str:

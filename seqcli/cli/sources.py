@@ -67,6 +67,11 @@ class Reading:
         return cls(known, documents, text_column, encoding or "utf-8", given)
 
 
+def _name(column: object) -> str:
+    """A column that is named; a number says nothing of another table."""
+    return "" if str(column).isdecimal() else str(column)
+
+
 class TextSource:
     """Where the texts come from, as far as the command line tells: one place, and how it is read.
 
@@ -114,7 +119,8 @@ class TextSource:
         data = LabeledText(text_column=column, encoding=reading.encoding, format=form)
         data_of, learned = description["data"].get("columns"), description["learned"]
         own = data_of.get("text", "") if isinstance(data_of, dict) else ""
-        own = own or description["config"]["data"].get("text_column", "")
+        settings = description["config"]["data"]
+        own = own or settings.get("text_column", "") or _name(settings.get("source", ""))
         trained = read.Trained(str(own), tuple(map(str, learned.get("labels", ()))))
         if self.stream is not None:
             live = options.live(self.stream, reading.encoding)
@@ -160,3 +166,10 @@ class TextSource:
             )
         for option in sorted(self._reading.given - {"--encoding"}):
             raise ConfigError(f"{option} belongs to models of text", "this one reads numbers")
+
+
+def is_parquet(path: Path | None, form: str) -> bool:
+    """Whether the table at a path is one whose columns have types."""
+    from seqcli.readers.tables import table_format
+
+    return path is not None and (table_format(path) if form == "auto" else form) == "parquet"

@@ -13,7 +13,7 @@ from rich.text import Text
 from seqcli.cli.console import safe
 
 if TYPE_CHECKING:
-    from seqcli.kinds.abilities import Mistake
+    from seqcli.kinds.abilities import Mistake, Miswritten
 
 MOST_LABELS = 20  # a confusion matrix with more does not fit a terminal
 LONGEST_NAME = 20  # columns, of a label beside the matrix
@@ -52,7 +52,9 @@ def span_lines(span: Mapping[str, Any]) -> list[str]:
     return figure_lines({**found, "span f1 (strict)_interval": span["f1_interval"]}, list(found))
 
 
-def _figure(name: str, value: float) -> str:
+def _figure(name: str, value: float | str) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4%}" if name.endswith("_share") else share(value)
@@ -113,18 +115,33 @@ def _counts(corner: str, names: list[str], part: list[Column], first: int, gap: 
     return table
 
 
-def mistake_lines(mistakes: Sequence[Mistake], root: Path, width: int) -> list[str]:
-    """Two lines a mistake: how sure, what, where (below the folder `root`); then its text."""
-    found = []
+def mistake_lines(mistakes: Sequence[Mistake | Miswritten], root: Path, width: int) -> list[str]:
+    """Lines on each: how wrong, what, where (below the folder `root`); then its text."""
+    from seqcli.kinds.abilities import Miswritten
+
+    if not mistakes:
+        return ["no mistakes"]
+    order = "farthest off" if isinstance(mistakes[0], Miswritten) else "surest"
+    found = [f"mistakes, the {order} first"]
     for one in mistakes:
         path = Path(one.path)
         place = path.relative_to(root) if root in path.parents else path.name
-        labels = f"true {safe(one.label)}, predicted {safe(one.predicted)}"
-        found.append(f"{one.prob:.4f}  {labels}  {safe(str(place))}:{one.line}")
-        text = " ".join(one.text[: 4 * width].split())
-        more = len(one.text) > 4 * width
-        found.append("        " + cut(safe(text) + "…" * more, max(width - 8, 20)))
+        where = f"{safe(str(place))}:{one.line}"
+        if isinstance(one, Miswritten):
+            found.append(f"{one.distance:>6}  characters off  {where}")
+            parts = (one.text, f"wanted: {one.reference}", f"written: {one.written}")
+            found += [_beginning(text, width) for text in parts]
+        else:
+            labels = f"true {safe(one.label)}, predicted {safe(one.predicted)}"
+            found += [f"{one.prob:.4f}  {labels}  {where}", _beginning(one.text, width)]
     return found
+
+
+def _beginning(text: str, width: int) -> str:
+    """A text's beginning on one line, set in."""
+    shown = " ".join(text[: 4 * width].split())
+    more = len(text) > 4 * width
+    return "        " + cut(safe(shown) + "…" * more, max(width - 8, 20))
 
 
 def cut(text: str, width: int) -> str:

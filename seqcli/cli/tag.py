@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seqcli import kinds
-from seqcli.cli import options
+from seqcli.cli import frames, options
 from seqcli.cli.console import answer, finite, json_line, safe, say
 from seqcli.cli.marks import colored, marked_spans
 from seqcli.errors import ConfigError, lookup
 from seqcli.interrupts import interrupts
+from seqcli.machine.importing import import_torch
+from seqcli.settings.sections import NUMBERS, SERIES_FORMATS
 
 if TYPE_CHECKING:
     from seqcli.answers.prediction import Group
@@ -31,7 +33,9 @@ Texts = Annotated[
 InputFile = Annotated[
     str | None,
     typer.Option(
-        "--input", metavar="FILE", help="conll, conllu, jsonl, csv, or text.  [default: none]"
+        "--input",
+        metavar="PATH",
+        help="conll, conllu, jsonl, csv, text; recordings, also a folder.  [default: none]",
     ),
 ]
 Format = Annotated[
@@ -39,7 +43,7 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="NAME",
-        help="lines, columns, conllu, jsonl, csv, tsv or table.  [default: auto]",
+        help="lines, columns, conllu, jsonl, csv, tsv, table; ts, npz, ....  [default: auto]",
         show_default=False,
     ),
 ]
@@ -68,7 +72,15 @@ Output = Annotated[
         metavar="FILE", help="conll, conllu, jsonl, csv, tsv or parquet.  [default: none]"
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite --output.  [default: no]")]
+Plot = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.png", help="Draw a recording with its labels over time.  [default: none]"
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite --output and --plot.  [default: no]")
+]
 
 
 def tag(
@@ -84,17 +96,21 @@ def tag(
     threshold: Threshold = 0.0,
     as_json: AsJson = False,
     output: Output = None,
+    plot: Plot = None,
     force: Force = False,
     shard: options.Shard = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Tag every token of each sentence: names of things, parts of speech, slots.
+    """Tag every token of each sentence, or label every step of each recording of numbers.
 
     A line holds token and tag, parted by a tab; a blank line ends a sentence. On a terminal spans
     are colored in the text instead. --output FILE.conll or .conllu keeps all other columns and
     comments of such an input; a table has one row a span, or a token where tags write no spans.
+
+    Of a model of numbers a line holds a step's label and its probability, a blank line ends a
+    recording, and --output keeps the columns of a csv, tsv or parquet table, with a row a step.
 
     \b
     Examples:
@@ -104,13 +120,28 @@ def tag(
     path = options.model_path(model)
     if not 0 <= threshold <= 1:  # NaN too
         raise ConfigError(f"--threshold: a probability expected, {threshold:g} found")
-    form = lookup(FORMATS, form, "format")
+    lookup({**FORMATS, **dict.fromkeys(SERIES_FORMATS, "")}, form, "format")
     source = _Source.of(texts or [], input, form, encoding or "utf-8")
     part = options.shard(shard)
-    target = _target(output, force, as_json)
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "tag", path)  # before torch is imported
+    if spec.input == NUMBERS:
+        for_text = {
+            "--text-column": text_column,
+            "--token-column": token_column,
+            "--tag-column": tag_column,
+            "--tokenized": tokenized or None,
+            "--threshold": threshold or None,
+        }
+        asked = frames.Asked.of(source, encoding, part, output, plot, force, as_json)
+        frames.tag(path, asked.without(for_text), device=device, threads=threads, quiet=quiet)
+        return
+    source.form = lookup(FORMATS, source.form, "format")
+    target = _target(output, force, as_json)
+    if plot is not None:
+        raise ConfigError("--plot draws numbers", "this model reads text: leave it out")
     with interrupts.at_once():
+        import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.tagging import SequenceTagger
 
@@ -139,7 +170,7 @@ class _Source:
         self, texts: list[str], path: Path | None, stream: Path | None, form: str, encoding: str
     ) -> None:
         self.path, self.stream, self.form = path, stream, form
-        self._texts, self._encoding = texts, encoding
+        self.texts, self._encoding = texts, encoding
         self._input: Input | None = None
 
     @classmethod
@@ -202,7 +233,7 @@ class _Source:
                 raise ConfigError(f"{name} does nothing for input in the format {self.form}")
         if self._input is not None:
             return self._input.said
-        return names_of_files(self._texts).replace("FOLDER reads the files, each as one text", TOLD)
+        return names_of_files(self.texts).replace("FOLDER reads the files, each as one text", TOLD)
 
     def groups(self, shard: tuple[int, int]) -> Iterator[Group]:
         """This shard's sentences, in order. Errors: DataError, after those before it."""
@@ -212,7 +243,7 @@ class _Source:
         if self._input is not None:
             every = grouped(self._input.rows, idle=self._input.idle)
         else:
-            every = grouped((text, (text,)) for text in map(whole, self._texts))
+            every = grouped((text, (text,)) for text in map(whole, self.texts))
         place, count = shard
         return recut(sharded(every, place - 1, count), FIRST)
 

@@ -21,7 +21,8 @@ from seqcli.readers.plain_text import pieces
 from seqcli.readers.source import Source
 from seqcli.settings.sections import RunningText
 from seqcli.text.growing import Growing, numbered
-from seqcli.text.tokens import Tokenizer, tokenizer
+from seqcli.text.sequences import Sequences
+from seqcli.text.tokens import counted, tokenizer
 from seqcli.text.vocab import END, Vocab
 
 Stream = NDArray[np.integer[Any]]
@@ -61,9 +62,9 @@ def load_corpus(source: Source, data: RunningText, scratch: Path | None, poll: P
     parts = _with_validation(scan.parts, data, source)
     counts = _counted(parts["train"], len(scan.tokens), poll)
     ends = data.end_mark and data.document != "file"
-    vocab = Vocab.for_data(scan.tokens[1:], counts[1:], data, end=ends)
+    vocab = Vocab.for_data(scan.tokens[1:], counts[1:], data, end=ends, poll=poll)
     corpus = scan.finished(vocab, parts, poll)
-    if vocab.end is not None or "\n" in vocab:  # these begin a text
+    if vocab.end is not None or ("\n" in vocab and "\n" in scan.tokens):  # these begin a text
         return corpus
     return replace(corpus, starts=_starts(parts["train"], scan.tokens, vocab, poll))
 
@@ -88,7 +89,7 @@ class _Scan:
         self.scratch = scratch
         self._table = numbered([NO_TOKEN])
         self.marks = [0, 0]
-        encode = self._encoder(tokenizer(data))
+        encode = self._encoder(data)
         self.parts: dict[str, Stream] = {}
         for part in source.parts:
             ids = Growing(np.dtype(np.uint16), scratch)
@@ -114,23 +115,24 @@ class _Scan:
         self.marks[1] += piece.count(END) - taken
         return bare
 
-    def _encoder(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
-        return self._characters(split) if split.name == "characters" else self._words(split)
+    def _encoder(self, data: RunningText) -> Callable[[str], NDArray[np.int32]]:
+        return self._characters(data) if data.tokenizer == "characters" else self._words(data)
 
-    def _words(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
-        number = self._table.__getitem__
+    def _words(self, data: RunningText) -> Callable[[str], NDArray[np.int32]]:
+        number, split = self._table.__getitem__, counted(data)
 
         def encode(piece: str) -> NDArray[np.int32]:
-            tokens = split.split(piece)
+            tokens = split(piece)
             return np.fromiter(map(number, tokens), np.int32, len(tokens))
 
         return encode
 
-    def _characters(self, split: Tokenizer) -> Callable[[str], NDArray[np.int32]]:
+    def _characters(self, data: RunningText) -> Callable[[str], NDArray[np.int32]]:
+        clean = tokenizer(data).clean
         table = np.zeros(0x110000, np.int32)  # by code point; 0 is END_ID: not met yet
 
         def encode(piece: str) -> NDArray[np.int32]:
-            points = np.frombuffer(split.clean(piece).encode("utf-32-le"), np.uint32)
+            points = np.frombuffer(clean(piece).encode("utf-32-le"), np.uint32)
             ids = table[points]
             new = points[ids == 0]
             for point in dict.fromkeys(new.tolist()):
@@ -141,9 +143,7 @@ class _Scan:
 
     def finished(self, vocab: Vocab, parts: dict[str, Stream], poll: Poll) -> Corpus:
         """Final ids; tokens the vocabulary lacks are unknown, or dropped if it has no such row."""
-        places = vocab.places(self.tokens)
-        places[END_ID] = -1 if vocab.end is None else vocab.end
-        known = np.array([token in vocab for token in self.tokens])
+        spelled, known = self._spelled(vocab), vocab.knows(self.tokens)
         known[END_ID] = True
         smallest = np.min_scalar_type(max(len(vocab) - 1, 1))
         streams, shares = {}, {}
@@ -151,13 +151,30 @@ class _Scan:
             ids = Growing(smallest, self.scratch)
             missing = tokens = 0
             for block in blocks(stream, poll):
-                found = places[block]
                 tokens += int((block != END_ID).sum())
                 missing += int((~known[block]).sum())
-                ids.append(found[found >= 0])
+                ids.append(spelled(block))
             streams[part] = ids.array()
             shares[part] = missing / max(tokens, 1)
         return Corpus(vocab, streams, shares, marks=(self.marks[0], self.marks[1]))
+
+    def _spelled(self, vocab: Vocab) -> Callable[[Stream], Stream]:
+        """What makes final ids of provisional ones."""
+        end = -1 if vocab.end is None else vocab.end
+        if vocab.subwords is not None:
+            parts = vocab.parts(self.tokens)  # nothing yet at END_ID, the first one
+            if end >= 0:
+                offsets = np.concatenate(([0], parts.offsets[1:] + 1))
+                parts = Sequences(np.insert(parts.ids, 0, end), offsets)
+            return lambda block: parts.take(block).ids
+        places = vocab.places(self.tokens)
+        places[END_ID] = end
+
+        def found(block: Stream) -> Stream:
+            ids = places[block]
+            return ids[ids >= 0]
+
+        return found
 
 
 def ended(text: str) -> str:
@@ -187,10 +204,14 @@ def _starts(stream: Stream, tokens: list[str], vocab: Vocab, poll: Poll) -> dict
         counts += np.bincount(block[after], minlength=len(tokens))
         begins = bool(block[-1] == END_ID)
     counts[END_ID] = 0
-    found = np.flatnonzero(counts)
-    known = [place for place in found.tolist() if tokens[place] in vocab]
-    ids = vocab.places([tokens[place] for place in known]).tolist()
-    return dict(zip(ids, counts[known].tolist(), strict=True))
+    begun = np.flatnonzero(counts)
+    found = [tokens[place] for place in begun.tolist()]
+    starts: dict[int, int] = {}
+    parts = vocab.parts(found)
+    for number in np.flatnonzero(vocab.knows(found)).tolist():
+        first = int(parts.row(number)[0])
+        starts[first] = starts.get(first, 0) + int(counts[begun[number]])
+    return starts
 
 
 def _with_validation(

@@ -74,7 +74,7 @@ def _keep(corpus: Corpus, folder: Path, key: str, poll: Poll) -> None:
         "sizes": sizes,
         "unknown_share": corpus.unknown_share,
         "marks": corpus.marks,
-        "vocabulary": corpus.vocab.to_list(),
+        **corpus.vocab.learned(),
         "starts": list(corpus.starts.items()),
     }
     described["check"] = _check(described, check)
@@ -102,7 +102,7 @@ def _kept(folder: Path, key: str, poll: Poll) -> Corpus | None:
         for part, size in described["sizes"].items():
             streams[part] = ids[start : start + size]
             start += size
-        vocab = Vocab.from_list(described["vocabulary"])
+        vocab = Vocab.restore(described)
         whole = ids.dtype.kind == "u" and start == len(ids) and largest < len(vocab)
         if whole and _check(described, check) == expected:
             taken, other = described["marks"]

@@ -27,7 +27,7 @@ from seqcli.settings.sections import LabeledText
 from seqcli.text.growing import numbered
 from seqcli.text.normal import normalizer
 from seqcli.text.sequences import Chosen, Features, Made, Sequences, SequencesBuilder
-from seqcli.text.tokens import Tokenizer, tokenizer
+from seqcli.text.tokens import Tokenizer, counted
 from seqcli.text.vocab import Vocab
 
 POLL_EVERY = 1000  # records between two looks at the stop flag
@@ -139,7 +139,7 @@ def load(
     kept = scan.keys[np.concatenate(list(present.values()))]
     found = Labeled(scan.names, scan.labels, scan.keys, split.part, scan.rows)
     shares = {"valid": data.valid, "test": data.test}
-    vocab = _fitted(scan, split.part == TRAIN, data)
+    vocab = _fitted(scan, split.part == TRAIN, data, poll)
     loaded = _finished(source, data, scan, vocab, present, *counts)
     again = len(kept) - len(np.unique(kept))
     return replace(loaded, again=again, findings=tuple(findings(found, shares)))
@@ -198,7 +198,7 @@ def encode_with_unknown(
 class _Scan:
     """What one pass over R records leaves: ids, no texts."""
 
-    tokens: list[str]  # by provisional id, in order of first appearance
+    tokens: list[str]  # as `counted`, by provisional id, in order of first appearance
     scratch: Path | None
     ids: Sequences  # provisional
     features: Sequences | None
@@ -220,7 +220,7 @@ class _Scan:
         poll: Callable[[], None],
     ) -> _Scan:
         normal = normalizer(data)
-        split = tokenizer(replace(data, normalize="none")).split  # of what is normal already
+        split = counted(replace(data, normalize="none"))  # of what is normal already
         provisional, labels = numbered(), placed(known)
         ids, extra = SequencesBuilder(scratch), Made(features, scratch)
         places, keys, official, numbers = array("q"), array("Q"), array("b"), array("q")
@@ -301,7 +301,9 @@ def _trainable(source: Source, names: tuple[str, ...], rows: dict[str, NDArray[n
         raise DataError(source.path, 0, problem, hint)
 
 
-def _fitted(scan: _Scan, trains: NDArray[np.bool_], data: LabeledText) -> Vocab:
+def _fitted(
+    scan: _Scan, trains: NDArray[np.bool_], data: LabeledText, poll: Callable[[], None]
+) -> Vocab:
     """The vocabulary of the training rows; ties by first appearance among these."""
     size, read = len(scan.tokens), 0
     counts, first = np.zeros(size, np.int64), np.full(size, np.iinfo(np.int64).max)
@@ -314,7 +316,7 @@ def _fitted(scan: _Scan, trains: NDArray[np.bool_], data: LabeledText) -> Vocab:
         read += len(ids)
     seen = np.flatnonzero(counts)
     seen = seen[np.argsort(first[seen])]
-    return Vocab.for_data([scan.tokens[place] for place in seen], counts[seen], data)
+    return Vocab.for_data([scan.tokens[place] for place in seen], counts[seen], data, poll=poll)
 
 
 def _finished(
@@ -327,19 +329,15 @@ def _finished(
     shared: int,
     repeats: str,
 ) -> LabeledData:
-    final = vocab.places(scan.tokens)
-    lacking = np.fromiter((token not in vocab for token in scan.tokens), np.bool_)
+    parts, lacking = vocab.parts(scan.tokens), ~vocab.knows(scan.tokens)
     splits, unknown_share, truncated, empty = {}, {}, {}, {}
     for name, indices in rows.items():
         built, unknown, read = SequencesBuilder(scan.scratch), 0, 0
         truncated[name] = empty[name] = 0
         for _, provisional in Chosen(scan.ids, indices).blocks():
-            known = final[provisional.ids]
             unknown += int(lacking[provisional.ids].sum())
-            read += len(known)
-            tokens = Sequences(known, provisional.offsets)
-            if vocab.unknown is None:
-                tokens = tokens.where(known >= 0)
+            read += len(provisional.ids)
+            tokens = provisional.spelled(parts)
             empty[name] += int(np.sum(tokens.lengths == 0))
             if data.max_tokens:
                 truncated[name] += int(np.sum(tokens.lengths > data.max_tokens))

@@ -22,7 +22,9 @@ from seqcli.data.scaling import Scaler, fit
 from seqcli.data.splits import (
     NOT_SAID,
     PARTS,
+    TEST,
     TRAIN,
+    VALID,
     Keys,
     Numbers,
     Parts,
@@ -47,7 +49,8 @@ class Recordings:
 
     labels (R,): places in `NumbersData.labels`, NONE where each step has its own, which are
     `steps` (N,), along the frames; numbers (R,): of the records in `source.records()`, from 0;
-    unlabeled: records left out where all were to be read.
+    unlabeled: records left out where all were to be read; foreign: steps whose label is none of
+    those known, and is left out.
     """
 
     frames: Frames
@@ -56,6 +59,7 @@ class Recordings:
     numbers: Numbers
     steps: NDArray[np.int32] | None = None
     unlabeled: int = 0
+    foreign: int = 0
 
     def __len__(self) -> int:
         """R."""
@@ -127,7 +131,7 @@ def load_numbers(
     train on, a label that is not one of `known`.
     """
     scan = _Scan.of(source, known, each=each, scratch=scratch, poll=poll)
-    part, repeated, shared, split_groups = _cut(source.data, scan, seed)
+    part, repeated, shared, split_groups = _cut(source, scan, seed)
     rows = {name: np.flatnonzero(part == code) for code, name in enumerate(PARTS)}
     if whole:
         rows = {"all": np.arange(len(scan.labels))}
@@ -140,7 +144,9 @@ def load_numbers(
     frames = Frames(values, scan.offsets)
     left = sum(scan.unlabeled.values()) if whole else 0
     splits = {
-        name: Recordings(frames, own, scan.labels[own], scan.numbers[own], scan.steps, left)
+        name: Recordings(
+            frames, own, scan.labels[own], scan.numbers[own], scan.steps, left, scan.foreign
+        )
         for name, own in rows.items()
         if len(own)
     }
@@ -187,18 +193,38 @@ def _scaler(
     return scaler, tuple(scan.channels[place] for place in still)
 
 
-def _cut(data: Series, scan: _Scan, seed: int) -> tuple[Parts, int, int, int]:
-    """The part of each recording; how many repeat, are shared, and groups on both sides."""
+def _cut(source: SeriesSource, scan: _Scan, seed: int) -> tuple[Parts, int, int, int]:
+    """The part of each recording; how many repeat, are shared, and groups on both sides.
+
+    Where steps have labels a recording is its own group: it has no label to be stratified by.
+    """
+    data = source.data
     shares = {"test": data.test, "valid": data.valid}
+    if scan.steps is not None and not scan.grouped:
+        return assign_groups(scan.keys, scan.official, **shares, seed=seed), 0, 0, 0
     if not scan.grouped:
         split = assign(
             scan.labels, scan.keys, scan.official, **shares, seed=seed, repeats=data.repeats
         )
         return split.part, split.repeated, split.shared, 0
-    part = assign_groups(scan.groups, scan.official, **shares, seed=seed)
+    part = assign_groups(scan.groups, _named_groups(source, scan), **shares, seed=seed)
     trained = np.unique(scan.groups[part == TRAIN])
     both = np.isin(np.unique(scan.groups[part > TRAIN]), trained).sum()
     return part, 0, 0, int(both)
+
+
+def _named_groups(source: SeriesSource, scan: _Scan) -> Parts:
+    """What files and settings say of each recording's part. Errors: DataError for no such group."""
+    official = scan.official.copy()
+    for code, key in ((VALID, "valid_groups"), (TEST, "test_groups")):
+        for name in getattr(source.data, key):
+            own = scan.groups == np.uint64(text_key(name))
+            if not own.any():
+                problem = f"a group {name!r} expected, as data.{key} says, none found"
+                hint = "data.group or data.group_pattern says what the groups are"
+                raise DataError(source.path, 0, problem, hint)
+            official[own] = code
+    return official
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +244,7 @@ class _Scan:
     numbers: Numbers  # (R,) numbers of the records
     unlabeled: dict[str, int]
     told: list[str]
+    foreign: int
 
     @classmethod
     def of(
@@ -237,6 +264,7 @@ class _Scan:
         offsets, places, keys, groups = array("q", [0]), array("q"), array("Q"), array("Q")
         official, numbers, channels = array("b"), array("q"), tuple[str, ...]()
         unlabeled: dict[str, int] = {}
+        unknown = 0
         for number, part, record in _numbered(source, Wanted(each=each, tell=told.append), poll):
             if flat is None:
                 channels = record.channels if known is None else known.channels
@@ -250,7 +278,8 @@ class _Scan:
             if steps is None:
                 places.append(_place(labels, record.label, record, known))
             else:
-                own = [_place(labels, one, record, known) if one else NONE for one in record.labels]
+                own = [_step_place(labels, one, known) for one in record.labels]
+                unknown += own.count(NONE) - record.labels.count("")
                 steps.append(np.array(own, np.int32))
                 places.append(NONE)
             flat.append(values)
@@ -283,6 +312,7 @@ class _Scan:
             np.array(numbers, np.int64),
             unlabeled,
             told,
+            unknown,
         )
 
     def blocks(self, rows: Numbers) -> Iterator[NDArray[np.float64]]:
@@ -360,6 +390,13 @@ def _numbered(
 def _place(labels: dict[str, int], name: str, record: Recording, known: Known | None) -> int:
     if known is not None and name not in labels:
         raise foreign(record._replace(label=name), known.labels)
+    return labels[name]
+
+
+def _step_place(labels: dict[str, int], name: str, known: Known | None) -> int:
+    """The same of a step, NONE where it has no label, or none that is known."""
+    if not name or (known is not None and name not in labels):
+        return NONE
     return labels[name]
 
 

@@ -24,22 +24,24 @@ class Padded:
     lengths: Tensor | None = None  # (B,) int64; None: every row is T long
 
     @classmethod
-    def of(cls, rows: Sequences) -> Padded:
-        """Rows of ids -> (B, T), T rounded up where rows differ in length."""
-        return cls._of(rows.ids, rows.lengths, np.dtype(np.int32))
+    def of(cls, rows: Sequences, multiple: int = ROUND) -> Padded:
+        """Rows of ids -> (B, T), T rounded up to a multiple where rows differ in length."""
+        return cls._of(rows.ids, rows.lengths, np.dtype(np.int32), multiple)
 
     @classmethod
     def of_frames(cls, frames: NDArray[np.floating[Any]], offsets: NDArray[np.int64]) -> Padded:
         """Rows of frames (N, E), row i in `frames[offsets[i]:offsets[i + 1]]` -> (B, T, E)."""
-        return cls._of(frames, np.diff(offsets), np.dtype(np.float32))
+        return cls._of(frames, np.diff(offsets), np.dtype(np.float32), ROUND)
 
     @classmethod
-    def _of(cls, flat: NDArray[Any], lengths: NDArray[np.int64], dtype: np.dtype[Any]) -> Padded:
+    def _of(
+        cls, flat: NDArray[Any], lengths: NDArray[np.int64], dtype: np.dtype[Any], multiple: int
+    ) -> Padded:
         rows, longest = len(lengths), int(lengths.max(initial=1))
         if rows and int(lengths.min()) == longest:
             whole = flat.reshape(rows, longest, *flat.shape[1:])
             return cls(torch.from_numpy(whole.astype(dtype)))
-        time = -(-longest // ROUND) * ROUND
+        time = -(-longest // multiple) * multiple
         values = np.zeros((rows, time, *flat.shape[1:]), dtype)
         values[np.arange(time) < lengths[:, None]] = flat
         return cls(torch.from_numpy(values), torch.from_numpy(lengths.astype(np.int64)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,13 @@ class Scaler:
         if not self.mask:
             return known
         return np.concatenate((known, there.astype(np.float32)), axis=1)
+
+    def of_recording(self, blocks: Iterable[NDArray[np.float64]]) -> Scaler:
+        """The scaler for the parts of one recording, of which `blocks` (T, C) are all."""
+        if not self.by_recording:
+            return self
+        center, width = _moments(blocks, len(self.center))
+        return replace(self, center=center, width=width, by_recording=False)
 
     def cut(self, values: NDArray[np.float64]) -> int:
         """How many numbers lie beyond LIMIT."""

@@ -16,14 +16,18 @@ from seqcli.kinds.classifier.signals.spec import SPEC as SIGNALS
 from seqcli.kinds.classifier.spec import SPEC as CLASSIFIER
 from seqcli.kinds.language_model.spec import SPEC as LANGUAGE_MODEL
 from seqcli.kinds.spec import Spec, refuse_clash, typed
+from seqcli.kinds.tagger.frames.spec import SPEC as FRAMES
 from seqcli.kinds.tagger.spec import SPEC as TAGGER
+from seqcli.kinds.translator.spec import SPEC as TRANSLATOR
 from seqcli.modelfile import filecheck
 from seqcli.settings.config import AnyConfig, from_dict
 from seqcli.settings.counting import FORMULAS
 from seqcli.settings.sections import Layers
 
 # By `Spec.key`: a kind that reads text or numbers has a spec for each, the usual one first.
-KINDS: dict[str, Spec] = {spec.key: spec for spec in (CLASSIFIER, SIGNALS, LANGUAGE_MODEL, TAGGER)}
+KINDS: dict[str, Spec] = {
+    spec.key: spec for spec in (CLASSIFIER, SIGNALS, LANGUAGE_MODEL, TAGGER, FRAMES, TRANSLATOR)
+}
 
 
 def names() -> list[str]:

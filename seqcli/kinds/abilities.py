@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from seqcli.data.scaling import Scaler
 from seqcli.data.trained import Keys
 from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime
+from seqcli.settings.searching import Searching
 from seqcli.settings.sections import Series
 from seqcli.text.vocab import Vocab
 
@@ -49,6 +51,21 @@ class Mistake:
     label: str
     predicted: str
     prob: float
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Miswritten:
+    """A text, what should have been written for it, and what was: `distance` characters apart.
+
+    It stands at `line` of the file `path`, counted from 1.
+    """
+
+    text: str
+    reference: str
+    written: str
+    distance: int
     path: str
     line: int
 
@@ -104,8 +121,8 @@ class Errs(Protocol):
 
     def mistakes(
         self, model: nn.Module, split: Any, place: Place, runtime: Runtime, poll: Poll
-    ) -> tuple[Figures, list[Mistake]]:
-        """Figures of a split, and its surest mistakes."""
+    ) -> tuple[Figures, Sequence[Mistake] | Sequence[Miswritten]]:
+        """Figures of a split, and its worst mistakes: the surest, or those farthest off."""
 
 
 class Place(NamedTuple):
@@ -181,7 +198,7 @@ class Writes(Protocol):
 
     @property
     def unit(self) -> str:
-        """ "words" or "characters"."""
+        """ "words", "subwords" or "characters"."""
 
     @property
     def between(self) -> str:
@@ -198,8 +215,8 @@ class Writes(Protocol):
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown."""
 
-    def text(self, ids: Iterable[int]) -> str:
-        """Ids as readable text."""
+    def text(self, ids: Iterable[int], before: str = "") -> str:
+        """Ids as readable text, that goes on from `before`."""
 
 
 class Marked(NamedTuple):
@@ -221,6 +238,47 @@ class Tagged(NamedTuple):
     probs: list[float]
     spans: list[Marked]
     unknown_share: float
+
+
+class Framed(NamedTuple):
+    """The answer to a piece of T steps: a label by its place, and all C probabilities.
+
+    The label is that of the best path, which need not be the likeliest one at a step.
+    """
+
+    labels: NDArray[np.int64]  # (T,)
+    probs: NDArray[np.float32]  # (T, C)
+
+
+class TagsNumbers(Protocol):
+    """`tag` of a kind that reads numbers: a label for every step."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """C labels, in the order of their probabilities."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels, in the order in which the model reads them."""
+
+    @property
+    def reading(self) -> Series:
+        """How files are read: the settings it was trained with, and its channels by name."""
+
+    @property
+    def most(self) -> int:
+        """Steps of the longest piece; see `data.pieces` for how longer recordings are cut."""
+
+    def scaled(self, blocks: Iterable[NDArray[np.float64]]) -> Scaler:
+        """What makes numbers (T, channels) of a recording such as the model reads.
+
+        blocks: all of the recording, gone through once if it is scaled by itself, else not at all.
+        """
+
+    def tag_numbers(
+        self, model: nn.Module, pieces: Sequence[NDArray[np.float32]], runtime: Runtime, poll: Poll
+    ) -> list[Framed]:
+        """The answer to each scaled piece; what else is in the group changes none."""
 
 
 class Tags(Protocol):
@@ -252,4 +310,48 @@ class Tags(Protocol):
         """The answer to each sentence of a group; what else is in the group changes none.
 
         Spans less probable than `threshold` are left out, of the tags too.
+        """
+
+
+class Written(NamedTuple):
+    """A text that was written for another, and its score; a higher one is better."""
+
+    text: str
+    score: float
+
+
+class Translated(NamedTuple):
+    """The answer to one text: one output or several, the best first (drawn ones as they came).
+
+    source_tokens (S), tokens (T): the text as it was read, and the best output; attention (T, S):
+    what each token looked at, None where nobody asked or there is none; unknown_share: of the
+    source's tokens, those the vocabulary lacks; cut: the text was longer than the model reads;
+    ended: the best output came to its end before the limit.
+    """
+
+    outputs: list[Written]
+    source_tokens: list[str]
+    tokens: list[str]
+    attention: NDArray[np.float32] | None
+    unknown_share: float
+    cut: bool = False
+    ended: bool = True
+
+
+class Translates(Protocol):
+    """`translate`: a text for a text."""
+
+    def translate(
+        self,
+        model: nn.Module,
+        texts: Sequence[str],
+        numbers: Sequence[int],
+        wanted: Searching,
+        runtime: Runtime,
+        poll: Poll,
+    ) -> list[Translated]:
+        """The answer to each text of a group; what else is in the group changes none.
+
+        numbers: of each text, from 0 in the whole input, for what is drawn; `wanted` has its seed
+        then. A text without any token has an empty output.
         """

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from seqcli import kinds
+from seqcli.data.trained import Keys, unpacked
 from seqcli.modelfile import filecheck, storage
 
 
@@ -25,3 +27,17 @@ def load(path: Path) -> storage.ModelFile:
         if not tensor.isfinite().all():
             raise filecheck.broken(path, f"{name} holds what is no number")
     return storage.ModelFile(description, tensors)
+
+
+def trained_on(description: dict[str, Any], path: Path) -> Keys | None:
+    """Keys of what a model was trained on, as its file at `path` says; None where it does not.
+
+    Errors: ModelFileError for what are no keys.
+    """
+    text = description["data"].get("trained")
+    if text is None:
+        return None
+    try:
+        return unpacked(str(text))
+    except ValueError as error:
+        raise filecheck.broken(path, "what it was trained on makes no sense") from error

@@ -1,8 +1,8 @@
-"""What is learned of numbers before training, as a model file holds it: checked without NumPy."""
+"""Recordings in settings and model files: what clashes there, what is wrong; without NumPy."""
 
 from __future__ import annotations
 
-from seqcli.kinds.spec import Learned, names_problem
+from seqcli.kinds.spec import Learned, names_problem, refuse_clash
 from seqcli.settings.sections import MAX_SIZE, Series
 
 WIDEST = 1e60  # of a center and a width: far above what readers let in
@@ -26,6 +26,19 @@ def scaling_problem(data: Series, learned: Learned) -> str:
     if learned.get("mask") is not data.mask_channels:
         return "its settings and its channels disagree"
     return ""
+
+
+def refuse_clashes(data: Series) -> None:
+    """Refuse settings of which one would do nothing, or do it twice. Errors: ConfigError."""
+    both = "data.label_pattern and data.label_column both say where labels are"
+    refuse_clash(bool(data.label_pattern and data.label_column), both)
+    sides = "data.group and data.group_pattern both say what the groups are"
+    refuse_clash(bool(data.group and data.group_pattern), sides)
+    named, grouped = data.test_groups or data.valid_groups, data.group or data.group_pattern
+    none = "data.test_groups and data.valid_groups need data.group or data.group_pattern"
+    refuse_clash(bool(named and not grouped), none)
+    twice = "data.test_groups and data.valid_groups name the same group"
+    refuse_clash(bool(set(data.test_groups) & set(data.valid_groups)), twice)
 
 
 def inputs(learned: Learned) -> int:

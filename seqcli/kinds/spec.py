@@ -14,8 +14,9 @@ from typing import Any
 
 from seqcli.errors import ConfigError
 from seqcli.settings.counting import Sizes
-from seqcli.settings.sections import TEXT
+from seqcli.settings.sections import TEXT, Tokens
 from seqcli.settings.table import Table
+from seqcli.text import subwords
 
 Learned = Mapping[str, Any]
 
@@ -110,6 +111,21 @@ def refuse_clash(clash: bool, problem: str) -> None:
     """Refuse two settings of which one would do nothing, or do it twice. Errors: ConfigError."""
     if clash:
         raise ConfigError(problem, "use one of them")
+
+
+def vocabulary_problem(data: Tokens, learned: Learned) -> str:
+    """What is wrong with the vocabulary, or with the subwords in it; "" where nothing is."""
+    if problem := names_problem(learned, "vocabulary"):
+        return problem
+    if data.tokenizer == "subwords":
+        return subwords.problem(learned.get("subwords"), learned["vocabulary"])
+    return "its tokenizer has no subwords, but they are there" if "subwords" in learned else ""
+
+
+def check_tokens(data: Tokens) -> None:
+    """Refuse a vocabulary that is too small. Errors: ConfigError."""
+    if data.tokenizer == "subwords":
+        subwords.size_of(data)
 
 
 def names_problem(learned: Learned, part: str) -> str:

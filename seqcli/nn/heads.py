@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqcli.nn.ragged import length_mask
+from seqcli.nn.ragged import filled, length_mask
 from seqcli.nn.recurrent import Encoded
 
 READ_OUTS = ("last", "mean", "max", "attention")
@@ -74,7 +74,11 @@ def _max(outputs: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return outputs.amax(1)
     lowest = torch.finfo(outputs.dtype).min
-    best = outputs.masked_fill(~mask[:, :, None], lowest).amax(1)
+    past = ~mask
+    held = filled(outputs, past, lowest)
+    best = held.amax(1)
+    if held is outputs:  # in place: as it was
+        filled(outputs, past, 0)
     return best.masked_fill(~mask.any(1, keepdim=True), 0)
 
 

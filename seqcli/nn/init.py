@@ -87,10 +87,12 @@ def start_linear(layer: nn.Linear, scheme: str, scale: float, generator: Generat
         bound = scale
     else:
         nn.init.xavier_uniform_(layer.weight, generator=generator)
-        nn.init.zeros_(layer.bias)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
         return
     nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-    nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+    if layer.bias is not None:
+        nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
 
 def start_normal(layer: nn.Linear, deviation: float, generator: Generator) -> None:

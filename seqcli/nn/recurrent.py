@@ -17,7 +17,7 @@ from seqcli.errors import lookup
 from seqcli.nn.cells import CELLS, State
 from seqcli.nn.direction import Direction
 from seqcli.nn.dropout import dropout
-from seqcli.nn.ragged import length_mask
+from seqcli.nn.ragged import filled, length_mask
 
 MERGES = ("concat", "sum", "mul", "ave", "none")
 
@@ -101,7 +101,7 @@ class Recurrent(nn.Module):
             finals.append(final)
         if lengths is not None:
             past = ~length_mask(lengths, merged.shape[1])
-            merged = merged.masked_fill(past.view(*past.shape, *[1] * (merged.dim() - 2)), 0)
+            merged = filled(merged, past, 0)
             empty = (lengths == 0).view(-1, *[1] * (last.dim() - 1))
             last = last.masked_fill(empty, 0)
         if self.training and self.output_dropout:

@@ -203,9 +203,11 @@ def documents(folder: Path) -> list[Path]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
+    """All files; a link to a folder that it lies in itself would give each of them many times."""
     for entry in visible(folder):
         if entry.is_dir():
-            yield from _below(entry)
+            if not (entry.is_symlink() and folder.resolve().is_relative_to(entry.resolve())):
+                yield from _below(entry)
         elif entry.is_file():
             yield entry
 

@@ -19,6 +19,7 @@ from seqcli.readers.recording import ALL, FromName, Recording, SeriesReader, Wan
 from seqcli.readers.series_tables import csv_series, json_series, parquet_series, tsv_series
 from seqcli.readers.ts import ts
 from seqcli.readers.ucr import looks_like, ucr
+from seqcli.readers.wav import wav
 from seqcli.settings.sections import Series
 
 SERIES_READERS: dict[str, SeriesReader] = {
@@ -31,12 +32,14 @@ SERIES_READERS: dict[str, SeriesReader] = {
     "parquet": parquet_series,
     "npz": npz,
     "npy": npy,
+    "wav": wav,
 }
 ENDINGS = {f".{name}": name for name in SERIES_READERS} | {
     ".txt": "ucr",
     ".ndjson": "jsonl",
     ".json": "jsonl",
     ".pq": "parquet",
+    ".wave": "wav",
 }
 LISTED = 8  # names of what is left out
 TOLD = "name the format: --set data.format=ts (" + ", ".join(SERIES_READERS) + ")"
@@ -73,7 +76,8 @@ class SeriesSource:
                 for found in read(
                     piece._replace(label=own), self.data, wanted._replace(label=must)
                 ):
-                    yield found._replace(group=found.group or side).trimmed()
+                    found = found._replace(group=found.group or side)
+                    yield found if wanted.each else found.trimmed()  # each step has an answer
 
     def only(self, part: str) -> SeriesSource:
         """The source with this part alone (KeyError where there is no such part)."""
@@ -168,9 +172,10 @@ def _pieces(folder: Path, data: Series) -> Iterator[Piece]:
 
 
 def _alike(folder: Path, parts: Parts, data: Series) -> tuple[str, Parts]:
-    """The pieces of one format that every part has; where there are several, of the first known.
+    """The pieces of one format that every part has: the most frequent, of several the first known.
 
-    Archives hold the same recordings in two formats. Errors: DataError where none is common.
+    Archives hold the same recordings in two formats, and a description beside them. Errors:
+    DataError where none is common.
     """
     kinds = {
         part: {piece: _format(piece.path, data) for piece in pieces}
@@ -190,11 +195,13 @@ def _alike(folder: Path, parts: Parts, data: Series) -> tuple[str, Parts]:
         listed = "; ".join(told) if any(kinds.values()) else names or "nothing"
         problem = f"recordings in one format expected, found: {listed}"
         raise DataError(folder, 0, problem, TOLD)
+    every = [kind for found in kinds.values() for kind in found.values()]
+    chosen = max(common, key=every.count)
     kept = {
-        part: tuple(piece for piece, kind in found.items() if kind == common[0])
+        part: tuple(piece for piece, kind in found.items() if kind == chosen)
         for part, found in kinds.items()
     }
-    return common[0], {part: kept[part] for part in (*ORDER, "all") if part in kept}
+    return chosen, {part: kept[part] for part in (*ORDER, "all") if part in kept}
 
 
 def _from_name(pattern: str, setting: str) -> Callable[[str], str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,19 +40,28 @@ IDS = (
     "sample_id",
 )
 TIMES = ("time", "timestamp", "timestamps", "t", "ds", "step", "reading_id")
+STEPS = (*USUAL["label"], "phase", "activity", "state")  # columns with a label for every step
 VALUES = "values"  # of a JSON object, or a column of lists
 SORT = "sort the rows by recording and time"
 LISTED = 12
 
 
+class LongTable(NamedTuple):
+    """A table with a row a step: the line of its header (0 without), its columns, its rows."""
+
+    line: int
+    columns: Sequence[str]
+    rows: Iterator[Row]
+
+
 def csv_series(piece: Piece, data: Series, wanted: Wanted) -> Iterator[Recording]:
     """The recordings of a csv file. Errors: DataError with the line."""
-    yield from _delimited(piece, csv_rows(piece.path, data.encoding, _parted), data, wanted)
+    yield from _whole(piece, csv_table(piece.path, data), data, wanted)
 
 
 def tsv_series(piece: Piece, data: Series, wanted: Wanted) -> Iterator[Recording]:
     """The same of a tab-separated file with a header."""
-    yield from _delimited(piece, tsv_rows(piece.path, data.encoding), data, wanted)
+    yield from _whole(piece, tsv_table(piece.path, data), data, wanted)
 
 
 def parquet_series(piece: Piece, data: Series, wanted: Wanted) -> Iterator[Recording]:
@@ -62,7 +71,23 @@ def parquet_series(piece: Piece, data: Series, wanted: Wanted) -> Iterator[Recor
         objects = ((row.line, dict(zip(columns, row.cells, strict=True))) for row in rows)
         yield from _objects(piece, objects, data, wanted)
     else:
-        yield from _long(piece, 0, columns, rows, data, wanted)
+        yield from _whole(piece, LongTable(0, columns, rows), data, wanted)
+
+
+def csv_table(path: Path, data: Series) -> LongTable:
+    """A csv file, opened. Errors: DataError."""
+    return _opened(path, csv_rows(path, data.encoding, _parted), data)
+
+
+def tsv_table(path: Path, data: Series) -> LongTable:
+    """A tab-separated file, opened. Errors: DataError."""
+    return _opened(path, tsv_rows(path, data.encoding), data)
+
+
+def long_parquet(path: Path, data: Series) -> LongTable | None:
+    """A parquet table with a row a step, None where a row is a recording. Errors: DataError."""
+    columns, rows = parquet_table(path)
+    return None if VALUES in columns else LongTable(0, columns, rows)
 
 
 def json_series(piece: Piece, data: Series, wanted: Wanted) -> Iterator[Recording]:
@@ -130,22 +155,18 @@ def _parted(cells: Sequence[str]) -> bool:
     return len(cells) > 1 and _header(cells)
 
 
-def _delimited(
-    piece: Piece, rows: Iterator[Row], data: Series, wanted: Wanted
-) -> Iterator[Recording]:
+def _opened(path: Path, rows: Iterator[Row], data: Series) -> LongTable:
     first = next((row for row in rows if any(cell.strip() for cell in row.cells)), None)
     if first is None:
-        raise DataError(piece.path, 0, "at least one row expected, an empty file found")
+        raise DataError(path, 0, "at least one row expected, an empty file found")
     if _header(first.cells):
-        yield from _long(piece, first.line, first.cells, rows, data, wanted)
-        return
+        return LongTable(first.line, first.cells, rows)
     if not all(name.isdecimal() for name in (*data.channels, *_named(data))) or not data.channels:
         problem = "a header with the names of columns expected, numbers found"
         hint = "label first, a recording a line? --set data.format=ucr; or number the columns: "
         hint += "--set data.channels=2,3 --set data.id_column=1"
-        raise DataError(piece.path, first.line, problem, hint)
-    names = numbered(len(first.cells))
-    yield from _long(piece, 0, names, chain([first], rows), data, wanted)
+        raise DataError(path, first.line, problem, hint)
+    return LongTable(0, numbered(len(first.cells)), chain([first], rows))
 
 
 def _named(data: Series) -> list[str]:
@@ -179,7 +200,8 @@ def _places(path: Path, line: int, columns: Sequence[str], data: Series, wanted:
             raise DataError(path, line, problem, "columns go by name, or by number from 1")
         return at
 
-    label = place(data.label_column if wanted.label else "", USUAL["label"], "the label")
+    usual = STEPS if wanted.each else USUAL["label"]
+    label = place(data.label_column if wanted.label else "", usual, "the label")
     if not wanted.label and data.label_column:
         label = column_named(columns, data.label_column)
     found = _Places(
@@ -199,21 +221,38 @@ def _places(path: Path, line: int, columns: Sequence[str], data: Series, wanted:
     return found
 
 
-def _long(
-    piece: Piece,
-    line: int,
-    columns: Sequence[str],
-    rows: Iterator[Row],
-    data: Series,
-    wanted: Wanted,
-) -> Iterator[Recording]:
+class Part(NamedTuple):
+    """Steps of a recording that follow each other; `rows`: the table's, where they were asked for.
+
+    begins, ends: whether they are its first ones, and its last.
+    """
+
+    recording: Recording
+    begins: bool
+    ends: bool
+    rows: Sequence[Sequence[Any]] = ()
+
+
+def _whole(piece: Piece, table: LongTable, data: Series, wanted: Wanted) -> Iterator[Recording]:
     """Recordings of rows that follow each other; in one without ids all rows are one."""
-    places = _places(piece.path, line, columns, data, wanted)
+    for part in parts_of(piece, table, data, wanted, most=None):
+        yield part.recording
+
+
+def parts_of(
+    piece: Piece, table: LongTable, data: Series, wanted: Wanted, *, most: int | None
+) -> Iterator[Part]:
+    """The same in parts of `most` steps, the last one of a recording shorter; None: whole.
+
+    Parts keep their rows. Errors: DataError with the line.
+    """
+    columns = table.columns
+    places = _places(piece.path, table.line, columns, data, wanted)
     channels = tuple(columns[at].strip() for at in places.channels)
+    stem = Path(plain_name(piece.path)).stem if places.id is None else None
     seen: set[str] = set()
     open_: _Steps | None = None
-    count = 0
-    for row in rows:
+    for row in table.rows:
         if not row.cells or row.cells == [""]:
             continue
         if len(row.cells) != len(columns):
@@ -222,18 +261,19 @@ def _long(
         name = "" if places.id is None else _spelled(row.cells[places.id])
         if open_ is None or open_.name != name:
             if open_ is not None:
-                yield open_.recording(piece, channels, data, wanted)
+                yield open_.part(piece, channels, data, stem, ends=True)
             if name in seen:
                 problem = f"the rows of recording {name!r} together expected, it goes on here"
                 raise DataError(piece.path, row.line, problem, SORT)
             seen.add(name)
-            count += 1
-            open_ = _Steps(name, piece.path, row.line)
+            open_ = _Steps(name, piece.path, row.line, keep=most is not None)
+        elif most is not None and len(open_.lines) >= most:
+            yield open_.part(piece, channels, data, stem, ends=False)
         open_.take(row, places, each=wanted.each)
     if open_ is None:
-        raise DataError(piece.path, line, "at least one row of numbers expected, none found")
-    whole = open_.recording(piece, channels, data, wanted)
-    yield whole if places.id is not None else whole._replace(name=Path(plain_name(piece.path)).stem)
+        problem = "at least one row of numbers expected, none found"
+        raise DataError(piece.path, table.line, problem)
+    yield open_.part(piece, channels, data, stem, ends=True)
 
 
 @dataclass
@@ -249,12 +289,17 @@ class _Steps:
     label: str = ""
     group: str = ""
     time: Any = None
+    keep: bool = False
+    rows: list[Sequence[Any]] = field(default_factory=list)
+    begun: bool = False  # a part was handed on
 
     def take(self, row: Row, places: _Places, *, each: bool) -> None:
         """A row more. Errors: DataError for time that falls, and a second label or group."""
         cells = row.cells
         self.cells += [cells[at] for at in places.channels]
         self.lines.append(row.line)
+        if self.keep:
+            self.rows.append(cells)
         if places.time is not None:
             time = _time(cells[places.time], self.path, row.line)
             if self.time is not None and time < self.time:
@@ -277,10 +322,24 @@ class _Steps:
             raise DataError(self.path, line, problem, hint)
         return before or now
 
-    def recording(
-        self, piece: Piece, channels: tuple[str, ...], data: Series, wanted: Wanted
-    ) -> Recording:
-        """All of it."""
+    def part(
+        self,
+        piece: Piece,
+        channels: tuple[str, ...],
+        data: Series,
+        stem: str | None,
+        *,
+        ends: bool,
+    ) -> Part:
+        """What was taken since the last part, named after the file where it has no name."""
+        found = self._recording(piece, channels, data)
+        if stem is not None:
+            found = found._replace(name=stem)
+        part = Part(found, not self.begun, ends, self.rows)
+        self.cells, self.lines, self.labels, self.rows, self.begun = [], [], [], [], True
+        return part
+
+    def _recording(self, piece: Piece, channels: tuple[str, ...], data: Series) -> Recording:
         width, lines = len(channels), self.lines
 
         def locate(place: int) -> tuple[int, str]:

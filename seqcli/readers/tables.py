@@ -255,6 +255,10 @@ def _headed(
     for field in needs:
         if not fields[field]:
             raise no_column(path, line, field, _named(data, field), columns)
+    twice = [name for name in needs if name != "text" and fields[name] == fields["text"]]
+    if twice:
+        problem = f"another column for the {twice[0]} than for the text expected"
+        raise DataError(path, line, f"{problem}, found: {_shown(columns)}", NO_HEADER)
     return Table(str(path), line, tuple(columns), fields, rows)
 
 

@@ -52,7 +52,7 @@ def curves_png(
     what is missing, None, NaN or infinite leaves a gap. `best_epoch` is marked in both panels.
     `logarithmic`: the metric's axis, where its values span much.
     """
-    figure = _figure(10.0, 4.4)
+    figure = blank_figure(10.0, 4.4)
     panels = figure.subplots(1, 2)
     for axes, name in zip(panels, ("loss", metric), strict=True):
         _draw_panel(axes, history, name, best_epoch, logarithmic and name == metric)
@@ -68,7 +68,7 @@ def curves_png(
         legend.set_frame_on(False)
         for text in legend.get_texts():
             text.set_fontsize(FONT_SIZE)
-    return _png(figure)
+    return png_bytes(figure)
 
 
 @interrupts.held()
@@ -82,7 +82,7 @@ def confusion_png(matrix: npt.ArrayLike, labels: Sequence[str]) -> bytes:
     sums = counts.sum(axis=1, keepdims=True)
     shares = np.where(sums > 0, counts / np.maximum(sums, 1), np.nan)
     side = min(max(4.0, 2.4 + 0.46 * len(labels)), 14.0)
-    figure = _figure(side + 1.2, side)
+    figure = blank_figure(side + 1.2, side)
     axes = figure.subplots()
     axes.set_facecolor("#d9d9d9")
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
@@ -91,7 +91,7 @@ def confusion_png(matrix: npt.ArrayLike, labels: Sequence[str]) -> bytes:
     _name_labels(axes, labels)
     if len(labels) <= COUNTED_LABELS:
         _write_counts(axes, counts, shares)
-    return _png(figure)
+    return png_bytes(figure)
 
 
 def _draw_panel(
@@ -151,7 +151,7 @@ def _name_labels(axes: Axes, labels: Sequence[str]) -> None:
     size = len(labels)
     every = -(-size // NAMED_LABELS) or 1
     places = list(range(0, size, every))
-    texts = [_readable(labels[place], place + 1) for place in places]
+    texts = [readable(labels[place], place + 1) for place in places]
     axes.set_xticks(places, texts, parse_math=False)
     axes.set_yticks(places, texts, parse_math=False)
     if size > 8 or max(map(len, texts), default=0) > 6:
@@ -162,17 +162,17 @@ def _name_labels(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_ylabel("true", fontsize=FONT_SIZE)
 
 
-def _readable(label: str, number: int) -> str:
+def readable(label: str, number: int) -> str:
     """`label` on one line and not too long; by its number if the font lacks one of its signs."""
     text = " ".join(label.split())
     if len(text) > LONGEST_LABEL:
         text = text[: LONGEST_LABEL - 1] + "…"
-    known = _signs()
+    known = known_signs()
     return text if text and all(ord(sign) in known for sign in text) else f"label {number}"
 
 
 @cache
-def _signs() -> frozenset[int]:
+def known_signs() -> frozenset[int]:
     """Code points that matplotlib's font shows: DejaVu Sans, or the user's matplotlibrc's."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
@@ -199,13 +199,14 @@ def _short(number: int) -> str:
     return f"{number / 1_000_000:.0f}M"
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank_figure(width: float, height: float) -> Figure:
+    """An empty one, in inches, that makes room for what is written around its axes."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
 
 
-def _png(figure: Figure) -> bytes:
+def png_bytes(figure: Figure) -> bytes:
     """The figure as PNG, without the version that matplotlib would write into it."""
     file = io.BytesIO()
     figure.savefig(file, format="png", bbox_inches="tight", metadata={"Software": None})

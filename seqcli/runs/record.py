@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 
 import seqcli
 from seqcli.data.splits import CUT
-from seqcli.data.trained import packed
+from seqcli.data.trained import Keys, packed
 from seqcli.files import write_bytes
 from seqcli.kinds.abilities import remembering
 from seqcli.kinds.contract import Figures, Prepared
+from seqcli.kinds.saved import trained_on
 from seqcli.machine.distributed import Ranks
-from seqcli.modelfile import storage
+from seqcli.modelfile import filecheck, storage
 from seqcli.runs.folder import RunFolder
 from seqcli.runs.job import Job
 from seqcli.settings import fields
@@ -141,8 +143,29 @@ class Recorder:
             found["columns"] = self.prepared.columns
         able, splits = remembering(self.prepared.kind), self.prepared.splits
         keys = None if able is None else able.keys(splits["train"])
-        if keys is not None and (text := packed(keys)) is not None:
-            found["trained"] = text
+        before = None if keys is None else self._before()
+        if keys is not None and before is not None:
+            text = packed(np.concatenate([keys, *before]))
+            found |= {} if text is None else {"trained": text}
+        return found
+
+    def _before(self) -> list[Keys] | None:
+        """Keys of what the weights were trained on before; None where that is not known.
+
+        A run that goes on may have begun with other data, and it may start from another model.
+        """
+        found = list[Keys]()
+        for path, given in ((self.folder.last, self.job.resume), (self.job.init_from, True)):
+            if path is None or not given or not path.exists():
+                continue
+            description = filecheck.describe(path)
+            if description["config"]["kind"] != self.prepared.kind.spec.name:
+                continue
+            keys = trained_on(description, path)
+            if keys is not None:
+                found.append(keys)
+            elif path == self.job.init_from:
+                return None
         return found
 
 

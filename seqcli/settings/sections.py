@@ -13,9 +13,11 @@ from typing import NamedTuple
 from seqcli.errors import ConfigError
 from seqcli.settings.fields import Option, setting
 
-FORMATS = ("auto", "csv", "tsv", "jsonl", "parquet", "fasttext", "folders", "files", "text")
-SERIES_FORMATS = ("auto", "ts", "arff", "ucr", "csv", "tsv", "jsonl", "parquet", "npz", "npy")
+TABLES = ("csv", "tsv", "jsonl", "parquet")
+FORMATS = ("auto", *TABLES, "fasttext", "folders", "files", "text")
+SERIES_FORMATS = ("auto", "ts", "arff", "ucr", *TABLES, "npz", "npy", "wav")
 TAG_FORMATS = ("auto", "columns", "conllu", "jsonl", "aligned", "slash")
+PAIR_FORMATS = ("auto", "aligned", "csv", "tsv", "jsonl")
 TEXT, NUMBERS = INPUTS = ("text", "numbers")  # what sequences are made of
 MAX_SIZE = 1 << 20  # of a layer: far above any use, far below what overflows a product
 
@@ -55,15 +57,25 @@ class Tokens:
         choices=("nfc", "nfkc", "none"),
     )
     tokenizer: str = setting(
-        "words", "how text becomes tokens", choices=("words", "letters", "spaces", "characters")
+        "words",
+        "how text becomes tokens; subwords: byte-pair merges learned from the training split",
+        choices=("words", "letters", "spaces", "characters", "subwords"),
     )
     lowercase: bool = setting(False, "lower-case the text first")
     strip_accents: bool = setting(False, "drop combining marks after NFD, so that é becomes e")
     fold_digits: bool = setting(False, "every digit reads as 0")
     alphabet: str = setting("", "fixed set of characters; all others are dropped")
-    unknown: bool = setting(True, "give the vocabulary an <unk> row; without it others are dropped")
-    min_count: int = setting(1, "a token seen less often is unknown", low=1)
-    vocabulary: int = setting(0, "most rows the vocabulary may have, specials in; 0 = all", low=0)
+    unknown: bool = setting(
+        True, "give the vocabulary an <unk> row; without it others are dropped; subwords need none"
+    )
+    min_count: int = setting(
+        1, "a token seen less often is unknown; of subwords: it gets no row (at least 2)", low=1
+    )
+    vocabulary: int = setting(
+        0,
+        "most rows the vocabulary may have, specials in; 0 = all, or of subwords 4,000",
+        low=0,
+    )
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -110,8 +122,31 @@ class RunningText(Text):
     end_mark: bool = setting(True, "close every document with <eos>")
 
 
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class Sound:
+    """[data] of wav files: how samples become log-mel frames."""
+
+    sample_rate: int = setting(
+        16000, "wav: samples a second that every file is brought to", low=1000, high=192_000
+    )
+    frame_length: float = setting(
+        25.0, "wav: milliseconds that a frame is computed of (Hann window)", low=1, high=1000
+    )
+    frame_step: float = setting(
+        10.0, "wav: milliseconds from one frame to the next", low=0.5, high=1000
+    )
+    mel_bands: int = setting(40, "wav: bands of a frame, which are its channels", low=1, high=256)
+    mel_low: float = setting(20.0, "wav: Hz at which the lowest band begins", low=0, high=96_000)
+    mel_high: float = setting(
+        0.0, "wav: Hz at which the highest ends; 0 = half of the rate", low=0, high=96_000
+    )
+    mel_floor: float = setting(
+        1e-10, "wav: least power of a band, before its logarithm", above=0, high=1
+    )
+
+
 @dataclass(frozen=True)
-class Series(Labels, Reading):
+class Series(Sound, Labels, Reading):
     """[data] of recordings: rows of numbers, a number a channel at every step."""
 
     input: str = setting(NUMBERS, "what a sequence is made of", choices=INPUTS)
@@ -132,6 +167,10 @@ class Series(Labels, Reading):
     group_pattern: str = setting(
         "", "regular expression for a file's name: what its parentheses find is the group"
     )
+    test_groups: tuple[str, ...] = setting(
+        (), "groups that test, by name; empty: the share data.test of them is drawn"
+    )
+    valid_groups: tuple[str, ...] = setting((), "groups that validate, likewise")
     missing: str = setting("", "a value that stands for none, besides empty, ? and NaN")
     mask_channels: bool = setting(
         False, "read beside each channel whether its number is there: 1, else 0"
@@ -151,9 +190,19 @@ class Series(Labels, Reading):
 
 
 @dataclass(frozen=True)
+class LabeledSteps(Series):
+    """[data] of recordings of which every step has a label of its own."""
+
+    max_steps: int = setting(
+        2048, "longer recordings are answered in pieces that overlap", low=16, high=1 << 20
+    )
+
+
+@dataclass(frozen=True)
 class TaggedText(Reading):
     """[data] of sentences with a tag for every token."""
 
+    input: str = setting(TEXT, "what a sequence is made of", choices=INPUTS)
     format: str = setting("auto", "raw format of tagged sentences", choices=TAG_FORMATS)
     token_column: str = setting(
         "",
@@ -186,6 +235,70 @@ class TaggedText(Reading):
     repeats: str = setting(
         "group",
         "equal sentences of one file: on one side of its cut, or left alone",
+        choices=("group", "keep"),
+    )
+
+
+@dataclass(frozen=True)
+class Pairs(Reading):
+    """[data] of pairs: a source, and one or several targets that may be written for it."""
+
+    format: str = setting(
+        "auto", "raw format of pairs; aligned: a file for each side", choices=PAIR_FORMATS
+    )
+    files: str = setting(
+        "",
+        "which files of a folder are read: a pattern, such as fre_*.tsv",
+        option=Option("Which files of a folder, as a pattern: fre_*.tsv.", "all of them"),
+    )
+    source: str = setting(
+        "",
+        "the source: the ending of its files, or its column by name or number",
+        option=Option("Source: its files' ending, or its column by name or number."),
+    )
+    target: str = setting(
+        "",
+        "the target, likewise; several, parted by commas, are references of one source",
+        option=Option("Target, likewise; A,B are references of one source."),
+    )
+    features: str = setting(
+        "", "column with what is wanted of the source, parted by `;`: a token each, behind it"
+    )
+    normalize: str = setting(
+        "nfc",
+        "Unicode form of all text, and one kind of line end; none: as it stands",
+        choices=("nfc", "nfkc", "none"),
+    )
+    tokenizer: str = setting(
+        "words",
+        "how the source becomes tokens; subwords: byte-pair merges learned on the training part",
+        choices=("words", "letters", "spaces", "characters", "subwords"),
+    )
+    target_tokenizer: str = setting(
+        "",
+        "how the target becomes tokens; empty: as the source",
+        choices=("", "words", "letters", "spaces", "characters", "subwords"),
+    )
+    decompose: bool = setting(
+        False, "source letters are read in their parts: accents, the letters of Korean syllables"
+    )
+    lowercase: bool = setting(False, "case makes no difference to the source")
+    min_count: int = setting(1, "a token seen less often is unknown", low=1)
+    vocabulary: int = setting(
+        0,
+        "most rows of the source's vocabulary (shared: of both); 0 = all, or 4,000 subwords",
+        low=0,
+    )
+    target_vocabulary: int = setting(0, "most rows of the target's; 0 = as the source", low=0)
+    single: bool = setting(
+        False, "a target is one word: an output is right or wrong as a whole, and has no BLEU"
+    )
+    max_tokens: int = setting(
+        256, "longer pairs are not trained on, and are cut elsewhere", low=2, high=1 << 14
+    )
+    repeats: str = setting(
+        "group",
+        "pairs with one source in a file: on one side of its cut, or left alone",
         choices=("group", "keep"),
     )
 
@@ -432,6 +545,23 @@ class Training:
         high=2**63 - 1,
         option=Option("Seed of splits and training.", "1"),
     )
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class ByLabel(Training):
+    """[train]: how much an example counts, by its label."""
+
+    buckets: int = setting(16, "batches that are sorted by length together; 1 = none", low=1)
+    class_weight: str = setting(
+        "none",
+        "weight of a label's loss",
+        choices=("none", "balanced"),
+        option="Weight of a label's loss: none or balanced.",
+    )
+    class_weight_power: float = setting(
+        1.0, "balanced: exponent of the weights, 0.5 = square root", low=0, high=4
+    )
+    label_smoothing: float = setting(0.0, "share given to all labels", low=0, high=0.5)
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)

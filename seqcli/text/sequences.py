@@ -66,6 +66,15 @@ class Sequences:
         kept = np.concatenate(([0], np.cumsum(mask, dtype=np.int64)))
         return Sequences(self.ids[mask], kept[self.offsets])
 
+    def spelled(self, table: Sequences) -> Sequences:
+        """The same rows with row `id` of `table` in place of each id."""
+        lengths = table.lengths
+        if np.all(lengths == 1):
+            return Sequences(table.ids[self.ids], self.offsets)
+        found = table.take(self.ids)
+        ends = np.concatenate(([0], np.cumsum(lengths[self.ids], dtype=np.int64)))
+        return Sequences(found.ids, ends[self.offsets])
+
     def _gather(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> Sequences:
         """Copy the pieces `starts`, `lengths` (K,) behind each other."""
         places, offsets = _laid(starts, lengths)

@@ -1,4 +1,7 @@
-"""Text to tokens: cleaning (form, case, accents, alphabet), then one of four ways to split."""
+"""Text to tokens: cleaning (form, case, accents, alphabet), then one of five ways to split.
+
+Four of them are rules. Subwords are learned: of them the vocabulary knows how (`Vocab.subwords`).
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,20 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import NamedTuple, Protocol
 
 from seqcli.errors import lookup
 from seqcli.settings.sections import Tokens
+from seqcli.text.marks import marks
 from seqcli.text.normal import normalizer
+from seqcli.text.subwords import Span as Span
+from seqcli.text.subwords import Subwords
+from seqcli.text.subwords import words as whole_words
 
-Split = Callable[[str], list[str]]
 Clean = Callable[[str], str]
 Shape = Callable[[str], re.Pattern[str]]
-Span = tuple[int, int]
 
+SUBWORDS = "subwords"
 LETTERS = re.compile(r"[a-z]+")
 SPACES = re.compile(r"\S+")  # what str.split() leaves: both go by str.isspace
 CHARACTERS = re.compile(r".", re.DOTALL)
@@ -24,29 +31,55 @@ CHARACTERS = re.compile(r".", re.DOTALL)
 ASCII_WORDS = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*|[^A-Za-z0-9\s]")
 
 
+class Splitter(Protocol):
+    """How clean text becomes tokens, and tokens text."""
+
+    def split(self, text: str) -> list[str]:
+        """The tokens of a text."""
+
+    def spans(self, text: str) -> list[Span]:
+        """Where each of them stands in it."""
+
+    def join(self, tokens: Iterable[str], *, begun: bool = False) -> str:
+        """Tokens as text. begun: it goes on in the middle of a line."""
+
+
+class Rule(NamedTuple):
+    """Tokens that one look at the text gives: `shape` is the pattern that finds the same ones."""
+
+    split: Callable[[str], list[str]]
+    shape: Shape
+    glue: str
+
+    def spans(self, text: str) -> list[Span]:
+        """See `Splitter.spans`."""
+        return [match.span() for match in self.shape(text).finditer(text)]
+
+    def join(self, tokens: Iterable[str], *, begun: bool = False) -> str:
+        """See `Splitter.join`."""
+        return self.glue.join(tokens)
+
+
 @dataclass(frozen=True)
 class Tokenizer:
     """`split` cleans and splits a text; `join` puts tokens together again.
 
-    join(split(text)) is the cleaned text for "characters", and the cleaned text with its white
-    space run together for "spaces"; "words" and "letters" have no inverse and get single spaces.
+    join(split(text)) is the cleaned text for "characters" and "subwords", and the cleaned text with
+    its white space run together for "spaces"; "words" and "letters" have no inverse and get single
+    spaces.
     """
 
     name: str
     cleaners: tuple[Clean, ...]
-    splitter: Split
-    shape: Shape
-    glue: str
+    splitter: Splitter
 
     def clean(self, text: str) -> str:
         """The text in the form, case and alphabet that were asked for, without accents if so."""
-        for cleaner in self.cleaners:
-            text = cleaner(text)
-        return text
+        return _cleaned(text, self.cleaners)
 
     def split(self, text: str) -> list[str]:
         """The tokens of a text; none for a text without any."""
-        return self.splitter(self.clean(text))
+        return self.splitter.split(self.clean(text))
 
     def spans(self, text: str) -> list[Span]:
         """Where the tokens of `split(text)` stand in the text itself: from, up to but without.
@@ -54,7 +87,7 @@ class Tokenizer:
         Two tokens may share a span, where cleaning makes several characters of one.
         """
         cleaned = self.clean(text)
-        found = [match.span() for match in self.shape(cleaned).finditer(cleaned)]
+        found = self.splitter.spans(cleaned)
         return found if cleaned == text else self._traced(text, found)
 
     def _traced(self, text: str, found: list[Span]) -> list[Span]:
@@ -70,13 +103,42 @@ class Tokenizer:
             return [(0, len(text))] * len(found)
         return [(origin[start][0], origin[end - 1][1]) for start, end in found]
 
-    def join(self, tokens: Iterable[str]) -> str:
-        """Tokens as one text."""
-        return self.glue.join(tokens)
+    def join(self, tokens: Iterable[str], *, begun: bool = False) -> str:
+        """Tokens as one text; begun: as what goes on in the middle of a line."""
+        return self.splitter.join(tokens, begun=begun)
 
 
-def tokenizer(data: Tokens) -> Tokenizer:
-    """The tokenizer that `data` asks for; ConfigError for an unknown one."""
+def tokenizer(data: Tokens, subwords: Subwords | None = None) -> Tokenizer:
+    """The tokenizer that `data` asks for; ConfigError for an unknown one.
+
+    subwords: a vocabulary's (`Vocab.subwords`), where `data` asks for such.
+    """
+    splitter: Splitter | None = subwords
+    if data.tokenizer != SUBWORDS:
+        splitter = lookup(SPLITTERS, data.tokenizer, "tokenizer")
+    if splitter is None:
+        raise ValueError("subwords are to be learned first")
+    return Tokenizer(data.tokenizer, _cleaners(data), splitter)
+
+
+def counted(data: Tokens) -> Callable[[str], list[str]]:
+    """What is counted of a text before there is a vocabulary: its tokens; of subwords whole words.
+
+    `Vocab.parts` says what becomes of each. ConfigError for an unknown tokenizer.
+    """
+    if data.tokenizer != SUBWORDS:
+        return tokenizer(data).split
+    cleaners = _cleaners(data)
+    return lambda text: whole_words(_cleaned(text, cleaners))
+
+
+def _cleaned(text: str, cleaners: tuple[Clean, ...]) -> str:
+    for cleaner in cleaners:
+        text = cleaner(text)
+    return text
+
+
+def _cleaners(data: Tokens) -> tuple[Clean, ...]:
     cleaners: list[Clean] = [] if data.normalize == "none" else [normalizer(data)]
     if data.lowercase:
         cleaners.append(str.lower)
@@ -86,8 +148,7 @@ def tokenizer(data: Tokens) -> Tokenizer:
         cleaners.append(partial(re.compile(r"\d").sub, "0"))
     if data.alphabet:
         cleaners.append(_only(data.alphabet))
-    splitter, shape, glue = lookup(SPLITTERS, data.tokenizer, "tokenizer")
-    return Tokenizer(data.tokenizer, tuple(cleaners), splitter, shape, glue)
+    return tuple(cleaners)
 
 
 def strip_accents(text: str) -> str:
@@ -117,36 +178,29 @@ def _only(alphabet: str) -> Clean:
 
 
 @cache
-def _marks() -> str:
-    """Combining marks. The variation selectors are such too, but belong to emoji."""
-    points = (n for n in range(0x300, 0x10000) if not 0xFE00 <= n <= 0xFE0F)
-    return "".join(chr(n) for n in points if unicodedata.category(chr(n)) in ("Mn", "Mc"))
-
-
-@cache
 def _letters() -> re.Pattern[str]:
     """Each character with the marks (or the vowel and end of a Korean syllable) behind it."""
-    return re.compile(rf"\r\n|.[{_marks()}\u1160-\u11ff]*", re.DOTALL)
+    return re.compile(rf"\r\n|.[{marks()}\u1160-\u11ff]*", re.DOTALL)
 
 
 @cache
 def _unicode_words() -> re.Pattern[str]:
     # `\w` lacks combining marks, which would tear Hindi or decomposed French words apart.
-    marks = _marks()
+    marked = marks()
     letter = r"[^\W_]"
     # a zero-width (non-)joiner holds the parts of a Persian or Indic word together
-    word = rf"{letter}+(?:[{marks}]+{letter}*|['’\u200c\u200d]{letter}+)*"
+    word = rf"{letter}+(?:[{marked}]+{letter}*|['’\u200c\u200d]{letter}+)*"
     keycap = r"[0-9#*]\ufe0f?\u20e3"
     flag = r"[\U0001f1e6-\U0001f1ff]{2}"
-    modifiers = rf"[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f{marks}]*"
+    modifiers = rf"[\ufe0e\ufe0f\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f{marked}]*"
     emoji = rf"(?:[^\s\w]|_){modifiers}(?:\u200d[^\s\w]{modifiers})*"
     return re.compile(f"{keycap}|{flag}|{word}|{emoji}")
 
 
 # How to split; the pattern that finds the same tokens, for where they stand; what joins them.
-SPLITTERS: dict[str, tuple[Split, Shape, str]] = {
-    "words": (words, _words_in, " "),
-    "letters": (LETTERS.findall, lambda text: LETTERS, " "),
-    "spaces": (str.split, lambda text: SPACES, " "),
-    "characters": (list, lambda text: CHARACTERS, ""),
+SPLITTERS: dict[str, Rule] = {
+    "words": Rule(words, _words_in, " "),
+    "letters": Rule(LETTERS.findall, lambda text: LETTERS, " "),
+    "spaces": Rule(str.split, lambda text: SPACES, " "),
+    "characters": Rule(list, lambda text: CHARACTERS, ""),
 }

@@ -14,9 +14,10 @@ from tiny_language import tiny
 from torch import Tensor
 
 from seqcli.answers import sampling
-from seqcli.answers.drawing import choose, draw, penalized, restricted, tempered
+from seqcli.answers.drawing import choose, penalized, restricted
 from seqcli.answers.options import Options
 from seqcli.answers.sampling import Drawn, Specials, generate
+from seqcli.nn.drawing import draw, tempered
 from seqcli.nn.models import LanguageModel
 
 BOTH = Specials(0, 1)  # of tiny_language's words

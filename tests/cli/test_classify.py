@@ -19,6 +19,7 @@ from tiny_models import write_model
 from typer.testing import CliRunner, Result
 
 from seqcli.cli.app import app
+from seqcli.machine.device import cpu_has_bfloat16
 
 LABELS = ("ham", "spam", "other")
 TEXTS = ["win a prize now", "see you at six", "", "x", "free offer", "late late late"]
@@ -403,3 +404,16 @@ def test_one_form_of_text_in_all_ways_to_ask(model: str, tmp_path: Path) -> None
     assert lines("--model", model, "--input", str(path)) == expected
     assert lines("--model", model, "-", stdin="win\r\ncafe\u0301\r\n") == expected
     assert lines("--model", model, "win", "cafe\u0301") == expected
+
+
+def test_products_in_bfloat16_move_the_last_digits(model: str) -> None:
+    if not cpu_has_bfloat16():
+        pytest.skip("this processor has no bfloat16")
+    asked = ["--model", model, *TEXTS, "--json"]
+    exact, near = documents(*asked), documents(*asked, "--precision", "bf16")
+    assert documents(*asked, "--precision", "fp32") == exact != near
+    assert [row["label"] for row in near] == [row["label"] for row in exact]
+    assert [row["prob"] for row in near] == pytest.approx([row["prob"] for row in exact], abs=0.02)
+    wrong = ask(*asked, "--precision", "half")
+    assert wrong.exit_code == 2
+    assert "error: unknown precision 'half'" in wrong.stderr

@@ -30,6 +30,9 @@ PROMISED = {
         --output --shard --device --threads --quiet""",
     "tag": """--model --input --threshold --json --output --shard --force --device --threads
         --quiet""",
+    "translate": """--model --input --beam --greedy --n-best --length-penalty --max-tokens
+        --no-repeat --replace-unknown --temperature --seed --attention --json --output --shard
+        --force --device --threads --quiet""",
     "check": """--task --preset --data --text-column --label-column --encoding --set --strict --json
         --quiet""",
     "info": "--model --json",
@@ -183,6 +186,7 @@ MODELS = {
     "spam.pt": "--task spam",
     "ner.pt": "--task ner",
     "pos.pt": "--task pos",
+    "translate.pt": "--task translate --hidden 16 --embed 16",
     "ptb.pt": "--task ptb --hidden 32 --embed 32 --data words.txt",
     "char.pt": "--task char --hidden 32 --data tale.txt",
 }

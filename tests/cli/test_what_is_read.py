@@ -196,6 +196,7 @@ def test_a_folder_has_a_text_a_file(model: str, tmp_path: Path) -> None:
     (folder / "deep" / "er" / "c").write_text("prize")
     (folder / "README.md").write_text("not one")
     (folder / ".hidden").write_bytes(b"\0")
+    (folder / "deep" / "loop").symlink_to(folder)
     assert texts(model, "--input", str(folder)) == ["", "win\nlate", "prize"]
     result = ask("classify", model, "--input", str(folder), "--json")
     rows = [json.loads(line) for line in result.stdout.splitlines()]

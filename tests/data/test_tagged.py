@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_runs import write_tagged
 
-from seqcli.data.tagged import Pieces, load_tagged
+from seqcli.data.pieces import Pieces
+from seqcli.data.tagged import load_tagged
 from seqcli.errors import DataError
 from seqcli.readers.tagged_source import discover_tagged
 from seqcli.settings.sections import TaggedText

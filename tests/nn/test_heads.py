@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqcli.nn import ragged
 from seqcli.nn.cells import CELLS
 from seqcli.nn.heads import READ_OUTS, Dense, OneHot, ReadOut, log_probabilities
 from seqcli.nn.models import TextClassifier
@@ -204,3 +206,34 @@ def test_word_dropout_hides_whole_tokens_in_training_alone() -> None:
     model.eval()
     model(ids, None)
     assert torch.equal(seen[1], whole)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (3, 4, 2, 5), (1, 1, 3)])
+def test_places_are_filled_alike_in_place_and_in_a_copy(shape: tuple[int, ...]) -> None:
+    x = torch.arange(math.prod(shape), dtype=torch.float32).view(shape)
+    places = torch.arange(shape[0] * shape[1]).view(shape[:2]) % 3 == 1
+    copied = ragged.filled(x, places, -7.0)
+    assert (copied[places] == -7).all()
+    assert copied[~places].equal(x[~places])
+    assert copied is not x
+    with torch.no_grad():
+        turned = ragged.filled(x.transpose(0, 1).contiguous().transpose(0, 1), places, -7.0)
+        there = ragged.filled(x, places, -7.0)
+    assert there is x
+    assert there.equal(copied)
+    assert turned.equal(copied)
+
+
+@pytest.mark.parametrize("name", ["mean", "max", "attention"])
+def test_a_read_out_without_gradients_leaves_its_input_as_it_was(name: str) -> None:
+    torch.manual_seed(0)
+    head, lengths = ReadOut((name,), 4), torch.tensor([3, 0, 5])
+    for weight in head.parameters():
+        torch.nn.init.normal_(weight)
+    outputs = torch.randn(3, 5, 4) * (torch.arange(5) < lengths[:, None])[:, :, None]
+    kept = outputs.clone()
+    encoded = Encoded(outputs, outputs[:, -1], ())
+    trained = head(encoded, lengths)
+    with torch.no_grad():
+        assert head(encoded, lengths).equal(trained)
+    assert outputs.equal(kept)

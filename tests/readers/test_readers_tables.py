@@ -368,3 +368,11 @@ def test_keys_inside_keys_and_lists_of_tokens(tmp_path: Path) -> None:
     assert texts(path, content, text_column="text,doc.body.t") == ["b c\na", "\n"]
     error = refused(path, content, text_column="dok.body")
     assert "'dok.body' expected, found: doc, text" in error.problem
+
+
+def test_text_and_label_are_two_columns(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\na,b\n")
+    with pytest.raises(DataError, match="another column for the label than for the text"):
+        open_table(path, LabeledText(label_column="text"), ("text", "label"))
+    assert open_table(path, LabeledText(label_column="text")).fields["label"]

@@ -76,7 +76,7 @@ def test_what_is_known_comes_back(
 @given(TOKENS, st.booleans(), st.booleans())
 def test_the_list_survives_json(tokens: list[str], unknown: bool, end: bool) -> None:
     vocab = fit(tokens, unknown=unknown, end=end)
-    again = Vocab.from_list(json.loads(json.dumps(vocab.to_list())))
+    again = Vocab.restore(json.loads(json.dumps(vocab.learned())))
     assert again.to_list() == vocab.to_list()
     assert (again.unknown, again.end) == (vocab.unknown, vocab.end)
     assert again.encode(tokens).tolist() == vocab.encode(tokens).tolist()

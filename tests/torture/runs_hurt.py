@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import number_kind
-from tiny_runs import figures_of, log_rows, write_data, write_recordings, write_tagged, write_task
+from tiny_runs import (
+    figures_of,
+    log_rows,
+    write_data,
+    write_pairs,
+    write_recordings,
+    write_steps,
+    write_tagged,
+    write_task,
+)
 
 import seqcli.kinds
 from seqcli.modelfile import storage
@@ -76,6 +85,37 @@ precision = "fp32"
 """
 
 
+TRANSLATOR = """
+kind = "translator"
+[data]
+source = "1"
+target = "2"
+tokenizer = "spaces"
+valid = 0.2
+test = 0.2
+[model]
+embed = 6
+hidden = [5]
+decoder = [6]
+bidirectional = true
+attention = "additive"
+dropout = 0.2
+output_dropout = 0.2
+memory_dropout = 0.1
+word_dropout = 0.1
+beam = 2
+[train]
+epochs = 3
+batch_size = 8
+lr = 0.02
+optimizer = "adamw"
+clip = 1.0
+label_smoothing = 0.1
+schedule = "linear"
+precision = "fp32"
+"""
+
+
 SIGNALS = """
 kind = "classifier"
 [data]
@@ -102,6 +142,36 @@ precision = "fp32"
 """
 
 
+FRAMES = """
+kind = "tagger"
+[data]
+input = "numbers"
+format = "csv"
+valid = 0.2
+test = 0.2
+max_steps = 16
+[model]
+cell = "gru"
+hidden = [5]
+bidirectional = true
+differences = [1, 2]
+window = 3
+noise = 0.2
+output_dropout = 0.2
+change_cost = 0.5
+[train]
+epochs = 3
+batch_size = 4
+piece = 16
+lr = 0.05
+optimizer = "adamw"
+clip = 1.0
+schedule = "linear"
+class_weight = "balanced"
+precision = "fp32"
+"""
+
+
 def _language(folder: Path) -> None:
     (folder / "data.txt").write_text(TALE.replace(".", " language.") * 12)
     (folder / "tiny.toml").write_text(LANGUAGE)
@@ -122,9 +192,19 @@ def _tagger(folder: Path) -> None:
     (folder / "tiny.toml").write_text(TAGGER)
 
 
+def _translator(folder: Path) -> None:
+    write_pairs(folder / "data.txt")
+    (folder / "tiny.toml").write_text(TRANSLATOR)
+
+
 def _signals(folder: Path) -> None:
     write_recordings(folder / "data.txt")
     (folder / "tiny.toml").write_text(SIGNALS)
+
+
+def _frames(folder: Path) -> None:
+    write_steps(folder / "data.txt")
+    (folder / "tiny.toml").write_text(FRAMES)
 
 
 @dataclass(frozen=True)
@@ -145,8 +225,12 @@ SMALL = {
         _language, (*READS, "training", "evaluation", "scoring", "logging"), "txt"
     ),
     "tagger": Small(_tagger, ("training", "evaluation", "scoring", "saving", "logging")),
+    "translator": Small(_translator, ("training", "evaluation", "scoring", "saving", "logging")),
     "classifier of numbers": Small(
         _signals, ("training", "evaluation", "scoring", "saving", "logging"), "txt"
+    ),
+    "tagger of numbers": Small(
+        _frames, ("training", "evaluation", "scoring", "saving", "logging"), "csv"
     ),
     "numbers": Small(_numbers, ("training", "evaluation", "scoring", "saving", "logging")),
 }

@@ -87,7 +87,7 @@ class _Reading:
 
     @classmethod
     def of(cls, reader: Reader, text: str) -> _Reading:
-        data, split = reader.data, tokenizer(reader.data)
+        data, split = reader.data, tokenizer(reader.data, reader.vocab.subwords)
         spans, ids = split.spans(text), reader.vocab.places(split.split(text))
         kept = np.flatnonzero(ids >= 0)  # below 0: unknown to a vocabulary without such a row
         if data.max_tokens:

@@ -25,6 +25,7 @@ from seqcli.data.survey import Survey
 from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
+from seqcli.kinds import weighting
 from seqcli.kinds.abilities import Each, Mark, Mistake, Place, Scores
 from seqcli.kinds.classifier import reading, scoring
 from seqcli.kinds.classifier.explanation import Reader, explain
@@ -105,7 +106,7 @@ class Classifier:
         """See `Kind.restore`."""
         return cls(
             config,
-            Vocab(learned["vocabulary"]),
+            Vocab.restore(learned),
             tuple(learned["labels"]),
             tuple(learned["label_counts"]),
         )
@@ -113,7 +114,7 @@ class Classifier:
     def learned(self) -> dict[str, Any]:
         """See `Kind.learned`."""
         return {
-            "vocabulary": self.vocab.to_list(),
+            **self.vocab.learned(),
             "labels": list(self.labels),
             "label_counts": list(self.label_counts),
         }
@@ -205,7 +206,7 @@ class Classifier:
             order = batching.bucketed_order(
                 split.tokens.lengths, train.batch_size, train.buckets, random
             )
-        weights = scoring.weights(train, self.label_counts)
+        weights = weighting.weights(train, self.label_counts)
         return batching.Epoch(split, order, ngrams(self.config), ranks, weights)
 
     def loss(self, model: nn.Module, batch: TextBatch, state: Any, runtime: Runtime) -> Loss:
@@ -214,7 +215,7 @@ class Classifier:
         with runtime.products():
             deep, wide = model.paths(batch.text.values, batch.text.lengths, batch.features)
         answers, train = model.answers(deep, wide), self.config.train
-        by_label = scoring.weights(train, self.label_counts)
+        by_label = weighting.weights(train, self.label_counts)
         parts = [
             scoring.objective(answer, batch.labels, train, by_label, batch.share)
             for answer in answers
@@ -273,7 +274,7 @@ class Classifier:
         """R rows of ids, and of n-grams where the model reads them -> log-probabilities (R, C)."""
         none, rows = np.zeros(len(ids), np.int64), np.arange(len(ids))
         chosen = None if features is None else Chosen(features, rows)
-        with torch.inference_mode():
+        with torch.inference_mode(), runtime.products():
             return self.predict(model, Examples(ids, none, chosen, rows), runtime, poll)
 
     def answer(
@@ -281,7 +282,8 @@ class Classifier:
     ) -> Scores:
         """See `Classifies.answer`."""
         data, make = self.config.data, reading.features(self.config)
-        ids, unknown = encode_with_unknown(texts, tokenizer(data), self.vocab, data)
+        split = tokenizer(data, self.vocab.subwords)
+        ids, unknown = encode_with_unknown(texts, split, self.vocab, data)
         features = None if make is None else make(texts)
         return Scores(self.scores(model, ids, features, runtime, poll), unknown)
 

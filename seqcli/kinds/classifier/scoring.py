@@ -13,23 +13,11 @@ from torch.nn import functional as F
 
 from seqcli.kinds import metrics
 from seqcli.kinds.abilities import Each
-from seqcli.kinds.classifier.spec import NAME, ByLabel
+from seqcli.kinds.classifier.spec import NAME
 from seqcli.kinds.contract import Figures
+from seqcli.settings.sections import ByLabel
 
 MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
-
-
-def weights(train: ByLabel, label_counts: Sequence[int]) -> NDArray[np.float64] | None:
-    """Balanced class weights N / (C * n_c), (C,), None for equal ones.
-
-    A label without examples gets 0.
-    """
-    if train.class_weight == "none":
-        return None
-    counts = np.array(label_counts, np.float64)
-    found = np.where(counts > 0, counts.sum() / (len(counts) * np.maximum(counts, 1)), 0)
-    powered: NDArray[np.float64] = found**train.class_weight_power
-    return powered
 
 
 def objective(

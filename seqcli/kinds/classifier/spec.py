@@ -5,17 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.spec import Figure, Learned, Spec, names_problem, refuse_clash
+from seqcli.kinds.spec import (
+    Figure,
+    Learned,
+    Spec,
+    check_tokens,
+    names_problem,
+    refuse_clash,
+    vocabulary_problem,
+)
 from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes, dense, stack
 from seqcli.settings.fields import setting
 from seqcli.settings.sections import (
     MAX_SIZE,
     TEXT,
+    ByLabel,
     LabeledText,
     NgramTraining,
     TokenLayers,
-    Training,
     TwoWayLayers,
     Vectors,
 )
@@ -70,23 +78,6 @@ class Model(Vectors, Answer, TokenLayers):
     def wide(self) -> bool:
         """Whether a linear part on hashed n-grams stands beside the recurrent path."""
         return bool(self.wide_words or self.wide_characters)
-
-
-@dataclass(frozen=True, init=False, repr=False, eq=False)
-class ByLabel(Training):
-    """[train]: how much an example counts, by its label."""
-
-    buckets: int = setting(16, "batches that are sorted by length together; 1 = none", low=1)
-    class_weight: str = setting(
-        "none",
-        "weight of a label's loss",
-        choices=("none", "balanced"),
-        option="Weight of a label's loss: none or balanced.",
-    )
-    class_weight_power: float = setting(
-        1.0, "balanced: exponent of the weights, 0.5 = square root", low=0, high=4
-    )
-    label_smoothing: float = setting(0.0, "share given to all labels", low=0, high=0.5)
 
 
 @dataclass(frozen=True)
@@ -159,6 +150,7 @@ def check_answer(model: Answer) -> None:
 
 def check(config: Settings) -> None:
     """Refuse settings that cannot stand together, or of which one would do nothing."""
+    check_tokens(config.data)
     model, train = config.model, config.train
     check_answer(model)
     if train.draws and train.draw != "label":
@@ -174,6 +166,11 @@ def trainable(config: Settings) -> None:
             "model.freeze_vectors needs model.vectors",
             "--vectors FILE names them (GloVe's text format); --tune-vectors needs none",
         )
+    if config.model.vectors and config.data.tokenizer == "subwords":
+        raise ConfigError(
+            "model.vectors are of words, and data.tokenizer is subwords",
+            "--set data.tokenizer=words",
+        )
     model, train = config.model, config.train
     if train.draw == "label":  # labels drawn equally often are equally common to the model
         rare = "corrects for rare labels, as train.draw = label does already"
@@ -185,7 +182,7 @@ def trainable(config: Settings) -> None:
 
 def check_learned(config: Settings, learned: Learned) -> str:
     """What is wrong with the vocabulary, the labels and their counts in training."""
-    return names_problem(learned, "vocabulary") or labels_problem(config.model, learned)
+    return vocabulary_problem(config.data, learned) or labels_problem(config.model, learned)
 
 
 def labels_problem(model: Answer, learned: Learned) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,6 +30,7 @@ from seqcli.kinds import metrics
 from seqcli.kinds.abilities import Each
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.language_model import reading
+from seqcli.kinds.language_model.characters import characters_each
 from seqcli.kinds.language_model.network import language_model
 from seqcli.kinds.language_model.spec import SPEC, Settings
 from seqcli.kinds.spec import Spec
@@ -47,10 +48,14 @@ READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 
 @dataclass(frozen=True, eq=False)
 class Text:
-    """A split's ids, and the share of its tokens that the vocabulary lacks."""
+    """A split's ids, and the share of its tokens that the vocabulary lacks.
+
+    characters: how many a predicted token stands for; of words nobody asks.
+    """
 
     ids: Stream
     unknown_share: float
+    characters: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +71,7 @@ class LanguageModel:
     @property
     def unit(self) -> str:
         """See `Kind.unit`."""
-        return "characters" if self.config.data.tokenizer == "characters" else "words"
+        return reading.unit(self.config)
 
     @property
     def bfloat16_helps(self) -> bool:
@@ -80,7 +85,7 @@ class LanguageModel:
         fingerprint = source.fingerprint()
         corpus = kept_corpus(source, config.data, fingerprint, scratch, poll)
         kind = cls(config, corpus.vocab, corpus.starts)
-        splits = _texts(corpus)
+        splits = kind.texts(corpus)
         reading.enough(corpus, config.train.batch_size, path)
         sizes = {name: len(text.ids) for name, text in splits.items()}
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
@@ -97,12 +102,12 @@ class LanguageModel:
     def restore(cls, config: Settings, learned: dict[str, Any]) -> LanguageModel:
         """See `Kind.restore`."""
         starts = dict(learned.get("starts", ()))
-        return cls(config, Vocab.from_list(learned["vocabulary"]), starts)
+        return cls(config, Vocab.restore(learned), starts)
 
     def learned(self) -> dict[str, Any]:
         """See `Kind.learned`."""
         starts = [list(pair) for pair in self.starts.items()]
-        return {"vocabulary": self.vocab.to_list()} | ({"starts": starts} if starts else {})
+        return self.vocab.learned() | ({"starts": starts} if starts else {})
 
     def rows(self, tensor: str) -> Rows | None:
         """See `Kind.rows`."""
@@ -125,14 +130,17 @@ class LanguageModel:
         """See `Kind.load_split`."""
         source, data = reading.found_at(path, self.config), self.config.data
         encode = encode_whole if split == "all" else encode_corpus
-        text = _texts(encode(source, data, self.vocab, poll))[split]
+        text = self.texts(encode(source, data, self.vocab, poll))[split]
         if len(text.ids) < 2:
             raise DataError(path, 0, f"the {split} part has fewer than two tokens: none to predict")
         return text
 
     def remarks(self, split: Text) -> list[str]:
         """See `Kind.remarks`: nothing is left out."""
-        return []
+        if self.unit != "subwords":
+            return []
+        each = f"{split.characters:.2f} characters each"
+        return [f"a token is a subword, {each}: bits_per_character compares with other models"]
 
     @property
     def row(self) -> str:
@@ -197,7 +205,7 @@ class LanguageModel:
 
     def running(self, total: float, count: int, correct: float) -> Figures:
         """See `Kind.running`."""
-        return self._figures(total, count)
+        return self._figures(total, count, 1.0 if self.unit == "characters" else None)
 
     def figures(self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll) -> Figures:
         """See `Kind.figures`: one column, its state carried over the whole text."""
@@ -239,7 +247,7 @@ class LanguageModel:
         """See `Kind.portion`: as many columns, at the least a window of them."""
         train, size = self.config.train, len(split.ids)
         read = min(max(size // PORTION, train.batch_size * (train.steps + 1)), size)
-        return Text(split.ids[:read], split.unknown_share), size / read
+        return replace(split, ids=split.ids[:read]), size / read
 
     def score(
         self,
@@ -264,7 +272,9 @@ class LanguageModel:
                 each[0].append(loss)
                 each[1].append(window.tokens)
         total, everywhere = windows.ranks.totals(total, count)
-        return {**self._figures(total, int(everywhere)), "unknown_share": split.unknown_share}
+        characters = None if self.unit == "words" else split.characters
+        figures = self._figures(total, int(everywhere), characters)
+        return {**figures, "unknown_share": split.unknown_share}
 
     def each(
         self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll
@@ -285,7 +295,7 @@ class LanguageModel:
         closed by one, as before any document, else nothing. Unknown tokens are read as unknown, or
         left out where there is no such row.
         """
-        split = tokenizer(self.config.data).split
+        split = tokenizer(self.config.data, self.vocab.subwords).split
         end = self.vocab.end
         texts = [text] if end is None else normalizer(self.config.data)(text).split(self.between)
         if end is not None:
@@ -306,7 +316,7 @@ class LanguageModel:
 
         Then a text begins as those did that were trained on: see `starts`.
         """
-        if self.vocab.end is not None or "\n" not in self.vocab:
+        if self.vocab.end is not None or self.starts or "\n" not in self.vocab:
             return self.vocab.end
         return int(self.vocab.places(["\n"])[0])
 
@@ -315,18 +325,28 @@ class LanguageModel:
         """What stands in a text where one document ends and the next begins."""
         return "\n\n" if self.config.data.document == "blank" else "\n"
 
-    def text(self, ids: Iterable[int]) -> str:
-        """Ids as readable text; an end mark becomes the line break, or the blank line, it was."""
-        split = tokenizer(self.config.data)
+    def text(self, ids: Iterable[int], before: str = "") -> str:
+        """See `Writes.text`; an end mark becomes the line break, or the blank line, it was."""
+        split = tokenizer(self.config.data, self.vocab.subwords)
         documents: list[list[int]] = [[]]
         for token in ids:
             if token == self.vocab.end:
                 documents.append([])
             else:
                 documents[-1].append(token)
-        return self.between.join(split.join(self.vocab.decode(document)) for document in documents)
+        first, *rest = [self.vocab.decode(document) for document in documents]
+        begun = bool(before) and not before.endswith("\n")
+        return self.between.join([split.join(first, begun=begun), *map(split.join, rest)])
 
-    def _figures(self, total: float, count: int) -> Figures:
+    def texts(self, corpus: Corpus) -> dict[str, Text]:
+        """The splits of a text."""
+        found = {}
+        for name, ids in corpus.streams.items():
+            each = characters_each(ids, self.vocab) if self.unit == "subwords" else 1.0
+            found[name] = Text(ids, corpus.unknown_share[name], each)
+        return found
+
+    def _figures(self, total: float, count: int, characters: float | None) -> Figures:
         bits = metrics.bits_per_token(total, count)
         figures = {
             "kind": self.spec.name,
@@ -335,10 +355,4 @@ class LanguageModel:
             "perplexity": metrics.perplexity(total, count),
             "bits_per_token": bits,
         }
-        return figures | ({"bits_per_character": bits} if self.unit == "characters" else {})
-
-
-def _texts(corpus: Corpus) -> dict[str, Text]:
-    return {
-        name: Text(stream, corpus.unknown_share[name]) for name, stream in corpus.streams.items()
-    }
+        return figures | ({} if characters is None else {"bits_per_character": bits / characters})

@@ -38,13 +38,14 @@ def survey(config: Settings, path: Path, poll: Poll) -> Survey:
         said = f"{share:.0%} of the tokens of {part} are unknown"
         advice = "is it another language or spelling? data.vocabulary, data.min_count"
         odd.append(Finding("unknown", said, advice, 1))
-    split, running = tokenizer(config.data).split, source.format == "text"
+    split = tokenizer(config.data, corpus.vocab.subwords).split
+    running = source.format == "text"
     lengths = np.fromiter((len(split(line.text)) for line in source.records()), np.int64)
     return Survey(
         source.format,
         source.columns(),
         {name: len(stream) for name, stream in corpus.streams.items()},
-        "characters" if config.data.tokenizer == "characters" else "words",
+        unit(config),
         lengths_of(lengths),
         len(corpus.vocab),
         corpus.unknown_share,
@@ -55,6 +56,12 @@ def survey(config: Settings, path: Path, poll: Poll) -> Survey:
             *looked_over(source.records(), poll, running=running),
         ),
     )
+
+
+def unit(config: Settings) -> str:
+    """What a token is, for a person."""
+    name = config.data.tokenizer
+    return name if name in ("characters", "subwords") else "words"
 
 
 def enough(corpus: Corpus, columns: int, path: Path) -> None:

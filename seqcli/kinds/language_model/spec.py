@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.spec import Figure, Learned, Spec, names_problem
+from seqcli.kinds.spec import Figure, Learned, Spec, check_tokens, vocabulary_problem
 from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes, dense, stack
 from seqcli.settings.fields import setting
@@ -63,6 +63,7 @@ def count(model: Model, sizes: Sizes) -> Table:
 
 def check(config: Settings) -> None:
     """Refuse settings that cannot stand together."""
+    check_tokens(config.data)
     model = config.model
     if model.tied and model.embed != model.sizes[-1]:
         raise ConfigError(
@@ -73,7 +74,7 @@ def check(config: Settings) -> None:
 
 def check_learned(config: Settings, learned: Learned) -> str:
     """What is wrong with the vocabulary, or with how often its tokens begin a text."""
-    if problem := names_problem(learned, "vocabulary"):
+    if problem := vocabulary_problem(config.data, learned):
         return problem
     starts, size = learned.get("starts", []), len(learned["vocabulary"])
     whole = isinstance(starts, list) and all(

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcli.data.tagged import Pieces, TaggedSentences
+from seqcli.data.pieces import Pieces
+from seqcli.data.tagged import TaggedSentences
 from seqcli.kinds.abilities import Marked, Tagged
 from seqcli.kinds.contract import Poll
 from seqcli.kinds.tagger.batches import Split, gather, put, reading_order

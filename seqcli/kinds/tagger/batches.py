@@ -12,7 +12,8 @@ from torch import Tensor
 
 from seqcli.data import batching
 from seqcli.data.padded import Padded
-from seqcli.data.tagged import Pieces, TaggedSentences
+from seqcli.data.pieces import Pieces
+from seqcli.data.tagged import TaggedSentences
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.tagging import Sentences
 from seqcli.text.sequences import Sequences

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Generator, nn
 
 from seqcli.data import batching
+from seqcli.data.pieces import Pieces
 from seqcli.data.survey import Survey
-from seqcli.data.tagged import Pieces, TaggedSentences, load_tagged
+from seqcli.data.tagged import TaggedSentences, load_tagged
 from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import DataError

@@ -12,6 +12,7 @@ from seqcli.settings.counting import FORMULAS, MARKS, Sizes, dense, stack
 from seqcli.settings.fields import setting
 from seqcli.settings.sections import (
     MAX_SIZE,
+    TEXT,
     TaggedText,
     TokenLayers,
     Training,
@@ -21,6 +22,7 @@ from seqcli.settings.sections import (
 from seqcli.settings.table import Row, Table
 from seqcli.text.schemes import PLAIN, SCHEMES, all_tags, parted
 
+NAME = "tagger"
 USUAL = 7  # characters of a word with the marks at its ends, for the work of a step
 MOST_TAGS = 1000  # a chain has a score for each pair, and a step looks at all of them
 MOST_WIDE = 1 << 28  # numbers in the table of windows: 1 GB, and twice as much for its moments
@@ -196,7 +198,8 @@ def sizes(learned: Learned) -> Sizes:
 
 
 SPEC = Spec(
-    name="tagger",
+    name=NAME,
+    input=TEXT,
     title="a tagger",
     target="seqcli.kinds.tagger.kind:Tagger",
     data=TaggedText,

@@ -12,6 +12,7 @@ from torch import Tensor
 from seqcli.data.batching import share
 from seqcli.data.numbers import Recordings
 from seqcli.data.padded import Padded
+from seqcli.data.varied import Variation
 from seqcli.machine.distributed import ALONE, Ranks
 
 
@@ -44,6 +45,8 @@ class Epoch:
     order: list[NDArray[np.int64]]
     ranks: Ranks = ALONE
     weights: NDArray[np.float64] | None = None  # of the labels, where they are not equal
+    variation: Variation | None = None
+    stream: tuple[int, int] = (0, 0)  # seed and epoch, of which versions are drawn
 
     def __len__(self) -> int:
         """Number of batches."""
@@ -57,7 +60,14 @@ class Epoch:
         """This rank's part of batch `index`."""
         rows = self.order[index]
         own = self.ranks.own(rows)
-        return gather(self.split, own, share(self.split.labels, own, rows, self.weights))
+        frames = self.split.frames.take(self.split.rows[own])
+        if self.variation is not None:
+            random = np.random.default_rng([*self.stream, index])
+            drawn = self.variation.drawn(len(rows), random)  # alike, however many ranks there are
+            frames = self.variation(frames, self.ranks.own(drawn))
+        labels = torch.from_numpy(self.split.labels[own])
+        part = share(self.split.labels, own, rows, self.weights)
+        return SignalBatch(frames.padded, labels, part)
 
 
 def gather(split: Recordings, rows: NDArray[np.int64], part: float = 1.0) -> SignalBatch:

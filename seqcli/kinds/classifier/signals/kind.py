@@ -18,6 +18,8 @@ from seqcli.data.frames import Frames
 from seqcli.data.numbers import Known, Recordings, load_numbers
 from seqcli.data.scaling import Scaler
 from seqcli.data.survey import Survey
+from seqcli.data.varied import Variation
+from seqcli.kinds import weighting
 from seqcli.kinds.abilities import Each, Mistake, Place
 from seqcli.kinds.classifier import scoring
 from seqcli.kinds.classifier.signals import reading
@@ -25,6 +27,7 @@ from seqcli.kinds.classifier.signals.batches import Epoch, SignalBatch, gather
 from seqcli.kinds.classifier.signals.network import signal_classifier
 from seqcli.kinds.classifier.signals.spec import SPEC, Settings
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
+from seqcli.kinds.recordings import found_at, shown
 from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
@@ -57,7 +60,7 @@ class SignalClassifier:
     @classmethod
     def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError, ConfigError."""
-        source = reading.found_at(path, config.data)
+        source = found_at(path, config.data)
         data = load_numbers(source, seed=config.split_seed, scratch=scratch, poll=poll)
         reading.check_labels(config, path, data.labels)
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
@@ -111,7 +114,7 @@ class SignalClassifier:
 
     def source(self, path: Path, split: str = "train") -> SeriesSource:
         """What `load_split` reads: its rows are numbers of records here."""
-        source = reading.found_at(path, self.config.data, self.channels)
+        source = found_at(path, self.config.data, self.channels)
         # a part by itself: there may be no training part beside it
         return source.only(split) if split in source.parts and split != "train" else source
 
@@ -141,7 +144,21 @@ class SignalClassifier:
         train = self.config.train
         random = batching.generator(train.seed, epoch)
         order = batching.bucketed_order(split.lengths, train.batch_size, train.buckets, random)
-        return Epoch(split, order, ranks, scoring.weights(train, self.label_counts))
+        weights = weighting.weights(train, self.label_counts)
+        stream = (train.seed, epoch)
+        return Epoch(split, order, ranks, weights, self._variation(), stream)
+
+    def _variation(self) -> Variation | None:
+        train = self.config.train
+        found = Variation(
+            train.tempo,
+            train.shift,
+            train.level,
+            train.blank_channels,
+            train.blank_steps,
+            len(self.channels),
+        )
+        return None if found.none else found
 
     def loss(self, model: nn.Module, batch: SignalBatch, state: Any, runtime: Runtime) -> Loss:
         """Cross-entropy; the objective is the (weighted) mean, with label smoothing."""
@@ -150,7 +167,7 @@ class SignalClassifier:
         with runtime.products():
             logits = model.logits(batch.signals.values, batch.signals.lengths)
         trained = log_probabilities(logits, model.head)
-        by_label = scoring.weights(train, self.label_counts)
+        by_label = weighting.weights(train, self.label_counts)
         objective = scoring.objective(trained, labels, train, by_label, batch.share)
         with torch.no_grad():
             answer = model.answer(trained)
@@ -207,7 +224,7 @@ class SignalClassifier:
         frames = Frames.of(list(map(self.scaler, recordings)), self.scaler.outputs)
         rows = np.arange(len(recordings))
         split = Recordings(frames, rows, np.zeros(len(rows), np.int64), rows)
-        with torch.inference_mode():
+        with torch.inference_mode(), runtime.products():
             return self.predict(model, split, runtime, poll)
 
     def mistakes(
@@ -223,7 +240,7 @@ class SignalClassifier:
         ):
             if number in wanted:
                 row, said, prob = wanted[number]
-                words, answer = reading.shown(record), self.labels[said]
+                words, answer = shown(record), self.labels[said]
                 found[row] = Mistake(words, record.label, answer, prob, record.path, record.line)
         listed = [found[row] for row, _, _ in wrong if row in found]
         return scoring.score(predicted, split.labels, self.labels), listed

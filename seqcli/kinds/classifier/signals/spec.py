@@ -10,17 +10,16 @@ from seqcli.kinds.classifier.spec import (
     LISTED,
     NAME,
     Answer,
-    ByLabel,
     answer_rows,
     check_answer,
     labels_problem,
 )
-from seqcli.kinds.scaled import inputs, scaling_problem
+from seqcli.kinds.scaled import inputs, refuse_clashes, scaling_problem
 from seqcli.kinds.spec import Learned, Spec, refuse_clash
 from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes, stack
 from seqcli.settings.fields import setting
-from seqcli.settings.sections import NUMBERS, Series
+from seqcli.settings.sections import NUMBERS, ByLabel, Series
 from seqcli.settings.table import Table
 
 WIDEST = 1 << 10  # steps of a window
@@ -39,7 +38,21 @@ class Model(Answer):
 
 @dataclass(frozen=True)
 class Train(ByLabel):
-    """[train] of a classifier of numbers."""
+    """[train] of a classifier of numbers: versions of each recording."""
+
+    tempo: float = setting(0.0, "versions up to 1 + this times as fast or as slow", low=0, high=4)
+    shift: float = setting(
+        0.0, "versions up to so many channels higher or lower: bands of pitch", low=0, high=64
+    )
+    level: float = setting(
+        0.0, "versions with up to this added to, or taken off all scaled numbers", low=0, high=10
+    )
+    blank_channels: int = setting(
+        0, "versions with up to so many neighboring channels set to 0", low=0, high=1 << 12
+    )
+    blank_steps: float = setting(
+        0.0, "versions with a stretch of up to this share of the steps set to 0", low=0, high=0.9
+    )
 
 
 Settings = Config[Series, Model, Train]
@@ -66,10 +79,7 @@ def trainable(config: Settings) -> None:
     model, data = config.model, config.data
     skipped = "model.stride above model.window leaves out steps"
     refuse_clash(model.stride > model.window, skipped)
-    both = "data.label_pattern and data.label_column both say where labels are"
-    refuse_clash(bool(data.label_pattern and data.label_column), both)
-    sides = "data.group and data.group_pattern both say what the groups are"
-    refuse_clash(bool(data.group and data.group_pattern), sides)
+    refuse_clashes(data)
 
 
 def check_learned(config: Settings, learned: Learned) -> str:

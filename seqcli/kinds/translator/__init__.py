@@ -1,0 +1,1 @@
+"""A sequence for a sequence (N -> M)."""
