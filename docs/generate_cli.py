@@ -103,6 +103,41 @@ On a terminal `--explain` colors the ground: cyan for the label, yellow against 
 weight is small. Elsewhere, and with `NO_COLOR`, the ten heaviest tokens stand behind the answer as
 `token:+weight`; in a table, `explain` is a column of JSON.
 
+## JSON of language models
+
+`eval --json`, and `valid` and `test` of `train --json`:
+
+| key | value |
+|---|---|
+| `tokens`, `loss`, `perplexity` | predictions; nats a token; e to that power |
+| `bits_per_token`, `bits_per_character` | the loss in bits; the latter of models of characters |
+| `unknown_share` | share of the tokens that the vocabulary lacks |
+
+Of a model that is told labels (a writer) also:
+
+| key | value |
+|---|---|
+| `count`, `labels` | texts; each is read by itself, and its end mark predicted |
+| `per_label` | by label `support` (texts), `tokens`, `loss`, `perplexity`, bits as above, and \
+`precision`, `recall`, `f1` |
+| `accuracy`, `macro_f1`, `mcc`, `majority`, `confusion` | as for classifiers, of labels told by \
+Bayes' rule: p(label given text) is in proportion to p(label) p(text given label), p(label) being \
+its share in training. Every text is read once for each label; above 4,194,304 predictions times \
+labels these are not made, and `accuracy` is null |
+
+`sample --json`, one document a text:
+
+| key | value |
+|---|---|
+| `prompt`, `text` | what was given, and what goes on from there |
+| `label` | what it was written for, of a model that is told labels |
+| `tokens`, `logprob` | how many; ln of their probability at temperature 1 without the unknown \
+word, end mark included |
+| `stopped` | `end`, or `length`: cut at `--max-tokens` |
+
+Text i of a command draws from the random stream (seed, i), counted over all labels in the order in
+which they were given.
+
 ## JSON of taggers
 
 `eval --json`, and `valid` and `test` of `train --json`:

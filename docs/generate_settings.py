@@ -47,7 +47,8 @@ Four things decide a setting, each over the one before it:
 1. the task file: `--task NAME` for a bundled one (`seqcli train --list` shows them),
    `--task FILE.toml` for yours;
 2. a preset, a named variant within the file: `[preset.NAME.SECTION]` changes only the keys it
-   holds;
+   holds; one that names another `kind` leaves behind the file's settings that this kind does not
+   have;
 3. an option of the command line, such as `--epochs 3`;
 4. `--set SECTION.KEY=VALUE`, which may be given many times and reaches every setting of `[data]`,
    `[model]` and `[train]`. It does not reach `kind`, `[about]`, `[expected]` and presets: those are

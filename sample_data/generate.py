@@ -22,6 +22,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import pairs
+
 HERE = Path(__file__).resolve().parent
 SPAM_MIX = {
     "ham_chat": 734,
@@ -481,6 +483,14 @@ def main(folder: Path) -> None:
         part = "test" if number > 10 else "valid" if number > 8 else "train"
         write(folder / "movements" / part / f"hand{number}.csv", movement_lines(number))
     write(folder / "promoters.csv", dna_lines(300))
+    for split, rows in pairs.parted("captions", map("\t".join, pairs.captions(2500))):
+        for place, language in enumerate(("de", "en")):
+            sides = [row.split("\t")[place] for row in rows]
+            write(folder / "captions" / f"captions.{split}.{language}", sides)
+    for split, rows in pairs.parted("sounds", pairs.sounds(1500)):
+        write(folder / "spelling" / f"invented_{split}.tsv", rows)
+    for split, rows in pairs.parted("inflection", pairs.inflected(1800)):
+        write(folder / "inflection" / f"invented-{split}", rows)
     for path in sorted((HERE / "names").glob("*.txt")):
         names = set(path.read_text(encoding="utf-8").split("\n")) - {""}
         write(folder / "names" / path.name, sorted(names))

@@ -176,6 +176,7 @@ class Model:
         self,
         prompt: str = "",
         *,
+        label: str | Sequence[str] | None = None,
         count: int = 1,
         max_tokens: int = 200,
         temperature: float = 1.0,
@@ -188,9 +189,11 @@ class Model:
     ) -> pandas.DataFrame:
         """`count` texts that go on from `prompt`, a row each: text, tokens, logprob, stopped.
 
-        `text` is without the prompt; `logprob` in nats, at temperature 1; `stopped` is "end" or
-        "length". Without a `seed` every call draws others. Errors: SeqcliError for a kind that
-        writes nothing, ConfigError for values without a meaning.
+        A model that was trained with labels needs `label`: one, several, or "all"; it writes
+        `count` texts for each, and there is a column label in front. `text` is without the prompt;
+        `logprob` in nats, at temperature 1; `stopped` is "end" or "length". Without a `seed` every
+        call draws others. Errors: SeqcliError for a kind that writes nothing, ConfigError for
+        values without a meaning.
         """
         import pandas
 
@@ -206,13 +209,18 @@ class Model:
             seed=seed,
         )
         writer = Writer.of(self._loaded)
+        labels = writer.chosen([label] if isinstance(label, str) else list(label or ()))
         context, _ = writer.kind.context(prompt)
-        drawn = writer.write(context, options)
+        drawn = list(writer.write(context, options, labels))
         rows = [
             (writer.kind.text(one.ids, prompt), len(one.ids), one.logprob, one.stopped)
-            for one in drawn
+            for _, one in drawn
         ]
-        return pandas.DataFrame(rows, columns=["text", "tokens", "logprob", "stopped"])
+        table = pandas.DataFrame(rows, columns=["text", "tokens", "logprob", "stopped"])
+        if writer.told:
+            names = [writer.label(place) for place, _ in drawn if place is not None]
+            table.insert(0, "label", names)
+        return table
 
 
 def _texts(texts: Iterable[str]) -> Iterator[str]:

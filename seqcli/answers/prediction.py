@@ -53,7 +53,7 @@ class Predictions:
 
     labels (C,); probabilities (R, C) float64; best (R,): the likeliest label's place, decided
     before rounding; unknown_share (R,): of the text's tokens, those the vocabulary lacks, 1 where
-    it has none: then nothing is known either.
+    it has none: then nothing is known either; said: what a person should know of some of them.
     """
 
     labels: tuple[str, ...]
@@ -61,14 +61,19 @@ class Predictions:
     best: NDArray[np.int64]
     unknown_share: NDArray[np.float64]
     _scores: NDArray[np.float32]
+    said: str = ""
 
     @classmethod
     def of(
-        cls, labels: Sequence[str], scores: NDArray[np.float32], unknown: NDArray[np.float64]
+        cls,
+        labels: Sequence[str],
+        scores: NDArray[np.float32],
+        unknown: NDArray[np.float64],
+        said: str = "",
     ) -> Predictions:
         """From log-probabilities (R, C) and unknown shares (R,)."""
         rounded = np.exp(scores.astype(np.float64)).round(DECIMALS)
-        return cls(tuple(labels), rounded, scores.argmax(1), unknown.round(DECIMALS), scores)
+        return cls(tuple(labels), rounded, scores.argmax(1), unknown.round(DECIMALS), scores, said)
 
     def __len__(self) -> int:
         """R."""

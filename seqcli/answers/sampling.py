@@ -47,12 +47,14 @@ class Specials:
 
     start: what an empty prompt is read as, the program's own: it is not said, and not in the text.
     starts: where there is none, how often each id began a text that was trained on.
+    carries: whether what follows an end mark knows of what stands before it.
     """
 
     unknown: int | None = None
     end: int | None = None
     start: int | None = None
     starts: Mapping[int, int] = field(default_factory=dict)
+    carries: bool = True
 
 
 def generate(
@@ -63,26 +65,29 @@ def generate(
     *,
     seed: int,
     count: int,
+    first: int = 0,
     half: bool = False,
     poll: Callable[[], None] = lambda: None,
     tell: Callable[[int], None] | None = None,
 ) -> Iterator[Drawn]:
     """`count` texts that go on from `prompt`, in order; the model in eval mode.
 
-    Text i takes its random numbers from the stream (seed, i). `half`: products in bfloat16. `tell`
-    hears every token of a single text as soon as it is drawn, but not the end mark that closes it.
+    Text i, counted from `first`, takes its random numbers from the stream (seed, i). `half`:
+    products in bfloat16. `tell` hears every token of a single text as soon as it is drawn, but not
+    the end mark that closes it.
     """
     with torch.inference_mode():
         begun = _Begun.of(model, prompt, specials, poll)
         stepper = Stepper(model, half=half, without=specials.unknown)
-    for start in range(0, count, TOGETHER):
+    end = first + count
+    for start in range(first, end, TOGETHER):
         texts = [
             _Text(np.random.default_rng([seed, row]), specials.end, options.lines, tell)
-            for row in range(start, min(start + TOGETHER, count))
+            for row in range(start, min(start + TOGETHER, end))
         ]
         with torch.inference_mode():
             batch = begun.spread(texts, penalty=options.repetition_penalty != 1.0)
-            _together(model, stepper, batch, options, poll)
+            _together(model, stepper, batch, options, specials.carries, poll)
         for text in texts:  # outside of inference mode, which would hold for the caller too
             yield text.drawn()
 
@@ -175,6 +180,11 @@ class _Batch:
             if self.end is not None:
                 self.said[:, self.end] = False
 
+    def forget(self, ids: Tensor) -> None:
+        """Rows whose token of ids (B,) is an end mark begin anew, from the zero state."""
+        kept = ids.ne(-1 if self.end is None else self.end)[:, None]
+        self.state = tuple(tuple(part * kept for part in layer) for layer in self.state)
+
     def only(self, rows: list[int]) -> _Batch:
         """These rows, the whole of each; the others have ended."""
 
@@ -192,6 +202,7 @@ def _together(
     stepper: Stepper,
     batch: _Batch,
     options: Options,
+    carries: bool,
     poll: Callable[[], None],
 ) -> None:
     """Draw the texts side by side; those that end leave the batch."""
@@ -215,6 +226,8 @@ def _together(
         batch.say(ids)
         if len(going) < len(batch.texts):
             batch, ids = batch.only(going), ids[going]
+        if not carries and options.lines > 1:
+            batch.forget(ids)
         if outputs is None:  # the first token is the first that is read
             every, batch.state = model(ids[:, None], None)
             batch.outputs = every[:, -1]

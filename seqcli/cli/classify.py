@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -127,17 +127,16 @@ def classify(
     keep_freed_memory()
     opened = partial(load_model, path, device=device, threads=threads, precision=precision)
     predictor: Predictor | SignalPredictor
-    like = None
+    like, tell = None, _silent if quiet else say
     if numbers:
         predictor = SignalPredictor.of(opened())
         found = source.recordings(predictor.kind)
     else:
-        tell = _silent if quiet else say
         ready = source.open(description, tell) if source.stream is None else None
         predictor = Predictor.of(opened())
         found = ready or source.open(description, tell)  # a stream is waited for once all is ready
         like = source.path if is_parquet(source.path, reading.format) else None
-    answers = _answers(predictor, found, part, shown)
+    answers = _answers(predictor, found, part, shown, tell)
     if target is None:
         _print(answers, shown, paths=found.paths, numbers=numbers)
     else:
@@ -169,17 +168,26 @@ Answers = Iterator[tuple["Group", "Predictions", "list[list[Mark]] | None"]]
 
 
 def _answers(
-    predictor: Predictor | SignalPredictor, found: Found, shard: tuple[int, int], shown: Shown
+    predictor: Predictor | SignalPredictor,
+    found: Found,
+    shard: tuple[int, int],
+    shown: Shown,
+    tell: Callable[[str], None],
 ) -> Answers:
     """This shard's groups with their predictions, and with marks if they are to be explained.
 
-    Errors: DataError, after the texts before it.
+    `tell` hears once what a person should know of some answers. Errors: DataError, after the texts
+    before it.
     """
     from seqcli.answers.prediction import FIRST, Predictor, recut, sharded
 
+    said = {""}
     place, count = shard
     groups = recut(sharded(found.groups, place - 1, count), (1,) if shown.explain else FIRST)
     for group, answered in predictor.stream(groups):
+        if answered.said not in said:
+            tell(answered.said)
+            said.add(answered.said)
         if shown.explain and isinstance(predictor, Predictor):
             pairs = zip(group.texts, answered.best.tolist(), strict=True)
             yield group, answered, [predictor.explain(text, label) for text, label in pairs]

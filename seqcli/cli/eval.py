@@ -163,10 +163,10 @@ def _print(
     console = out()
     span = figures.get("span")  # where there are spans, types are what a person looks at
     if span is not None:
-        console.print(tables.label_table(span["per_type"], "type"))
+        console.print(tables.label_table(span["per_type"], spec.by_label, "type"))
         console.print()
     elif "per_label" in figures:
-        console.print(tables.label_table(figures["per_label"]))
+        console.print(tables.label_table(figures["per_label"], spec.by_label))
         console.print()
     for line in tables.figure_lines(figures, spec.listed):
         answer(line)

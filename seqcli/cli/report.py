@@ -102,7 +102,7 @@ def result_lines(job: Job, event: Finished) -> list[str]:
         figures = event.result.get(name)
         if isinstance(figures, dict):
             lines.append(f"{name}: {_last_text(spec, figures)}")
-            worst = _worst(name, figures)
+            worst = _worst(spec.worst, name, figures)
     return [*lines, *([worst] if worst else []), f"model: {event.folder.model}"]
 
 
@@ -136,15 +136,20 @@ def _last_text(spec: Spec, figures: Mapping[str, Any]) -> str:
     return " ".join(forms[one].format(figures[one.name]) for one in shown)
 
 
-def _worst(split: str, figures: Mapping[str, Any]) -> str:
-    """The label that is found worst, among those that occur; "" without several."""
+def _worst(figure: Figure, split: str, figures: Mapping[str, Any]) -> str:
+    """The label that is worst by a figure, among those that occur; "" without several."""
     rows = (figures.get("per_label") or {}).items()
-    found = [(row["f1"], label, row["support"]) for label, row in rows if row["support"]]
+    sign = -1 if figure.lower_is_better else 1
+    found = [
+        (sign * row[figure.name], label, row)
+        for label, row in rows
+        if row["support"] and figure.name in row
+    ]
     if len(found) < 2:
         return ""
-    f1, label, support = min(found)
-    count = f"{support:,} example" + "s" * (support != 1)
-    return f"worst label: {label} (F1 {f1:.4f}, {count} in {split})"
+    _, label, row = min(found, key=lambda one: one[:2])
+    count = f"{row['support']:,} example" + "s" * (row["support"] != 1)
+    return f"worst label: {label} ({figure.line.format(row[figure.name])}, {count} in {split})"
 
 
 def interrupted_lines(job: Job, started: Started | None) -> list[str]:

@@ -26,6 +26,12 @@ MOST_WAITING = 64  # tokens without a whole character at their end that --stream
 Prompt = Annotated[
     str, typer.Option(metavar="TEXT|-", help="Text to go on with; - is stdin.  [default: none]")
 ]
+Label = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME|all", help="What to write, of a model told labels.  [default: none]"
+    ),
+]
 Temperature = Annotated[
     float, typer.Option(help="Likelier text below 1, wilder above; 0 is --greedy.")
 ]
@@ -34,7 +40,7 @@ Greedy = Annotated[
 ]
 TopK = Annotated[int, typer.Option(help="Draw from the K likeliest tokens; 0 is all.")]
 TopP = Annotated[float, typer.Option(help="Draw from the fewest tokens that hold probability P.")]
-Count = Annotated[int, typer.Option(help="Number of texts to write.")]
+Count = Annotated[int, typer.Option(help="Number of texts to write, for each label.")]
 MaxTokens = Annotated[int, typer.Option(help="Tokens a text has at most.")]
 Lines = Annotated[int, typer.Option(help="Go on past end marks, up to the Nth.")]
 Penalty = Annotated[
@@ -49,6 +55,7 @@ Stream = Annotated[
 def sample(
     model: options.Model = "",
     prompt: Prompt = "",
+    label: Label = None,
     temperature: Temperature = 1.0,
     greedy: Greedy = False,
     top_k: TopK = 0,
@@ -68,6 +75,9 @@ def sample(
     ] = False,
 ) -> None:
     """Write new text with a language model; it never writes the unknown word.
+
+    A model that was trained with labels needs --label, which may be given several times; with
+    several labels each text stands behind its label and a tab.
 
     \b
     Examples:
@@ -94,13 +104,17 @@ def sample(
         )
     _, spec = options.described(path, quiet)
     kinds.refuse(spec, "sample", path)  # before torch is imported
+    kinds.refuse_option(spec, "--label", bool(label))
     with interrupts.at_once():
         import_torch()
         from seqcli.answers.loading import load_model
         from seqcli.answers.writing import Writer
 
     writer = Writer.of(load_model(path, device=device, threads=threads))
-    _sample(writer, _prompt(prompt), wanted, precision, stream, quiet, as_json)
+    labels = writer.chosen(label or [])
+    if stream and len(labels) > 1:
+        raise ConfigError("--stream prints one text as it grows: one --label", "leave out --stream")
+    _sample(writer, _prompt(prompt), wanted, labels, precision, stream, quiet, as_json)
 
 
 def _options(**given: Any) -> Options:
@@ -124,6 +138,7 @@ def _sample(
     writer: Writer,
     prompt: str,
     wanted: Options,
+    labels: list[int | None],
     precision: str,
     stream: bool,
     quiet: bool,
@@ -141,24 +156,27 @@ def _sample(
     keep_freed_memory()
     told = _Told(kind, prompt) if stream else None
     tell = None if told is None else told.tell
-    texts = writer.write(context, wanted, precision=precision, tell=tell)
+    texts = writer.write(context, wanted, labels, precision=precision, tell=tell)
     before, cut = "", []
-    for number, drawn in enumerate(texts, 1):
+    for number, (place, drawn) in enumerate(texts, 1):
+        label = None if place is None else writer.label(place)
         if drawn.stopped == "length":
             cut.append(number)
         if told is not None:
             told.finish()
             answer("")
         elif as_json:
-            answer_json(_record(kind, prompt, drawn))
+            answer_json(_record(kind, prompt, label, drawn))
         else:
             text = printable(_whole(kind, prompt, drawn))
+            if label is not None and len(labels) > 1:
+                text = f"{safe(label)}\t{text}"
             parted = number > 1 and "\n" in before + text  # else one text a line says enough
             answer(("\n" if parted else "") + text)
             before = text
     # without an end mark no text can end by itself
     if cut and kind.vocab.end is not None and not quiet and not as_json:
-        say(_cut_line(cut, wanted.count, wanted.max_tokens))
+        say(_cut_line(cut, wanted.count * len(labels), wanted.max_tokens))
 
 
 def _cut_line(numbers: list[int], count: int, most: int) -> str:
@@ -181,9 +199,10 @@ def _drawn_seed(quiet: bool) -> int:
     return seed
 
 
-def _record(kind: Writes, prompt: str, drawn: Drawn) -> dict[str, object]:
+def _record(kind: Writes, prompt: str, label: str | None, drawn: Drawn) -> dict[str, object]:
     return {
         "prompt": prompt,
+        **({} if label is None else {"label": label}),
         "text": kind.text(drawn.ids, prompt),
         "tokens": len(drawn.ids),
         "logprob": drawn.logprob,

@@ -20,15 +20,19 @@ LONGEST_NAME = 20  # columns, of a label beside the matrix
 Column = tuple[str, list[str]]  # head, cells
 
 
-def label_table(per_label: Mapping[str, Any], head: str = "label") -> Table:
-    """Precision, recall, F1 and support per label."""
+def label_table(per_label: Mapping[str, Any], columns: Sequence[str], head: str = "label") -> Table:
+    """Figures per label: those of `columns` that there are."""
     table = Table(head, box=None, pad_edge=False)
-    for column in ("precision", "recall", "f1", "support"):
+    there = [name for name in columns if any(name in row for row in per_label.values())]
+    for column in there:
         table.add_column(column, justify="right")
     for label, row in per_label.items():
-        shares = (share(row[name]) for name in ("precision", "recall", "f1"))
-        table.add_row(safe(label), *shares, f"{row['support']:,}")
+        table.add_row(safe(label), *(_cell(row.get(name)) for name in there))
     return table
+
+
+def _cell(value: int | float | None) -> str:
+    return f"{value:,}" if type(value) is int else share(value)
 
 
 def figure_lines(figures: Mapping[str, Any], names: Sequence[str]) -> list[str]:

@@ -22,8 +22,9 @@ from seqcli.readers.source import Source
 from seqcli.settings.sections import RunningText
 from seqcli.text.growing import Growing, numbered
 from seqcli.text.sequences import Sequences
+from seqcli.text.special import END
 from seqcli.text.tokens import counted, tokenizer
-from seqcli.text.vocab import END, Vocab
+from seqcli.text.vocab import Vocab
 
 Stream = NDArray[np.integer[Any]]
 Poll = Callable[[], None]

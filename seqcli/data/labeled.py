@@ -103,6 +103,8 @@ def load(
     features: Features | None = None,
     vocab: Vocab | None = None,
     labels: Sequence[str] | None = None,
+    fewest: int = 2,
+    end: bool = False,
     scratch: Path | None = None,
     poll: Callable[[], None] = lambda: None,
 ) -> LabeledData:
@@ -110,9 +112,10 @@ def load(
 
     vocab and labels: a model's, to read its data anew; otherwise the vocabulary is fitted on
     the training rows, labels are sorted, and findings are looked for. features: makes a row of
-    int32 of each text. scratch: a folder for ids beyond what is held in memory; None: the system's.
+    int32 of each text. fewest: labels that there must be. end: the vocabulary has an end mark.
+    scratch: a folder for ids beyond what is held in memory; None: the system's.
     poll is called every thousand records; it may raise to stop.
-    Errors: DataError for unreadable data, no training row, fewer than two labels, or a label
+    Errors: DataError for unreadable data, no training row, too few labels, or a label
     that is not one of `labels`.
     """
     scan = _Scan.of(source, data, features, labels, scratch, poll)
@@ -131,7 +134,7 @@ def load(
         repeats = "keep"
         split = cut(repeats=repeats)
     rows = {name: np.flatnonzero(split.part == code) for code, name in enumerate(PARTS)}
-    _trainable(source, scan.names, rows)
+    _trainable(source, scan.names, rows, fewest)
     present = {name: indices for name, indices in rows.items() if len(indices)}
     counts = split.repeated, split.shared, repeats
     if vocab is not None:
@@ -139,7 +142,7 @@ def load(
     kept = scan.keys[np.concatenate(list(present.values()))]
     found = Labeled(scan.names, scan.labels, scan.keys, split.part, scan.rows)
     shares = {"valid": data.valid, "test": data.test}
-    vocab = _fitted(scan, split.part == TRAIN, data, poll)
+    vocab = _fitted(scan, split.part == TRAIN, data, end, poll)
     loaded = _finished(source, data, scan, vocab, present, *counts)
     again = len(kept) - len(np.unique(kept))
     return replace(loaded, again=again, findings=tuple(findings(found, shares)))
@@ -191,7 +194,7 @@ def encode_with_unknown(
     tokens = Sequences(ids, offsets)
     if vocab.unknown is None:
         tokens = tokens.where(ids >= 0)
-    return tokens.cut(data.max_tokens, data.keep), shares
+    return tokens.cut(data.max_tokens, data.kept_end), shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,19 +293,25 @@ def _numbered(source: Source, poll: Callable[[], None]) -> Iterator[tuple[int, s
             number += 1
 
 
-def _trainable(source: Source, names: tuple[str, ...], rows: dict[str, NDArray[np.int64]]) -> None:
+def _trainable(
+    source: Source, names: tuple[str, ...], rows: dict[str, NDArray[np.int64]], fewest: int
+) -> None:
     if not len(rows["train"]):
         found = ", ".join(f"{len(rows[name])} {name}" for name in PARTS[1:])
         hint = "add rows for training: a file or folder named train"
         raise DataError(source.path, 0, f"rows to train on expected, found: {found}", hint)
-    if len(names) < 2:
+    if len(names) < fewest:
         problem = f"at least two labels expected, found: {names[0]}"
         hint = "is the label column the right one? see --label-column"
         raise DataError(source.path, 0, problem, hint)
 
 
 def _fitted(
-    scan: _Scan, trains: NDArray[np.bool_], data: LabeledText, poll: Callable[[], None]
+    scan: _Scan,
+    trains: NDArray[np.bool_],
+    data: LabeledText,
+    end: bool,
+    poll: Callable[[], None],
 ) -> Vocab:
     """The vocabulary of the training rows; ties by first appearance among these."""
     size, read = len(scan.tokens), 0
@@ -316,7 +325,8 @@ def _fitted(
         read += len(ids)
     seen = np.flatnonzero(counts)
     seen = seen[np.argsort(first[seen])]
-    return Vocab.for_data([scan.tokens[place] for place in seen], counts[seen], data, poll=poll)
+    tokens = [scan.tokens[place] for place in seen]
+    return Vocab.for_data(tokens, counts[seen], data, end=end, poll=poll)
 
 
 def _finished(
@@ -341,7 +351,7 @@ def _finished(
             empty[name] += int(np.sum(tokens.lengths == 0))
             if data.max_tokens:
                 truncated[name] += int(np.sum(tokens.lengths > data.max_tokens))
-            built.extend(tokens.cut(data.max_tokens, data.keep))
+            built.extend(tokens.cut(data.max_tokens, data.kept_end))
         unknown_share[name] = unknown / max(read, 1)
         splits[name] = Examples(
             built.build(),

@@ -7,7 +7,7 @@ for (`contract.load`).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,17 @@ from seqcli.kinds.spec import Spec, refuse_clash, typed
 from seqcli.kinds.tagger.frames.spec import SPEC as FRAMES
 from seqcli.kinds.tagger.spec import SPEC as TAGGER
 from seqcli.kinds.translator.spec import SPEC as TRANSLATOR
+from seqcli.kinds.writer.spec import SPEC as WRITER
 from seqcli.modelfile import filecheck
+from seqcli.settings import fields
 from seqcli.settings.config import AnyConfig, from_dict
 from seqcli.settings.counting import FORMULAS
 from seqcli.settings.sections import Layers
 
 # By `Spec.key`: a kind that reads text or numbers has a spec for each, the usual one first.
 KINDS: dict[str, Spec] = {
-    spec.key: spec for spec in (CLASSIFIER, SIGNALS, LANGUAGE_MODEL, TAGGER, FRAMES, TRANSLATOR)
+    spec.key: spec
+    for spec in (CLASSIFIER, SIGNALS, LANGUAGE_MODEL, TAGGER, FRAMES, TRANSLATOR, WRITER)
 }
 
 
@@ -40,6 +43,7 @@ def chosen(table: Mapping[str, Any]) -> Spec:
 
     Errors: ConfigError for an unknown kind, and an input that it does not read.
     """
+    table = settled(table)
     data = table.get("data")
     given = data.get("input", "") if isinstance(data, Mapping) else ""
     return _of(str(table.get("kind")), str(given).strip())
@@ -84,11 +88,65 @@ def parts(table: Mapping[str, Any]) -> AnyConfig:
 
     Errors: ConfigError for unknown kinds, sections, keys and values, and a setting of another kind.
     """
+    table = settled(table)
     spec = chosen(table)
     for name, values in table.items():
         if name in spec.sections and isinstance(values, Mapping):
             _belongs(spec, name, values)
     return from_dict(table, spec.sections)
+
+
+def settled(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The table with the kind that it is of: the named one, or what a switch of that makes of it.
+
+    Errors: ConfigError for a switch that is neither on nor off.
+    """
+    named = str(table.get("kind"))
+    for maker, switch, name in _switches():
+        section, _, key = switch.partition(".")
+        values = table.get(section)
+        if named not in (maker.name, name) or not isinstance(values, Mapping):
+            continue
+        if key in values:
+            read = fields.read(maker.sections[section], {key: values[key]}, section)
+            if getattr(read, key):
+                rest = {other: value for other, value in values.items() if other != key}
+                return {**table, "kind": name, section: rest}
+    return dict(table)
+
+
+def _switches() -> Iterator[tuple[Spec, str, str]]:
+    """Each switch that makes another kind: whose it is, its "section.key", and what it makes."""
+    for spec in KINDS.values():
+        for switch, name in spec.switches.items():
+            yield spec, switch, name
+
+
+def over(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`changes` over a table of settings, one level of sections deep.
+
+    Where they make another kind of it, the table's settings that this kind does not have are left
+    behind; what the changes themselves hold is not. Errors: as `chosen`.
+    """
+    both = _merged(table, changes)
+    after = settled(both)
+    if settled(table).get("kind") == after.get("kind"):
+        return both
+    spec, kept = chosen(after), dict(table)
+    for section in spec.sections:
+        values = table.get(section)
+        if isinstance(values, Mapping):
+            kept[section] = {key: values[key] for key in values if has(spec, section, key)}
+    return settled(_merged(kept, changes))
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = {**old, **value} if both and old is not None else value
+    return merged
 
 
 def check(config: AnyConfig) -> AnyConfig:

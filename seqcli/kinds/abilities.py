@@ -19,16 +19,21 @@ from seqcli.data.scaling import Scaler
 from seqcli.data.trained import Keys
 from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime
+from seqcli.nn.models import LanguageModel
 from seqcli.settings.searching import Searching
 from seqcli.settings.sections import Series
 from seqcli.text.vocab import Vocab
 
 
 class Scores(NamedTuple):
-    """Log-probabilities (R, C) of R texts, and the share of each one's tokens not known (R,)."""
+    """Log-probabilities (R, C) of R texts, and the share of each one's tokens not known (R,).
+
+    said: what a person should know of some of these answers.
+    """
 
     scores: NDArray[np.float32]
     unknown_share: NDArray[np.float64]
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -212,11 +217,26 @@ class Writes(Protocol):
     def starts(self) -> Mapping[int, int]:
         """Where there is none: how often each id began a text that was trained on."""
 
+    @property
+    def carries(self) -> bool:
+        """Whether a document that follows another one in a text knows of it."""
+
     def context(self, text: str) -> tuple[list[int], list[str]]:
         """The ids a text to be gone on with is read as, and its tokens that are unknown."""
 
     def text(self, ids: Iterable[int], before: str = "") -> str:
         """Ids as readable text, that goes on from `before`."""
+
+
+class Told(Writes, Protocol):
+    """`sample --label`: new text for a label."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What a text can be written for."""
+
+    def told(self, model: nn.Module, label: int) -> LanguageModel:
+        """The model that writes for a label, by its place."""
 
 
 class Marked(NamedTuple):

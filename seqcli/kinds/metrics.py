@@ -197,5 +197,17 @@ def bits_per_character(total_nats: float, characters: int) -> float:
     return bits_per_token(total_nats, characters)
 
 
+def next_token(total_nats: float, tokens: int, characters: float | None) -> dict[str, float]:
+    """Figures of `tokens` predictions; characters: how many one spells, None where unknown."""
+    bits = bits_per_token(total_nats, tokens)
+    figures = {
+        "tokens": tokens,
+        "loss": total_nats / tokens if tokens else math.nan,
+        "perplexity": perplexity(total_nats, tokens),
+        "bits_per_token": bits,
+    }
+    return figures | ({} if characters is None else {"bits_per_character": bits / characters})
+
+
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0

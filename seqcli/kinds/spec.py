@@ -60,6 +60,10 @@ class Spec:
     # training); or an option that not every kind knows, and what it is for.
     commands: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    # Settings that, switched on, make another kind of it: their "section.key", and its name.
+    switches: Mapping[str, str] = field(default_factory=dict)
+    by_label: tuple[str, ...] = ("precision", "recall", "f1", "support")  # columns of `per_label`
+    worst: Figure = Figure("f1", "F1 {:.4f}")  # of these, what says which label is the worst
     exploded: float = 1e6  # a loss a prediction that no training comes back from
     input: str = ""  # what a sequence is made of, where the kind has a choice: `data.input`
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqcli.nn.cells import State
+from seqcli.nn.cells import Cell, State
 from seqcli.nn.heads import Dense, OneHot, ReadOut, log_probabilities
-from seqcli.nn.losses import linear_cross_entropy
+from seqcli.nn.losses import linear_cross_entropy, token_losses
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.wide import Wide
 
@@ -122,3 +124,59 @@ class LanguageModel(nn.Module):
             dtype,
             scale,
         )
+
+
+class LabeledLanguageModel(LanguageModel):
+    """The same for texts that each have a label: its row is joined to the embedding of every token.
+
+    Of one label it is a plain language model: what the first layer makes of a row that is the same
+    at every step is a part of its bias (`told`).
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Embedding | OneHot,
+        recurrent: Recurrent,
+        vocabulary: int,
+        labels: nn.Embedding,
+        *,
+        tied: bool,
+    ) -> None:
+        super().__init__(embedding, recurrent, vocabulary, tied=tied)
+        self.labels = labels
+
+    def read(self, ids: Tensor, lengths: Tensor | None, labels: Tensor) -> Tensor:
+        """ids (B, T), lengths (B,) or None (all T), labels (B,) -> outputs (B, T, H).
+
+        Every row is read from the zero state.
+        """
+        x = self.embedding(ids)
+        rows = self.labels(labels)[:, None].expand(-1, x.shape[1], -1)
+        outputs: Tensor = self.recurrent(torch.cat([x, rows], 2), lengths).outputs
+        return outputs
+
+    def losses(
+        self, ids: Tensor, lengths: Tensor | None, labels: Tensor, targets: Tensor, mask: Tensor
+    ) -> Tensor:
+        """-log p of the targets (B, T) where `mask` (B, T), in nats, summed over each row: (B,)."""
+        outputs = self.read(ids, lengths, labels)
+        each = token_losses(outputs[mask], self.output.weight, self.output.bias, targets[mask])
+        whole = each.new_zeros(mask.shape)
+        whole[mask] = each
+        return whole.sum(1)
+
+    @torch.no_grad()
+    def told(self, label: int) -> LanguageModel:
+        """What it is for one label; shares all weights but those of the first layer's input."""
+        recurrent = copy.deepcopy(self.recurrent)
+        cell = next(layer for layer in recurrent.modules() if isinstance(layer, Cell))
+        cell.inputs -= self.labels.embedding_dim
+        tokens, rows = torch.tensor_split(cell.weight_ih, [cell.inputs], 1)
+        shift = rows @ self.labels.weight[label]
+        cell.weight_ih = nn.Parameter(tokens.contiguous(), requires_grad=False)
+        bias = shift if cell.bias is None else cell.bias + shift
+        cell.bias = nn.Parameter(bias, requires_grad=False)
+        with torch.device("meta"):  # its own output is not wanted
+            model = LanguageModel(self.embedding, recurrent, len(self.output.weight), tied=False)
+        model.output = self.output
+        return model.train(self.training)

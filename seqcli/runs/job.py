@@ -11,7 +11,7 @@ from seqcli import kinds
 from seqcli.errors import DataError, SeqcliError
 from seqcli.modelfile import filecheck
 from seqcli.settings import fields
-from seqcli.tasks.taskfile import About, Expected, Task, merged
+from seqcli.tasks.taskfile import About, Expected, Task
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,12 @@ def begun(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> Begun:
         raise DataError(path, 0, "no run to go on with", "--resume OUT.run names a run's folder")
     description = filecheck.describe(last)
     try:
-        table, data = description["config"], description["data"]
+        table, data = dict(description["config"]), description["data"]
         about = fields.read(About, description.get("about", {}), "about")
         name, preset = description.get("task", folder.stem), description.get("preset", "")
         out = model_of(folder, description.get("out", ""))
-        for section, values in changes.items():
-            table = merged(table, {section: values})
         own = Path(data["path"]), data["sample"] is True
     except (AttributeError, KeyError, TypeError, ValueError, SeqcliError) as error:
         raise filecheck.broken(last, "not the state of a run") from error
-    task = Task(name, preset, about, Expected(), kinds.read(table), ())
+    task = Task(name, preset, about, Expected(), kinds.read(kinds.over(table, changes)), ())
     return Begun(task, own[0], own[1], out)

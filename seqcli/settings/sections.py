@@ -101,17 +101,33 @@ class Labels:
 
 @dataclass(frozen=True)
 class LabeledText(Labels, Text):
-    """[data] of texts that each have a label."""
+    """[data] of texts that each have a label; a longer one is read from its beginning."""
 
-    input: str = setting(TEXT, "what a sequence is made of", choices=INPUTS)
     max_tokens: int = setting(0, "longest text in tokens, 0 = no limit", low=0)
-    keep: str = setting("first", "which end of a longer text stays", choices=("first", "last"))
     repeats: str = setting(
         "group",
         "equal texts: on one side, or also all but the first of a label dropped, or left alone",
         choices=("group", "drop", "keep"),
     )
     repeats_casefold: bool = setting(False, "case alone makes no difference")
+
+    @property
+    def kept_end(self) -> str:
+        """Which end of a longer text is read: "first" or "last"."""
+        return "first"
+
+
+@dataclass(frozen=True)
+class TrimmedText(LabeledText):
+    """The same of texts that are only read: their ends can count more than their beginnings."""
+
+    input: str = setting(TEXT, "what a sequence is made of", choices=INPUTS)
+    keep: str = setting("first", "which end of a longer text stays", choices=("first", "last"))
+
+    @property
+    def kept_end(self) -> str:
+        """As the settings say."""
+        return self.keep
 
 
 @dataclass(frozen=True)

@@ -135,12 +135,12 @@ def resolve(
     for other in presets:
         with file.blamed("preset", other):
             over = _table(presets, other, "preset.")
-            _in_sections(over, table, f"preset.{other}.")
-            variants[other] = merged(table, over)
+            _in_sections(over, {**table, **over}, f"preset.{other}.")
+            variants[other] = kinds.over(table, over)
             _read_settings(variants[other], kinds.read)
     table = lookup(variants, preset, f"preset of task {name}") if preset else table
-    for section, values in (overrides or {}).items():
-        table = merged(table, {section: dict(values)})
+    if overrides:
+        table = kinds.over(table, overrides)
     with nullcontext() if overrides else file.blamed(*["preset", preset] * bool(preset)):
         about, expected, config = _read_settings(table, kinds.read)
     return Task(Path(name).stem, preset, about, expected, config, tuple(presets))
@@ -214,16 +214,6 @@ def _read(path: Path) -> _File:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         line, problem = parted(str(error))
         raise DataError(path, line, f"not a task file: {problem}") from error
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` on `base`, one level of sections deep."""
-    merged = dict(base)
-    for key, value in over.items():
-        old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = {**old, **value} if both and old is not None else value
-    return merged
 
 
 def to_toml(config: AnyConfig) -> str:

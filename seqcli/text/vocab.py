@@ -17,12 +17,9 @@ from numpy.typing import NDArray
 
 from seqcli.settings.sections import Tokens
 from seqcli.text.sequences import Ids, Sequences
+from seqcli.text.special import END, RESERVED, UNKNOWN
 from seqcli.text.subwords import LEAST, Subwords, size_of
 from seqcli.text.tokens import SUBWORDS
-
-UNKNOWN = "<unk>"
-END = "<eos>"
-RESERVED = (UNKNOWN, END)
 
 
 class Vocab:

@@ -22,7 +22,7 @@ from seqcli.data.labeled import (
 from seqcli.data.splits import assign, text_key
 from seqcli.errors import DataError
 from seqcli.readers import discover
-from seqcli.settings.sections import LabeledText
+from seqcli.settings.sections import TrimmedText
 from seqcli.text import sequences
 from seqcli.text.sequences import Sequences
 from seqcli.text.tokens import tokenizer
@@ -42,11 +42,11 @@ def written(path: Path, records: list[tuple[str, str]]) -> Path:
     return path
 
 
-def loaded(path: Path, data: LabeledText, **options: Any) -> LabeledData:
+def loaded(path: Path, data: TrimmedText, **options: Any) -> LabeledData:
     return load(discover(path, data), data, **{"seed": 1, **options})
 
 
-def naive(records: list[tuple[str, str]], data: LabeledText) -> dict[str, Any]:
+def naive(records: list[tuple[str, str]], data: TrimmedText) -> dict[str, Any]:
     """What `load` must give, in plain loops and two passes."""
     names = sorted({label for label, _ in records})
     part = assign(
@@ -102,7 +102,7 @@ def test_one_pass_equals_two(
     most: int,
     keep: str,
 ) -> None:
-    data = LabeledText(
+    data = TrimmedText(
         tokenizer="spaces",
         repeats=repeats,
         unknown=unknown,
@@ -132,7 +132,7 @@ def test_one_pass_equals_two(
 def test_shares_and_counts(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("x\ta a b\ny\ta b b c\n")
     (tmp_path / "test.tsv").write_text("x\ta q q q a\ny\t\n")
-    data = LabeledText(min_count=2, max_tokens=3, valid=0)
+    data = TrimmedText(min_count=2, max_tokens=3, valid=0)
     found = loaded(tmp_path, data)
     assert found.vocab.to_list() == ["<unk>", "a", "b"]
     assert found.unknown_share == {"train": 1 / 7, "test": 3 / 5}
@@ -150,7 +150,7 @@ def test_shares_and_counts(tmp_path: Path) -> None:
 def test_the_vocabulary_is_of_the_training_rows_alone(tmp_path: Path) -> None:
     (tmp_path / "train.tsv").write_text("x\tone\ny\ttwo\n")
     (tmp_path / "valid.tsv").write_text("x\tthree three\n")
-    found = loaded(tmp_path, LabeledText(test=0))
+    found = loaded(tmp_path, TrimmedText(test=0))
     assert found.vocab.to_list() == ["<unk>", "one", "two"]
     assert found.unknown_share["valid"] == 1.0
 
@@ -159,18 +159,18 @@ def test_the_vocabulary_is_of_the_training_rows_alone(tmp_path: Path) -> None:
 def test_parts_that_share_all_their_texts_are_trained_on(tmp_path: Path, repeats: str) -> None:
     for name in ("train", "test"):
         (tmp_path / f"{name}.tsv").write_text("x\tone\ny\ttwo\n")
-    found = loaded(tmp_path, LabeledText(repeats=repeats, valid=0))
+    found = loaded(tmp_path, TrimmedText(repeats=repeats, valid=0))
     assert (found.shared, found.repeats, len(found.splits["train"])) == (2, "keep", 2)
     (tmp_path / "train.tsv").write_text("x\tone\ny\ttwo\ny\tthree\nx\tfour\n")
-    found = loaded(tmp_path, LabeledText(repeats=repeats, valid=0))
+    found = loaded(tmp_path, TrimmedText(repeats=repeats, valid=0))
     assert (found.shared, found.repeats) == (2, repeats)
     assert len(found.splits["train"]) == (4 if repeats == "keep" else 2)
 
 
 def test_case_alone_may_make_texts_equal(tmp_path: Path) -> None:
     path = written(tmp_path / "a.tsv", [("x", "Hi"), ("x", " hI "), ("y", "yo"), ("y", "Yo!")])
-    assert loaded(path, LabeledText(repeats="drop")).repeated == 0
-    assert loaded(path, LabeledText(repeats="drop", repeats_casefold=True)).repeated == 1
+    assert loaded(path, TrimmedText(repeats="drop")).repeated == 0
+    assert loaded(path, TrimmedText(repeats="drop", repeats_casefold=True)).repeated == 1
 
 
 @pytest.mark.parametrize("waiting", [1, 4, 1000])
@@ -179,7 +179,7 @@ def test_features_stand_beside_the_tokens(
 ) -> None:
     monkeypatch.setattr(sequences, "WAITING", waiting)
     path = written(tmp_path / "a.tsv", [("x", "a"), ("y", "bb"), ("x", "ccc"), ("y", "")])
-    data = LabeledText(test=0, valid=0)
+    data = TrimmedText(test=0, valid=0)
 
     def lengths(texts: Sequence[str]) -> Sequences:
         return Sequences.from_rows([len(text)] * len(text) for text in texts)
@@ -194,30 +194,30 @@ def test_features_stand_beside_the_tokens(
 def test_poll_may_stop_the_reading(tmp_path: Path) -> None:
     path = written(tmp_path / "a.tsv", [("x", "a"), ("y", "b")] * 1500)
     calls: list[int] = []
-    loaded(path, LabeledText(), poll=lambda: calls.append(1))
+    loaded(path, TrimmedText(), poll=lambda: calls.append(1))
     assert len(calls) == 3
 
     def stop() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        loaded(path, LabeledText(), poll=stop)
+        loaded(path, TrimmedText(), poll=stop)
 
 
 def test_a_models_vocabulary_and_labels_are_used(tmp_path: Path) -> None:
     path = written(tmp_path / "a.tsv", FIXED * 3)
     vocab = Vocab(["<unk>", "two", "one"])
-    found = loaded(path, LabeledText(), vocab=vocab, labels=("y", "x"))
+    found = loaded(path, TrimmedText(), vocab=vocab, labels=("y", "x"))
     assert found.vocab is vocab
     assert found.labels == ("y", "x")
-    again = loaded(path, LabeledText())
+    again = loaded(path, TrimmedText())
     for name, examples in found.splits.items():  # the order of the labels moves no row
         assert examples.rows.tolist() == again.splits[name].rows.tolist()
         assert (1 - examples.labels).tolist() == again.splits[name].labels.tolist()
 
 
 def test_the_recorded_split_is_found_again(tmp_path: Path) -> None:
-    data = LabeledText()
+    data = TrimmedText()
     path = written(tmp_path / "a.tsv", [(f"l{n % 3}", f"text {n}") for n in range(90)])
     first = loaded(path, data, seed=5)
     again = loaded(path, data, seed=5, vocab=first.vocab, labels=first.labels)
@@ -228,7 +228,7 @@ def test_the_recorded_split_is_found_again(tmp_path: Path) -> None:
 
 def test_a_file_scored_whole(tmp_path: Path) -> None:
     path = written(tmp_path / "a.tsv", [("x", "one"), ("x", "one"), ("x", "one two three")])
-    data = LabeledText(repeats="drop", max_tokens=2, keep="last")
+    data = TrimmedText(repeats="drop", max_tokens=2, keep="last")
     vocab = Vocab(["<unk>", "one", "three"])
     found = load_whole(discover(path, data), data, vocab=vocab, labels=("x", "y"))
     whole: Examples = found.splits["all"]
@@ -240,7 +240,7 @@ def test_a_file_scored_whole(tmp_path: Path) -> None:
 
 def refused(path: Path, **options: Any) -> DataError:
     with pytest.raises(DataError) as caught:
-        loaded(path, LabeledText(), **options)
+        loaded(path, TrimmedText(), **options)
     return caught.value
 
 
@@ -279,13 +279,13 @@ def test_a_header_without_rows(tmp_path: Path) -> None:
 def test_labels_are_texts_as_they_stand(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text,label\na,NaN\nb,Null\nc, 1 \nNull,None\n")
-    found = loaded(path, LabeledText(test=0, valid=0))
+    found = loaded(path, TrimmedText(test=0, valid=0))
     assert found.labels == ("1", "NaN", "None", "Null")
     assert "Null" in found.vocab
 
 
 def test_texts_without_labels_for_a_stream() -> None:
-    data = LabeledText(max_tokens=2)
+    data = TrimmedText(max_tokens=2)
     vocab = Vocab(["<unk>", "a", "b"])
     texts = ["a q b", "", "b"]
     tokens, unknown = encode_with_unknown(texts, tokenizer(data), vocab, data)

@@ -7,17 +7,17 @@ import pytest
 
 from seqcli.data.labeled import LabeledData, load
 from seqcli.readers import discover
-from seqcli.settings.sections import LabeledText
+from seqcli.settings.sections import TrimmedText
 from seqcli.tasks.taskfile import resolve
 
 
-def loaded(path: Path, data: LabeledText) -> LabeledData:
+def loaded(path: Path, data: TrimmedText) -> LabeledData:
     return load(discover(path, data), data, seed=1)
 
 
 @pytest.mark.real_data
 def test_the_real_sms_collection_drops_repeats(real_data: Path) -> None:
-    data = LabeledText(
+    data = TrimmedText(
         tokenizer="letters",
         lowercase=True,
         min_count=10,
@@ -35,7 +35,7 @@ def test_the_real_sms_collection_drops_repeats(real_data: Path) -> None:
 @pytest.mark.real_data
 def test_the_real_surnames_have_a_fixed_alphabet(real_data: Path) -> None:
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ .,;'"
-    data = LabeledText(
+    data = TrimmedText(
         tokenizer="characters", strip_accents=True, alphabet=letters, unknown=False, repeats="drop"
     )
     found = loaded(real_data / "names", data)
@@ -47,7 +47,7 @@ def test_the_real_surnames_have_a_fixed_alphabet(real_data: Path) -> None:
 
 @pytest.mark.real_data
 def test_the_real_reviews_have_ten_thousand_rows(real_data: Path) -> None:
-    data = LabeledText(
+    data = TrimmedText(
         lowercase=True, vocabulary=10_000, max_tokens=80, keep="last", repeats="keep"
     )
     found = loaded(real_data / "imdb", data)
@@ -71,7 +71,7 @@ def test_a_task_expects_what_it_will_find(
     """`params --task spam` counts without the data, by these sizes (seed 1)."""
     task = resolve(name, preset)
     data = task.config.data
-    assert isinstance(data, LabeledText)
+    assert isinstance(data, TrimmedText)
     found = load(discover(real_data / place, data), data, seed=1)
     assert len(found.vocab) == task.expected.vocabulary
     assert len(found.labels) == task.expected.outputs

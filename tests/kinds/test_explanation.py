@@ -13,8 +13,8 @@ from tiny_runs import seqcli
 
 from seqcli.answers.loading import load_model
 from seqcli.answers.prediction import Predictor
+from seqcli.kinds import explanation
 from seqcli.kinds.abilities import Mark
-from seqcli.kinds.classifier import explanation
 from seqcli.kinds.classifier.kind import Classifier
 from seqcli.text.sequences import Sequences
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcli.settings.sections import LabeledText
-from seqcli.text.vocab import RESERVED, Vocab
+from seqcli.text.special import RESERVED
+from seqcli.text.vocab import Vocab
 
 TOKENS = st.lists(st.sampled_from([*"abcdefg", *RESERVED]), max_size=40)
 

@@ -172,6 +172,28 @@ precision = "fp32"
 """
 
 
+WRITER = """
+kind = "writer"
+[data]
+valid = 0.2
+test = 0.2
+[model]
+embed = 6
+label_embed = 4
+hidden = [7, 5]
+dropout = 0.2
+output_dropout = 0.1
+[train]
+epochs = 3
+batch_size = 8
+lr = 0.02
+optimizer = "adamw"
+clip = 1.0
+schedule = "cosine"
+precision = "fp32"
+"""
+
+
 def _language(folder: Path) -> None:
     (folder / "data.txt").write_text(TALE.replace(".", " language.") * 12)
     (folder / "tiny.toml").write_text(LANGUAGE)
@@ -207,6 +229,11 @@ def _frames(folder: Path) -> None:
     (folder / "tiny.toml").write_text(FRAMES)
 
 
+def _writer(folder: Path) -> None:
+    write_data(folder / "data.txt")
+    (folder / "tiny.toml").write_text(WRITER)
+
+
 @dataclass(frozen=True)
 class Small:
     """A kind's small run: all that the suites of faults must know of a kind."""
@@ -232,6 +259,7 @@ SMALL = {
     "tagger of numbers": Small(
         _frames, ("training", "evaluation", "scoring", "saving", "logging"), "csv"
     ),
+    "writer": Small(_writer, (*READS, "training", "evaluation", "scoring"), "tsv"),
     "numbers": Small(_numbers, ("training", "evaluation", "scoring", "saving", "logging")),
 }
 # All there are (one without a small run here fails), and the tests' own. That one is known to the

@@ -19,25 +19,23 @@ from seqcli.data.labeled import (
     Examples,
     encode_with_unknown,
     load,
-    load_whole,
 )
 from seqcli.data.survey import Survey
 from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
-from seqcli.kinds import weighting
+from seqcli.kinds import labeled, weighting
 from seqcli.kinds.abilities import Each, Mark, Mistake, Place, Scores
 from seqcli.kinds.classifier import reading, scoring
-from seqcli.kinds.classifier.explanation import Reader, explain
 from seqcli.kinds.classifier.mistakes import mistakes
 from seqcli.kinds.classifier.network import ngrams, text_classifier
 from seqcli.kinds.classifier.spec import SPEC, Settings
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
+from seqcli.kinds.explanation import Reader, explain
 from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import TextClassifier
-from seqcli.readers import Source
 from seqcli.text.sequences import Chosen, Sequences
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
@@ -67,7 +65,7 @@ class Classifier:
     @classmethod
     def prepare(cls, config: Settings, path: Path, scratch: Path, poll: Poll) -> Prepared:
         """See `Kind.prepare`. Errors: DataError, ConfigError."""
-        source = reading.found_at(path, config)
+        source = labeled.found_at(path, config.data)
         data = load(
             source,
             config.data,
@@ -82,7 +80,7 @@ class Classifier:
                 "--set model.head=softmax",
             )
         counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
-        notes = reading.notes(source, data, config.data.repeats)
+        notes = labeled.notes(source, data, config.data.repeats)
         seed, cut = config.train.seed, {"valid", "test"} - set(source.parts)
         if config.data.split_seed is None and seed != 1 and cut & data.splits.keys():
             notes.append(f"seed {seed} cuts other splits too; data.split_seed=1 keeps seed 1's")
@@ -99,7 +97,7 @@ class Classifier:
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
         """See `Kind.survey`."""
-        return reading.survey(config, path, poll)
+        return labeled.survey(config.data, config.split_seed, path, poll)
 
     @classmethod
     def restore(cls, config: Settings, learned: dict[str, Any]) -> Classifier:
@@ -136,37 +134,28 @@ class Classifier:
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
-        return reading.found_at(path, self.config).fingerprint()
+        return labeled.found_at(path, self.config.data).fingerprint()
 
     def parts(self, path: Path) -> tuple[str, ...]:
         """See `Kind.parts`."""
-        return tuple(reading.found_at(path, self.config).parts)
-
-    def source(self, path: Path, split: str) -> Source:
-        """What `load_split` reads: its rows are numbers of records here."""
-        source = reading.found_at(path, self.config)
-        # a part by itself: there may be no training part beside it
-        return source.only(split) if split in source.parts and split != "train" else source
+        return tuple(labeled.found_at(path, self.config.data).parts)
 
     def load_split(self, path: Path, split: str, poll: Poll) -> Examples:
         """See `Kind.load_split`."""
-        source, data = self.source(path, split), self.config.data
-        known: dict[str, Any] = {
-            "features": reading.features(self.config),
-            "vocab": self.vocab,
-            "labels": self.labels,
-            "poll": poll,
-        }
-        if split == "all" or (split in source.parts and split != "train"):
-            return load_whole(source, data, **known).splits["all"]
-        if not {"all", "train"} & set(source.parts):
-            raise KeyError(split)
-        return load(source, data, seed=self.config.split_seed, **known).splits[split]
+        return labeled.load_split(
+            path,
+            split,
+            self.config.data,
+            seed=self.config.split_seed,
+            vocab=self.vocab,
+            labels=self.labels,
+            features=reading.features(self.config),
+            poll=poll,
+        )[0]
 
     def remarks(self, split: Examples) -> list[str]:
         """See `Kind.remarks`."""
-        count = split.unlabeled
-        return [f"texts without a label: {count:,} left out"] if count else []
+        return labeled.remarks(split)
 
     @property
     def row(self) -> str:
@@ -303,7 +292,7 @@ class Classifier:
     ) -> tuple[Figures, list[Mistake]]:
         """See `Classifies.mistakes`."""
         predicted = self.predict(model, split, runtime, poll)
-        source = self.source(place.path, place.split)
+        source = labeled.read_from(place.path, place.split, self.config.data)
         found = mistakes(predicted, split, self.labels, source, place.most)
         return scoring.score(predicted, split.labels, self.labels), found
 

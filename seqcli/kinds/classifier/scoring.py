@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -11,13 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqcli.kinds import metrics
+from seqcli.kinds import labeled
 from seqcli.kinds.abilities import Each
 from seqcli.kinds.classifier.spec import NAME
 from seqcli.kinds.contract import Figures
 from seqcli.settings.sections import ByLabel
-
-MOST_LABELS_SHOWN = 1000  # a confusion matrix beyond this is null
 
 
 def objective(
@@ -42,25 +39,12 @@ def score(
     predicted: NDArray[np.float32], labels: NDArray[np.int64], names: Sequence[str]
 ) -> Figures:
     """Figures from log-probabilities (R, C) and true labels (R,)."""
-    matrix = metrics.confusion(labels, predicted.argmax(1), len(names))
     picked = predicted[np.arange(len(labels)), labels]
-    few = len(names) <= MOST_LABELS_SHOWN
     return {
         "kind": NAME,
         "count": len(labels),
         "loss": float(-picked.mean(dtype=np.float64)) if len(labels) else float("nan"),
-        "accuracy": metrics.accuracy(matrix),
-        "accuracy_interval": list(metrics.accuracy_interval(matrix)),
-        "macro_f1": metrics.macro_f1(matrix),
-        "macro_f1_interval": list(metrics.macro_f1_interval(matrix)),
-        "mcc": metrics.mcc(matrix),
-        "majority": metrics.majority(matrix),
-        "labels": list(names),
-        "per_label": {
-            label: asdict(figures)
-            for label, figures in zip(names, metrics.per_label(matrix), strict=True)
-        },
-        "confusion": matrix.tolist() if few else None,
+        **labeled.figures(labels, predicted.argmax(1), names),
     }
 
 

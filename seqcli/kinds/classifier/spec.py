@@ -21,9 +21,9 @@ from seqcli.settings.sections import (
     MAX_SIZE,
     TEXT,
     ByLabel,
-    LabeledText,
     NgramTraining,
     TokenLayers,
+    TrimmedText,
     TwoWayLayers,
     Vectors,
 )
@@ -88,7 +88,7 @@ class Train(ByLabel, NgramTraining):
     draws: int = setting(0, "draw = label: draws an epoch; 0 = one a row", low=0, high=1 << 30)
 
 
-Settings = Config[LabeledText, Model, Train]
+Settings = Config[TrimmedText, Model, Train]
 
 
 def count(model: Model, sizes: Sizes) -> Table:
@@ -214,7 +214,7 @@ SPEC = Spec(
     input=TEXT,
     title="a classifier",
     target="seqcli.kinds.classifier.kind:Classifier",
-    data=LabeledText,
+    data=TrimmedText,
     model=Model,
     train=Train,
     figures=FIGURES,

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.data.corpus import BLOCK, Stream
+from seqcli.text.special import END
 from seqcli.text.subwords import BYTES
-from seqcli.text.vocab import END, Vocab
+from seqcli.text.vocab import Vocab
 
 
 def characters_each(ids: Stream, vocab: Vocab) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +36,7 @@ from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import LanguageModel as Network
+from seqcli.text.documents import readable
 from seqcli.text.normal import normalizer
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
@@ -328,15 +328,12 @@ class LanguageModel:
     def text(self, ids: Iterable[int], before: str = "") -> str:
         """See `Writes.text`; an end mark becomes the line break, or the blank line, it was."""
         split = tokenizer(self.config.data, self.vocab.subwords)
-        documents: list[list[int]] = [[]]
-        for token in ids:
-            if token == self.vocab.end:
-                documents.append([])
-            else:
-                documents[-1].append(token)
-        first, *rest = [self.vocab.decode(document) for document in documents]
-        begun = bool(before) and not before.endswith("\n")
-        return self.between.join([split.join(first, begun=begun), *map(split.join, rest)])
+        return readable(ids, self.vocab, split, self.between, before)
+
+    @property
+    def carries(self) -> bool:
+        """See `Writes.carries`."""
+        return True
 
     def texts(self, corpus: Corpus) -> dict[str, Text]:
         """The splits of a text."""
@@ -347,12 +344,4 @@ class LanguageModel:
         return found
 
     def _figures(self, total: float, count: int, characters: float | None) -> Figures:
-        bits = metrics.bits_per_token(total, count)
-        figures = {
-            "kind": self.spec.name,
-            "tokens": count,
-            "loss": total / count if count else math.nan,
-            "perplexity": metrics.perplexity(total, count),
-            "bits_per_token": bits,
-        }
-        return figures | ({} if characters is None else {"bits_per_character": bits / characters})
+        return {"kind": self.spec.name, **metrics.next_token(total, count, characters)}

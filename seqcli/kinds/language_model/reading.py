@@ -16,8 +16,8 @@ from seqcli.errors import DataError
 from seqcli.kinds.contract import Poll
 from seqcli.kinds.language_model.spec import Settings
 from seqcli.readers.source import Source, discover
+from seqcli.text.special import END
 from seqcli.text.tokens import tokenizer
-from seqcli.text.vocab import END
 
 UNKNOWN = 0.1  # share of tokens from which on it is worth a word
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.spec import Figure, Learned, Spec, check_tokens, vocabulary_problem
+from seqcli.kinds.next_token import FIGURES, LISTED, NextToken, check_tied, output_row
+from seqcli.kinds.spec import Learned, Spec, check_tokens, vocabulary_problem
 from seqcli.settings.config import Config
-from seqcli.settings.counting import Sizes, dense, stack
+from seqcli.settings.counting import Sizes, stack
 from seqcli.settings.fields import setting
-from seqcli.settings.sections import RunningText, TokenLayers, Training
+from seqcli.settings.sections import RunningText, Training
 from seqcli.settings.table import Table
 
 
 @dataclass(frozen=True)
-class Model(TokenLayers):
-    """[model] of a language model: the stack, and one logit a token."""
+class Model(NextToken):
+    """[model] of a language model."""
 
-    tied: bool = setting(False, "output weights are the embedding's")
-
-    @property
-    def tied_embedding(self) -> bool:
-        """As the settings say."""
-        return self.tied
+    condition: bool = setting(
+        False, "texts that each have a label, which the model is told: kind = writer"
+    )
 
 
 @dataclass(frozen=True)
@@ -47,29 +44,13 @@ def count(model: Model, sizes: Sizes) -> Table:
             f"a language model on {vocabulary} words cannot have {sizes.outputs} outputs",
             "its outputs are its vocabulary: leave --outputs away",
         )
-    if model.tied and model.embed != found.width:
-        raise ConfigError(
-            f"tied weights need equal sizes, but model.embed is {model.embed} and the last of "
-            f"model.hidden {found.width}",
-            f"--embed {found.width}",
-        )
-    name = "output, tied" if model.tied else "output"
-    row = dense(name, found.width, vocabulary, (*sizes.lead, vocabulary))
-    if model.tied:
-        row = dataclasses.replace(row, formula=str(vocabulary), parameters=vocabulary)
-    each_step = dataclasses.replace(row, work=row.work[::-1], kept=row.kept[::-1])
-    return found.table(model, each_step)
+    return found.table(model, output_row(model, found.width, vocabulary, sizes.lead))
 
 
 def check(config: Settings) -> None:
     """Refuse settings that cannot stand together."""
     check_tokens(config.data)
-    model = config.model
-    if model.tied and model.embed != model.sizes[-1]:
-        raise ConfigError(
-            f"tied weights need model.embed ({model.embed}) equal to the last hidden size "
-            f"({model.sizes[-1]})"
-        )
+    check_tied(config.model)
 
 
 def check_learned(config: Settings, learned: Learned) -> str:
@@ -95,32 +76,14 @@ SPEC = Spec(
     data=RunningText,
     model=Model,
     train=Train,
-    figures=(
-        Figure("loss", "loss {:.4f}", "loss {:.4f}", lower_is_better=True),
-        Figure(
-            "perplexity",
-            "perplexity {:.2f}",
-            "ppl {:.2f}",
-            lower_is_better=True,
-            logarithmic=True,
-        ),
-        Figure(
-            "bits_per_character", "{:.4f} bpc", "{:.4f} bpc", lower_is_better=True, chooses=False
-        ),
-    ),
+    figures=FIGURES,
     metric="perplexity",
-    listed=(
-        "tokens",
-        "loss",
-        "perplexity",
-        "bits_per_token",
-        "bits_per_character",
-        "unknown_share",
-    ),
+    listed=LISTED,
     count=count,
     sizes=lambda learned: Sizes(len(learned["vocabulary"])),
     check=check,
     check_learned=check_learned,
+    switches={"model.condition": "writer"},
     commands={"sample": "sample --model {model}"},
     options={
         "--batch-size": "columns read at once",

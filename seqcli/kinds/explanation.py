@@ -91,7 +91,7 @@ class _Reading:
         spans, ids = split.spans(text), reader.vocab.places(split.split(text))
         kept = np.flatnonzero(ids >= 0)  # below 0: unknown to a vocabulary without such a row
         if data.max_tokens:
-            first = data.keep == "first"
+            first = data.kept_end == "first"
             kept = kept[: data.max_tokens] if first else kept[-data.max_tokens :]
         units: list[Span] = []
         owner = np.zeros(len(ids), np.int64)
