@@ -24,7 +24,6 @@ from seqcli.nn.search import (
     Rules,
     State,
     Trail,
-    largest,
     normalized,
 )
 
@@ -125,13 +124,11 @@ def _likely(
     of their ids.
     """
     sources, width = live.logprobs.shape
-    sums = logits.logsumexp(1, keepdim=True)
-    rules.apply(logits, live.written)
-    natural = rules.close(logits, at_limit.repeat_interleave(width))
-    values, tokens = largest(logits, min(beam + 1, logits.shape[1]))
-    tokens, order = tokens.sort(dim=1)
-    gains = values.gather(1, order) - sums
-    joined = (live.logprobs.view(-1, 1) + gains).view(sources, -1)
+    at_limit = at_limit.repeat_interleave(width)
+    logprobs, natural = rules.apply(logits, live.written, at_limit)
+    likely = logprobs.topk(min(beam + 1, logits.shape[1]), dim=1, sorted=False)
+    tokens, order = likely.indices.sort(dim=1)
+    joined = (live.logprobs.view(-1, 1) + likely.values.gather(1, order)).view(sources, -1)
     every = joined.sort(dim=1, descending=True, stable=True)
     places = every.indices[:, : 2 * beam]
     first = torch.arange(sources, device=logits.device)[:, None] * width

@@ -79,27 +79,26 @@ class Rules:
     forbidden: tuple[int, ...] = ()
     no_repeat: int = 0
 
-    def apply(self, logits: Tensor, written: Tensor | None) -> Tensor:
-        """Minus infinity for what may not follow; logits (R, V) are changed, written (R, T)."""
+    def apply(
+        self, logits: Tensor, written: Tensor | None, at_limit: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Log-probabilities (R, V) of logits (R, V), minus infinity for what may not follow.
+
+        written (R, T); at_limit (R,): only the end mark may. With it (R,): whether an end would
+        follow there by itself, or what is written may go on.
+        """
+        logprobs, natural = logits.log_softmax(1), ~at_limit
         if self.forbidden:
-            logits[:, list(self.forbidden)] = -torch.inf
+            logprobs[:, list(self.forbidden)] = -torch.inf
         if written is not None:
             rows, ids = repeating(written, self.no_repeat)
-            logits[rows, ids] = -torch.inf
-        return logits
-
-    def close(self, logits: Tensor, rows: Tensor) -> Tensor:
-        """Leave `rows` (R,) of logits (R, V), which are changed, the end mark alone.
-
-        Where it is what they would write, or they may go on: (R,).
-        """
-        natural = ~rows
-        if rows.any():
-            ends = logits[rows, self.end]
-            natural[rows] = logits[rows].argmax(1) == self.end
-            logits[rows] = -torch.inf
-            logits[rows, self.end] = ends
-        return natural
+            logprobs[rows, ids] = -torch.inf
+        if at_limit.any():
+            ends = logprobs[at_limit, self.end]
+            natural[at_limit] = logprobs[at_limit].argmax(1) == self.end
+            logprobs[at_limit] = -torch.inf
+            logprobs[at_limit, self.end] = ends
+        return logprobs, natural
 
     def history(self, rows: int, device: torch.device) -> Tensor | None:
         """Nothing written yet (rows, 0); None where nobody asks what was."""
@@ -215,32 +214,6 @@ class Results:
 
     def _parts(self) -> list[tuple[str, Tensor]]:
         return list(vars(self).items())
-
-
-def largest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` largest of each row (R, V) and their places, (R, count) each, in no order.
-
-    A partial sort of all V would take as long as the output layer's product: blocks whose largest
-    is among the `count` largest of all blocks hold every number that is asked for.
-    """
-    if count == 1:
-        found = values.max(dim=1, keepdim=True)
-        return found.values, found.indices
-    size = values.shape[1]
-    block = int((size / count) ** 0.5)
-    if block < 8:
-        best = values.topk(count, dim=1, sorted=False)
-        return best.values, best.indices
-    whole = size - size % block
-    tops = values[:, :whole].reshape(len(values), -1, block).amax(2)
-    blocks = tops.topk(count, dim=1, sorted=False).indices
-    within = torch.arange(block, device=values.device)
-    places = (blocks[:, :, None] * block + within).flatten(1)
-    if whole < size:
-        rest = torch.arange(whole, size, device=values.device).expand(len(values), -1)
-        places = torch.cat([places, rest], 1)
-    best = values.gather(1, places).topk(count, dim=1, sorted=False)
-    return best.values, places.gather(1, best.indices)
 
 
 def attended(

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from seqcli.nn.search import Decodes, Hypothesis, Memory, Results, Rules, State, Trail, normalized
 
-Choose = Callable[[Tensor, Tensor], Tensor]  # logits (A, V), places (A,) in the batch -> ids (A,)
+# Log-probabilities (A, V) of what may follow, places (A,) in the batch -> ids (A,).
+Choose = Callable[[Tensor, Tensor], Tensor]
 
 
-def greedy(logits: Tensor, places: Tensor) -> Tensor:
+def greedy(logprobs: Tensor, places: Tensor) -> Tensor:
     """The likeliest token, of equal ones that with the lowest id."""
-    return logits.argmax(1)
+    return logprobs.argmax(1)
 
 
 def walk(
@@ -42,12 +43,9 @@ def walk(
     for step in range(int(limits.max()) + 1):
         poll()
         found = model.step(ids, state, memory)
-        sums = found.logits.logsumexp(1)
-        at_limit = limits[places] == step
-        logits = rules.apply(found.logits, written)
-        natural = rules.close(logits, at_limit)
-        ids, state = choose(logits, places), found.state
-        logprobs = logprobs + logits.gather(1, ids[:, None]).squeeze(1) - sums
+        every, natural = rules.apply(found.logits, written, limits[places] == step)
+        ids, state = choose(every, places), found.state
+        logprobs = logprobs + every.gather(1, ids[:, None]).squeeze(1)
         ends = ids == rules.end
         if ends.any():
             scores = normalized(logprobs, step + 1, penalty)

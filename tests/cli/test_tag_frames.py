@@ -220,9 +220,9 @@ def test_files_that_do_not_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ("x,label\n1,\n2,\n", "2 without a label found"),
+        ("x,label\n1,\n2,\n", "1 without a label found"),
         ("x,label\n1,a\n2,a\n", "labels of steps to train on expected"),
-        ("x,y\n1,2\n3,4\n", "a column"),
+        ("x,y\n1,2\n3,4\n", "a label"),
     ],
 )
 def test_data_that_teaches_nothing(rows: str, said: str, tmp_path: Path) -> None:

@@ -324,7 +324,7 @@ def test_a_preset_can_make_another_kind_of_a_task(tmp_path: Path) -> None:
     path.write_text(head + 'kind = "writer"\n')
     assert resolve(str(path), "other").config.model.sizes == (9,)
     path.write_text(head + 'kind = "writer"\n[preset.other.model]\nbidirectional = true\n')
-    with pytest.raises(ConfigError, match=r"line 7: preset other: model\.bidirectional does noth"):
+    with pytest.raises(ConfigError, match=r"line 8: preset other: model\.bidirectional does noth"):
         resolve(str(path))
     path.write_text(head + 'kind = "wrtier"\n')
     with pytest.raises(ConfigError, match="line 6: preset other: unknown kind 'wrtier'") as caught:

@@ -12,7 +12,7 @@ from scripted_decoder import Scripted
 from torch import Tensor
 
 from seqcli.nn.beam import beam_search
-from seqcli.nn.search import Hypothesis, Rules, attended, largest, repeating, usual_limits
+from seqcli.nn.search import Hypothesis, Rules, attended, repeating, usual_limits
 from seqcli.nn.walk import greedy, walk
 
 BEGIN, END = 1, 1
@@ -177,19 +177,6 @@ def test_ties_go_to_the_earlier_hypothesis_and_the_lower_id() -> None:
     (own,) = beams(model, [[2]], beam=4, limit=3, penalty=1.0)
     assert [one.ids for one in own] == [(), (0,), (0, 0), (0, 0, 0)]
     assert all(one.score == pytest.approx(-math.log(4)) for one in own)
-
-
-@given(st.integers(1, 400), st.integers(1, 12), st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
-def test_largest_is_topk(size: int, count: int, seed: int) -> None:
-    count = min(count, size)
-    values = torch.randn(5, size, generator=torch.Generator().manual_seed(seed))
-    values = values.mul(4).round() if seed % 2 else values  # with ties
-    found, places = largest(values, count)
-    assert torch.equal(values.gather(1, places), found)
-    wanted = values.topk(count).values
-    assert torch.equal(found.sort(1, descending=True).values, wanted)
-    assert all(len(set(row)) == count for row in places.tolist())
 
 
 def test_attention_of_given_outputs_is_what_the_steps_looked_at() -> None:

@@ -25,7 +25,8 @@ from seqcli.text.sequences import Sequences
 
 DECIMALS = 4  # of every figure that leaves the program
 ROWS = 320  # hypotheses under way side by side: a product with more is no faster a row
-TOKENS = 1 << 14  # of their sources
+SOURCES = 96  # of which they are: of more the encoder reads more padding
+TOKENS = 1 << 14  # of these
 LOGITS = 1 << 24  # that a step makes at most
 AHEAD = 64  # random numbers taken from a stream at a time
 
@@ -92,7 +93,7 @@ def search(
 def batches(lengths: NDArray[np.int64], width: int, vocabulary: int) -> Iterator[NDArray[np.int64]]:
     """Rows of like length, so many that what `width` hypotheses of each need is bounded."""
     order = np.argsort(lengths, kind="stable")[::-1]  # the longest first: the largest memory
-    most = max(min(ROWS, LOGITS // vocabulary) // width, 1)
+    most = min(max(min(ROWS, LOGITS // vocabulary) // width, 1), SOURCES)
     at = 0
     while at < len(order):
         longest = int(lengths[order[at]])
@@ -139,12 +140,12 @@ def drawing(streams: Sequence[Sequence[int]], temperature: float) -> Choose:
     generators = [np.random.default_rng(stream) for stream in streams]
     ahead: list[NDArray[np.float64]] = []  # (B,) each, for the steps to come
 
-    def choose(logits: Tensor, places: Tensor) -> Tensor:
+    def choose(logprobs: Tensor, places: Tensor) -> Tensor:
         if not ahead:
             ahead.extend(np.stack([one.random(AHEAD) for one in generators]).T)
         numbers = ahead.pop(0)[places.cpu().numpy()]
-        ids = draw(tempered(logits, temperature), numbers)
-        return torch.from_numpy(ids).to(logits.device)
+        ids = draw(tempered(logprobs, temperature), numbers)
+        return torch.from_numpy(ids).to(logprobs.device)
 
     return choose
 
