@@ -149,13 +149,12 @@ class TextSource:
         given = self._reading.encoding if "--encoding" in self._reading.given else None
         reading, channels = signals.read_as(kind.reading, given), kind.channels
         groups: Iterator[Group]
-        if self.stream is not None:
-            live = options.live(self.stream, reading.encoding)
+        if self.path is not None:
+            groups = signals.grouped_recordings(signals.recordings_at(self.path, reading, channels))
+        else:
+            live = options.live(self.stream or Path(STDIN), reading.encoding)
             lines = live.groups(rows=ROWS, characters=CHARACTERS)
             groups = signals.arriving_recordings(lines, reading, channels)
-        else:
-            assert self.path is not None
-            groups = signals.grouped_recordings(signals.recordings_at(self.path, reading, channels))
         return Found(("recording",), groups)
 
     def of_numbers(self) -> None:
