@@ -85,7 +85,8 @@ def test_tag_answers_as_eval_counts(model: Path, tmp_path: Path) -> None:
         printed = seqcli("tag", "--model", model, "--input", path, "--quiet").stdout
         assert printed == "".join(f"{row[5]}\t{float(row[6]):.4f}\n" for row in new[1:]) + "\n"
     found = answer("eval", "--model", model)
-    assert (asked, right / asked) == (found["frames"], pytest.approx(found["accuracy"]))
+    assert asked == found["frames"]
+    assert right / asked == pytest.approx(found["accuracy"])
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ def test_groups_test_by_name(tmp_path: Path) -> None:
     for name in ("ann1", "ann2", "bob1", "cy1"):
         rows = "".join(f"{n % 7},{'ab'[n % 7 > 3]}\n" for n in range(50))
         (tmp_path / f"{name}.csv").write_text("x,label\n" + rows)
-    given = ["train", "--task", "frames", "--data", tmp_path, "--out", tmp_path / "o.pt"]
+    given = ["train", "--task", "frames", "--data", str(tmp_path), "--out", str(tmp_path / "o.pt")]
     given += [*SHORT[:2], "--set", "data.group_pattern=^([a-z]+)", "--json"]
     result = seqcli(*given, "--set", "data.test_groups=ann", "--set", "data.valid_groups=cy")
     assert result.exit_code == 0, result.stderr

@@ -50,7 +50,7 @@ def test_padding_and_neighbors_change_no_score() -> None:
 def best(scores: Tensor, cost: float) -> list[int]:
     """The best path by trying all."""
     steps, labels = scores.shape
-    paths = itertools.product(range(labels), repeat=steps)
+    paths: list[tuple[int, ...]] = list(itertools.product(range(labels), repeat=steps))
 
     def worth(path: tuple[int, ...]) -> float:
         kept = sum(float(scores[step, label]) for step, label in enumerate(path))

@@ -28,19 +28,20 @@ def slow_frame(samples: Floats, center: int, frames: MelFrames) -> Floats:
         if 0 <= at < len(samples):
             hann = 0.5 - 0.5 * np.cos(2 * np.pi * place / window)
             inside[place] = samples[at] * hann
-    power = []
+    power = list[float]()
     for bin_ in range(size // 2 + 1):
         turn = np.exp(-2j * np.pi * bin_ * np.arange(size) / size)
         power.append(abs((inside * turn).sum()) ** 2)
-    edges = np.linspace(*mel_of(np.array([frames.low, frames.high])), frames.bands + 2)
+    lowest, highest = mel_of(np.array([frames.low, frames.high])).tolist()
+    edges = np.linspace(lowest, highest, frames.bands + 2)
     hertz = hertz_of(edges)
     found = []
     for band in range(frames.bands):
         low, middle, high = hertz[band : band + 3]
         total = 0.0
         for bin_, strength in enumerate(power):
-            at = bin_ * frames.rate / size
-            rise, fall = (at - low) / (middle - low), (high - at) / (high - middle)
+            hz = bin_ * frames.rate / size
+            rise, fall = (hz - low) / (middle - low), (high - hz) / (high - middle)
             total += max(min(rise, fall), 0.0) * 2 / (high - low) * strength
         found.append(np.log(max(total, frames.floor)))
     return np.array(found)
