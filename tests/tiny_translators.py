@@ -13,7 +13,7 @@ from seqcli.kinds.translator.sides import Sides
 from seqcli.modelfile import storage
 from seqcli.settings.config import to_dict
 
-SIZES = {"embed": 6, "hidden": [5], "decoder": [4], "bidirectional": True}
+SIZES = {"embed": 6, "hidden": [5], "decoder": [4], "bidirectional": True, "length_penalty": 1.0}
 SOURCES = ["ein hund", "eine katze schläft", "der hund schläft", "die katze"]
 TARGETS = ["a dog", "a cat sleeps", "the dog sleeps", "the cat"]
 
