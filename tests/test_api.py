@@ -27,7 +27,7 @@ def test_classify_gives_a_row_for_each_text(tmp_path: Path) -> None:
     texts = ["win a prize", "", "see you at six", "zzz"]
     table = model.classify(iter(texts), probs=True)
     assert list(table["text"]) == texts
-    assert list(table["unknown_share"]) == [0, 0, 0, 1]
+    assert list(table["unknown_share"]) == [0, 1, 0, 1]
     probabilities = table[["prob_ham", "prob_spam", "prob_other"]].to_numpy()
     assert abs(probabilities.sum(1) - 1).max() < 1e-3
     assert list(table["prob"]) == list(probabilities.max(1))

@@ -214,7 +214,8 @@ class _Cutter:
             self._cut(part.recording, ends=True)
 
     def _cut(self, recording: Recording, *, ends: bool) -> None:
-        assert self.scaler is not None
+        if self.scaler is None:
+            raise ValueError("a part before the one that begins its recording")
         values = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
         own = values if ends else values[: self.most]
         first = context(self.most) if self._start else 0
@@ -274,10 +275,9 @@ class FrameSource:
         )
 
     def _all(self) -> Iterator[Part]:
-        if self.columns:
-            path = self.source.files[0]
-            table = TABLES[self.source.format](path, self.source.data)
-            assert table is not None
+        path = self.source.files[0]
+        table = TABLES[self.source.format](path, self.source.data) if self.columns else None
+        if table is not None:
             yield from parts_of(Piece(path), table, self.source.data, UNLABELED, most=PART)
             return
         for record in self.source.records(None, UNLABELED):

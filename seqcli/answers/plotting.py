@@ -19,6 +19,7 @@ from seqcli.runs.pictures import png_bytes, readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 OTHERS = "#BBBBBB"  # of all labels beyond these
@@ -175,11 +176,9 @@ def _color(label: int, order: Sequence[int]) -> str:
     return COLORS[order.index(label)] if label in order else OTHERS
 
 
-def _legend(figure: object, labels: Sequence[str], order: Sequence[int]) -> None:
-    from matplotlib.figure import Figure
+def _legend(figure: Figure, labels: Sequence[str], order: Sequence[int]) -> None:
     from matplotlib.patches import Patch
 
-    assert isinstance(figure, Figure)
     patches = [
         Patch(color=COLORS[place], label=readable(labels[label], label + 1))
         for place, label in enumerate(order)

@@ -104,7 +104,8 @@ def test_mistakes_in_80_columns() -> None:
         Mistake("中文" * 100, "ham", "spam", 0.5, "/data/d.tsv", 1),
         Mistake("", "ham", "spam", 0.5, "/data/d.tsv", 2),
     ]
-    lines = mistake_lines(mistakes, Path("/data"), 80)
+    heading, *lines = mistake_lines(mistakes, Path("/data"), 80)
+    assert heading == "mistakes, the surest first"
     assert lines[0] == "1.0000  true h\\x1bam, predicted spam  a/b.tsv:7"
     assert lines[1] == "        win a\\x1b[2J prize"
     assert lines[2] == "0.5000  true spam, predicted ham  c.tsv:123456"

@@ -25,7 +25,7 @@ from seqcli.tasks import taskfile
 
 KEYS = {
     *("path", "what", "kind", "settings", "compared_with", "vocabulary", "parameters", "bytes"),
-    *("data", "epoch", "step", "format"),
+    *("data", "epoch", "step", "format", "input"),
 }
 
 

@@ -152,7 +152,7 @@ def test_budget(text: str, limit: int) -> None:
         ("lstm --input 3 --set hidden", "SECTION.KEY=VALUE", ""),
         ("lstm --vocab 9 --embed 3 --hidden 4 --tied", "model.embed is 3", "--embed 4"),
         ("lstm --vocab 9 --tied --outputs 4", "cannot have 4 outputs", ""),
-        ("lstm --vocab 9 --tied --bidirectional", "model.tied does nothing in a classifier", ""),
+        ("lstm --vocab 9 --tied --bidirectional", "a translator needs the sizes", "--outputs C"),
         ("lstm --input 3 --kind taggr", "unknown kind", ""),
         ("lstm --input 3 --budget 10", "does not hold even 1 hidden unit", ""),
         ("lstm --input 3 --budget lots", "a number of parameters expected", "20M"),

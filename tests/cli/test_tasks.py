@@ -4,12 +4,19 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tiny_runs import write_tagged
+from tiny_runs import write_pairs, write_recordings, write_tagged
 
+from seqcli import kinds
 from seqcli.tasks import taskfile
 
+SAMPLES = Path(__file__).parents[2] / "sample_data"
+RECORDINGS = {
+    "digits": SAMPLES / "sounds" / "ai_ada_0.wav",
+    "frames": SAMPLES / "movements" / "test" / "hand11.csv",
+}
 WORDS = ["the", "old", "mill", "turns", "and", "a", "cat", "sleeps", "by", "warm", "stone"]
 
 
@@ -20,23 +27,36 @@ def variants() -> list[tuple[str, str]]:
     return found
 
 
-def data(task: str, folder: Path) -> Path:
-    """A little data of the task's kind: the big presets take long over a whole sample."""
-    kind = taskfile.resolve(task).config.kind
-    if kind == "tagger":
-        return write_tagged(folder / "tags.conll")
-    if kind == "classifier":
+def data(task: str, preset: str, folder: Path) -> list[str]:
+    """Options for a little data of the task's kind: the big presets take long over a whole sample.
+
+    None where the sample is small by itself.
+    """
+    if task in RECORDINGS:
+        return []
+    if task == "dna":
+        letters = ("acgtacgt", "ttgacatataat")
+        rows = [f"{'+-'[place % 2]}, S{place}, {letters[place % 2]}\n" for place in range(48)]
+        (folder / "dna.csv").write_text("".join(rows))
+        return ["--data", "dna.csv"]
+    spec = kinds.spec_of(taskfile.resolve(task, preset).config)
+    if spec.input == "numbers":
+        write_recordings(folder / "data.txt")
+        return ["--data", "data.txt", "--set", "data.format=ucr"]
+    if spec.name == "translator":
+        write_pairs(folder / "pairs.tsv")
+        return ["--data", "pairs.tsv", "--source", "1", "--target", "2"]
+    if spec.name == "tagger":
+        return ["--data", write_tagged(folder / "tags.conll").name]
+    if spec.name in ("classifier", "writer"):
         rows = [
-            f"{word} {other}\t{'ab'[len(word) > 3]}" for word in WORDS[:4] for other in WORDS * 3
+            f"{'ab'[len(word) > 3]}\t{word} {other}\n" for word in WORDS[:4] for other in WORDS * 3
         ]
-        text = "".join("\t".join(reversed(row.split("\t"))) + "\n" for row in rows)
-        path = folder / "rows.tsv"
-    else:
-        lines = [" ".join(WORDS[i % 11 :] + WORDS[: i % 7]) for i in range(150)]
-        text = "".join(line + "\n" for line in lines)
-        path = folder / "text.txt"
-    path.write_text(text, encoding="utf-8")
-    return path
+        (folder / "rows.tsv").write_text("".join(rows))
+        return ["--data", "rows.tsv"]
+    lines = [" ".join(WORDS[i % 11 :] + WORDS[: i % 7]) + "\n" for i in range(150)]
+    (folder / "text.txt").write_text("".join(lines))
+    return ["--data", "text.txt"]
 
 
 def seqcli(folder: Path, shell: dict[str, str], *args: str) -> str:
@@ -55,14 +75,15 @@ def seqcli(folder: Path, shell: dict[str, str], *args: str) -> str:
 
 @pytest.mark.parametrize(("task", "preset"), variants())
 def test_two_steps(task: str, preset: str, tmp_path: Path, shell: dict[str, str]) -> None:
-    source = str(data(task, tmp_path))
+    source = data(task, preset, tmp_path)
     choice = ["--preset", preset] if preset else []
-    if taskfile.resolve(task, preset).config.model.frozen_embedding:
+    model = taskfile.resolve(task, preset).config.model
+    if getattr(model, "frozen_embedding", False):
         vectors = "".join(f"{word} " + "0.1 " * 99 + "0.1\n" for word in WORDS)
         (tmp_path / "vectors.txt").write_text(vectors, encoding="utf-8")
         choice += ["--vectors", "vectors.txt"]
     options = ["--max-steps", "2", "--threads", "1", "--json", "--set", "train.batch_size=8"]
-    told = seqcli(tmp_path, shell, "train", "--task", task, *choice, "--data", source, *options)
+    told = seqcli(tmp_path, shell, "train", "--task", task, *choice, *source, *options)
     result = json.loads(told)
     assert (result["steps"], result["task"], result["preset"]) == (2, task, preset or None)
     assert Path(tmp_path, result["model"]).name == f"{task}{'-' * bool(preset)}{preset}.pt"
@@ -73,13 +94,31 @@ def test_two_steps(task: str, preset: str, tmp_path: Path, shell: dict[str, str]
     assert scored.pop("split") == split
     if split == "test":
         assert scored["loss"] == pytest.approx(result["test"]["loss"], rel=1e-4)
-    if scored["kind"] == "tagger":
-        answer = seqcli(tmp_path, shell, "tag", "--model", result["model"], "the old mill")
-        assert [line.split("\t")[0] for line in answer.split("\n")[:3]] == ["the", "old", "mill"]
-    elif scored["kind"] == "classifier":
-        answer = seqcli(tmp_path, shell, "classify", "--model", result["model"], "the old mill")
-        assert answer.split("\t")[0] in scored["labels"]
-    else:
-        text = seqcli(tmp_path, shell, "sample", "--model", result["model"], "--max-tokens", "5")
-        assert text.endswith("\n")
-        assert "<unk>" not in text
+    answered = answer(tmp_path, shell, result, scored)
+    assert answered.endswith("\n")
+    assert "<unk>" not in answered
+
+
+def answer(
+    folder: Path, shell: dict[str, str], result: dict[str, Any], scored: dict[str, Any]
+) -> str:
+    """What a model of any kind says to something like what it was trained on."""
+    for_text = {
+        "tagger": ("tag", "the old mill"),
+        "classifier": ("classify", "the old mill"),
+        "translator": ("translate", "--max-tokens", "5", "haus"),
+        "writer": ("sample", "--label", "a", "--max-tokens", "5"),
+        "language-model": ("sample", "--max-tokens", "5"),
+    }
+    command, *given = for_text[scored["kind"]]
+    if result["task"] in RECORDINGS:
+        given = ["--input", str(RECORDINGS[result["task"]])]
+    elif result["task"] == "signals":
+        (folder / "in.jsonl").write_text('{"values": [0.5, 0.6, 0.7, 0.8]}\n')
+        given = ["--input", "in.jsonl"]
+    found = seqcli(folder, shell, command, "--model", result["model"], *given)
+    if given == ["the old mill"] and command == "tag":
+        assert [line.split("\t")[0] for line in found.split("\n")[:3]] == ["the", "old", "mill"]
+    if command == "classify":
+        assert found.split("\t")[0] in scored["labels"]
+    return found

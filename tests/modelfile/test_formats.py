@@ -41,8 +41,8 @@ def test_a_classifier_of_any_format_answers_as_it_did(number: int, tmp_path: Pat
     texts = ("win a prize now", "see you at six", "")
     shown = seqcli("classify", *model, *texts, "--threads", "1")
     found = [line.split("\t") for line in shown.stdout.splitlines()]
-    assert [label for label, _ in found] == ["spam", "ham", "ham"]
-    shares = [float(share) for _, share in found]
+    assert [label for label, *_ in found] == ["spam", "ham", "ham"]
+    shares = [float(share) for _, share, *_ in found]
     assert shares == pytest.approx([0.5584, 0.4580, 0.5263], abs=2e-4)
     data = tmp_path / "data.tsv"
     data.write_text(

@@ -72,7 +72,8 @@ def test_every_width_gives_the_samples(
 ) -> None:
     path = written(tmp_path / "a.wav", TONE, bits=bits, code=code, extensible=extensible)
     sound = read_sound(path)
-    assert (sound.rate, sound.samples.dtype) == (8000, np.float32)
+    assert sound.rate == 8000
+    assert sound.samples.dtype == np.dtype(np.float32)
     within = 2.0 ** -(bits - 1) if code == 1 else 1e-7
     np.testing.assert_allclose(sound.samples, TONE, rtol=0, atol=max(within, 1e-7))
 
