@@ -1,6 +1,8 @@
 """Every task and preset, end to end through the command line: two steps, then scored and used."""
 
+import itertools
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,11 +34,23 @@ def data(task: str, preset: str, folder: Path) -> list[str]:
 
     None where the sample is small by itself.
     """
+    if preset == "gesture":
+        (folder / "gestures").mkdir()
+        for number, name in enumerate(("a1", "a2", "a3", "b1", "b3"), start=1):
+            hand = SAMPLES / "movements" / "train" / f"hand{number}.csv"
+            shutil.copy(hand, folder / "gestures" / f"{name}_raw.csv")
+        return ["--data", "gestures"]
     if task in RECORDINGS:
         return []
+    if task == "inflect":
+        rows = [f"walk{word}\twalk{word}ed\tV;PST\n" for word in WORDS]
+        (folder / "forms.tsv").write_text("".join(rows))
+        return ["--data", "forms.tsv"]
     if task == "dna":
-        letters = ("acgtacgt", "ttgacatataat")
-        rows = [f"{'+-'[place % 2]}, S{place}, {letters[place % 2]}\n" for place in range(48)]
+        rows = [
+            f"{'+-'[place % 2]}, S{place}, {'ttgaca' if place % 2 else 'tataat'}{''.join(letters)}\n"
+            for place, letters in enumerate(itertools.product("acgt", repeat=3))
+        ]
         (folder / "dna.csv").write_text("".join(rows))
         return ["--data", "dna.csv"]
     spec = kinds.spec_of(taskfile.resolve(task, preset).config)
