@@ -47,8 +47,9 @@ def data(task: str, preset: str, folder: Path) -> list[str]:
         (folder / "forms.tsv").write_text("".join(rows))
         return ["--data", "forms.tsv"]
     if task == "dna":
+        boxes = ("tataat", "ttgaca")
         rows = [
-            f"{'+-'[place % 2]}, S{place}, {'ttgaca' if place % 2 else 'tataat'}{''.join(letters)}\n"
+            f"{'+-'[place % 2]}, S{place}, {boxes[place % 2]}{''.join(letters)}\n"
             for place, letters in enumerate(itertools.product("acgt", repeat=3))
         ]
         (folder / "dna.csv").write_text("".join(rows))
