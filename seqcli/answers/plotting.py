@@ -92,7 +92,7 @@ def track_png(
             3, 1, sharex=True, gridspec_kw={"height_ratios": (3, 0.45, 2)}
         )
         _numbers(top, values, channels)
-        top.set_title(readable(name, 1), fontsize=POINTS, parse_math=False)
+        top.set_title(readable(name, 1), fontsize=POINTS, loc="left", parse_math=False)
         _answers(band, chosen, order)
         _probabilities(bottom, probs, order)
         bottom.set_xlim(0, max(steps, 1))
@@ -127,11 +127,19 @@ def _numbers(axes: Axes, values: Floats, channels: Sequence[str]) -> None:
     places, means = _means(values)
     if len(channels) <= LINES:
         for number, name in enumerate(channels):
-            shade = str(0.15 + 0.5 * number / LINES)
+            shade = str(0.7 * number / max(len(channels) - 1, 1))
             axes.plot(places, means[:, number], color=shade, label=readable(name, number + 1))
         axes.set_ylabel("value")
         if len(channels) > 1:
-            axes.legend(fontsize=POINTS - 1, frameon=False, ncols=LINES, handlelength=1)
+            axes.legend(
+                fontsize=POINTS - 1,
+                frameon=False,
+                ncols=LINES,
+                handlelength=1,
+                loc="lower right",
+                bbox_to_anchor=(1, 1),
+                borderaxespad=0,
+            )
         return
     apart = means - np.nanmean(means, 0, keepdims=True) if len(means) else means
     width = np.nanstd(means, 0, keepdims=True) if len(means) else 1.0
