@@ -56,7 +56,7 @@ def best(scores: Tensor, cost: float) -> list[int]:
         kept = sum(float(scores[step, label]) for step, label in enumerate(path))
         return kept - cost * sum(one != two for one, two in itertools.pairwise(path))
 
-    return list(max(paths, key=lambda path: worth(path)))
+    return list(max((worth(path), path) for path in paths)[1])
 
 
 @pytest.mark.parametrize("cost", [0.0, 0.7, 3.0])
