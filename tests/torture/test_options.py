@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import tiny_language
 import tiny_taggers
+import tiny_translators
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -42,6 +43,7 @@ NEEDS: dict[str, dict[str, str | None]] = {
     },
     "eval": {"--model": "classifier.pt", "--data": "some.tsv", "--threads": "1"},
     "classify": {"--model": "classifier.pt", "--input": "some.csv"},
+    "translate": {"--model": "translator.pt", "--input": "some.csv", "--max-tokens": "9"},
     "tag": {"--model": "tagger.pt", "--input": "some.csv"},
     "sample": {"--model": "language.pt", "--max-tokens": "5", "--count": "2"},
     "params": {"lstm": None, "--input": "3"},
@@ -79,6 +81,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     write_model(folder / "classifier.pt", ("ham", "spam"))
     tiny_language.write(folder / "language.pt", *tiny_language.tiny())
     tiny_taggers.write(folder / "tagger.pt")
+    tiny_translators.write(folder / "translator.pt")
     (folder / "some.tsv").write_text("ham\tsee you at six\nspam\twin a prize now\n" * 5)
     (folder / "some.csv").write_text("text\nsee you at six\n")
     yield folder
