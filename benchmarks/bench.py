@@ -26,8 +26,8 @@ from rows import REAL
 
 HERE = Path(__file__).parent
 GROUPS = (
-    *("ptb", "imdb", "trained", "classify", "tagging", "translating", "sampling", "startup"),
-    *("display", "crowded", "scaling", "growth", "floors"),
+    *("ptb", "imdb", "trained", "classify", "tagging", "signals", "translating", "sampling"),
+    *("startup", "display", "crowded", "scaling", "growth", "floors"),
 )
 
 
