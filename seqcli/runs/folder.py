@@ -35,6 +35,8 @@ MAY_CHANGE = frozenset(
         "train.patience",
     }
 )
+# In its last pass, over the rows of validation too, a run's length is settled.
+LASTING = frozenset({"data.path", "train.on_nan"})
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,10 @@ class RunFolder:
         if type(then.get("complete")) is not bool or type(then["data"].get("sha256")) is not str:
             raise self._no_state()
         try:
-            counters(then["state"])
+            refit = counters(then["state"]).refit
         except (TypeError, ValueError) as error:
             raise self._no_state() from error
-        _same_settings(config, then["config"])
+        _same_settings(config, then["config"], LASTING if refit else MAY_CHANGE)
         return saved
 
     def _no_state(self) -> ModelFileError:
@@ -219,8 +221,8 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
-    """Refuse to resume with other settings; the error lists every difference.
+def _same_settings(now: AnyConfig, then: dict[str, Any], free: frozenset[str]) -> None:
+    """Refuse to resume with other settings than those `free`; the error lists every difference.
 
     A setting that was not there yet had its default's effect.
     """
@@ -233,7 +235,7 @@ def _same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
             continue
         for key in sorted({*old_values, *new_values}):
             old, value = old_values.get(key, usual[section].get(key)), new_values.get(key)
-            if old != value and f"{section}.{key}" not in MAY_CHANGE:
+            if old != value and f"{section}.{key}" not in free:
                 differences.append(f"{section}.{key} was {old!r}, is {value!r}")
     if now.kind != then.get("kind"):
         differences.insert(0, f"kind was {then.get('kind')!r}, is {now.kind!r}")

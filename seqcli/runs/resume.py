@@ -41,8 +41,10 @@ def take_up(
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         why = f"{folder.last}: does not fit these settings"
         raise TrainingError(why, "start anew with --force") from error
-    if ranks.first:
+    if ranks.first and not state.refit:  # else the log is whole: the last pass has no rows
         folder.cut_log(state.begun if state.finished else state.epoch)
+    if state.refit:
+        return f"resumed in the last pass at epoch {state.epoch + 1}, step {state.step:,}"
     return f"resumed at epoch {state.epoch + 1}, step {state.step:,}"
 
 

@@ -24,7 +24,7 @@ from seqcli.runs.folder import RunFolder
 from seqcli.runs.job import Job
 from seqcli.runs.record import launch
 from seqcli.runs.resume import RolledBack, changed, check_same_cut, check_same_data
-from seqcli.runs.session import Session
+from seqcli.runs.session import Refitting, Session
 from seqcli.settings.table import Table
 from seqcli.training.checkpoint import pack
 from seqcli.training.evaluation import SCORED, Scoring
@@ -55,7 +55,7 @@ class Finished:
     already: bool = False
 
 
-RunEvent = Started | Event | RolledBack | Scoring | Finished
+RunEvent = Started | Event | RolledBack | Refitting | Scoring | Finished
 
 
 def run(job: Job) -> Iterator[RunEvent]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -88,7 +88,7 @@ class Classifier:
         if config.model.vectors:
             vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
             notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
-        scores = reading.naive_scores(config, data)
+        scores = reading.naive_scores(config, data.splits["train"], len(data.labels))
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
         splits, columns = dict(data.splits), source.named()
@@ -173,6 +173,12 @@ class Classifier:
     def only(self, split: Examples, rows: NDArray[np.int64]) -> Examples:
         """See `Remembers.only`."""
         return split.take(rows)
+
+    def together(self, train: Examples, valid: Examples) -> tuple[Classifier, Examples]:
+        """See `Refits.together`: the n-gram table starts from the texts of both."""
+        both = train.joined(valid)
+        scores = reading.naive_scores(self.config, both, len(self.labels))
+        return replace(self, first_scores=scores), both
 
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""

@@ -9,6 +9,7 @@ from seqcli.kinds.spec import (
     Figure,
     Learned,
     Spec,
+    check_refit,
     check_tokens,
     names_problem,
     refuse_clash,
@@ -22,6 +23,7 @@ from seqcli.settings.sections import (
     TEXT,
     ByLabel,
     NgramTraining,
+    Refitting,
     TokenLayers,
     TrimmedText,
     TwoWayLayers,
@@ -81,7 +83,7 @@ class Model(Vectors, Answer, TokenLayers):
 
 
 @dataclass(frozen=True)
-class Train(ByLabel, NgramTraining):
+class Train(ByLabel, NgramTraining, Refitting):
     """[train] of a classifier of text."""
 
     draw: str = setting("shuffle", "every row once, or label first", choices=("shuffle", "label"))
@@ -153,6 +155,7 @@ def check(config: Settings) -> None:
     check_tokens(config.data)
     model, train = config.model, config.train
     check_answer(model)
+    check_refit(train)
     if train.draws and train.draw != "label":
         raise ConfigError("train.draws counts the draws of train.draw = label")
     if model.wide_init != "zero" and not model.wide:
