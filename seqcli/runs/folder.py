@@ -131,6 +131,16 @@ class RunFolder:
 
         Errors: ModelFileError, ConfigError for other settings.
         """
+        saved = self.saved()
+        if saved is not None:
+            same_settings(config, saved.description)
+        return saved
+
+    def saved(self) -> storage.ModelFile | None:
+        """`last.pt`, whatever its settings, or None where there is none yet.
+
+        Errors: ModelFileError.
+        """
         if not self.last.exists():
             return None
         try:
@@ -146,10 +156,9 @@ class RunFolder:
         if type(then.get("complete")) is not bool or type(then["data"].get("sha256")) is not str:
             raise self._no_state()
         try:
-            refit = counters(then["state"]).refit
+            counters(then["state"])
         except (TypeError, ValueError) as error:
             raise self._no_state() from error
-        _same_settings(config, then["config"], LASTING if refit else MAY_CHANGE)
         return saved
 
     def _no_state(self) -> ModelFileError:
@@ -221,11 +230,14 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _same_settings(now: AnyConfig, then: dict[str, Any], free: frozenset[str]) -> None:
-    """Refuse to resume with other settings than those `free`; the error lists every difference.
+def same_settings(now: AnyConfig, saved: dict[str, Any]) -> None:
+    """Refuse to resume with other settings than those of the state `saved` describes.
 
-    A setting that was not there yet had its default's effect.
+    A setting that was not there yet had its default's effect. Errors: ConfigError that lists every
+    difference.
     """
+    then = saved["config"]
+    free = LASTING if counters(saved["state"]).refit else MAY_CHANGE
     new, differences = to_dict(now), []
     usual = to_dict(kinds.parts({"kind": now.kind}))
     for section in SECTIONS:

@@ -133,11 +133,12 @@ class Session:
         """First weights anew, and the state saved: from here on the run is in its last pass."""
         kind, splits = self._together
         state = self.state
+        batches = len(self.kind.batches(self.prepared.splits["train"], 1, self._ranks))
         state.model.load_state_dict(self._first(kind).state_dict())
         with self._ranks.checked():
             self._transferred()
         self._ranks.share_weights(state.model)
-        state.refitting(self._config.train)
+        state.refitting(self._config.train, batches)
         self._save()
         return Refitting(state.refit, len(splits["train"]))
 

@@ -28,7 +28,7 @@ class Pace:
         The time is the state's: the same at every rank.
         """
         done = at.epoch * self.batches + at.batch
-        share = done / max(self.train.epochs * self.batches, 1)
+        share = done / max((at.length or self.train.epochs) * self.batches, 1)
         if self.train.max_steps is not None:
             share = max(share, at.step / self.train.max_steps)
         if self.train.max_time is not None:

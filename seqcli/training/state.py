@@ -42,6 +42,7 @@ class Counters:
     rollbacks: int = 0  # each halved the rate
     rate: float = 0.0  # of the last update
     refit: int = 0  # epochs of the last pass, over training and validation rows; 0: not begun
+    length: float = 0.0  # epochs over which that pass's rates fall; it may end before
     earlier: float = 0.0  # seconds, of those in all, before the last pass
     finished: str = ""  # why, once it is; where that cut an epoch short, more may be asked for
 
@@ -70,12 +71,15 @@ class TrainState(Counters):
         average = Average(model, train.average) if train.average else None
         return cls(model=model, updater=Updater(model, train), average=average, exploded=exploded)
 
-    def refitting(self, train: Training) -> None:
+    def refitting(self, train: Training, batches: int) -> None:
         """Begin the last pass: all anew for the weights that the model has now, but the best epoch.
 
-        What is counted over the whole run goes on. Errors: AttributeError without a best epoch.
+        What is counted over the whole run goes on. `batches`: an epoch of the first pass had; its
+        rates fell over as much as it came to where time ended it.
         """
         assert self.best is not None
+        timed = self.finished == "time"
+        self.length = self.epoch + self.batch / batches if timed else float(train.epochs)
         fresh = TrainState.fresh(self.model, train, self.exploded)
         for name in ("epoch", "batch", "step", "count", "stale", "falls", "reading_seconds"):
             setattr(self, name, getattr(fresh, name))

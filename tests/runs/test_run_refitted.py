@@ -107,9 +107,7 @@ def test_the_model_says_that_it_was_trained_on_the_rows_of_validation(
     assert counts == [38, 48]
 
 
-@pytest.mark.parametrize(
-    "steps", [(FIRST,), (FIRST + 1,), (FIRST + AGAIN,), (3, FIRST, 2)]
-)
+@pytest.mark.parametrize("steps", [(FIRST,), (FIRST + 1,), (FIRST + AGAIN,), (3, FIRST, 2)])
 def test_stopped_anywhere_it_is_the_run_that_was_not(
     folder: Path, refitted: Whole, steps: tuple[int, ...]
 ) -> None:
