@@ -17,7 +17,7 @@ from seqcli.modelfile.storage import ModelFile
 from seqcli.runs.folder import MAY_CHANGE, RunFolder
 from seqcli.runs.job import Job
 from seqcli.settings.config import AnyConfig
-from seqcli.tasks.taskfile import fitted
+from seqcli.tasks.taskfile import set_by
 from seqcli.training.checkpoint import unpack
 from seqcli.training.loop import Diverged
 from seqcli.training.pace import settle
@@ -33,10 +33,9 @@ def as_begun(job: Job, saved: ModelFile) -> Job:
     """
     then, sizes = saved.description["config"], saved.description["data"].get("sizes")
     size = sizes.get("train") if isinstance(sizes, dict) else None
-    if isinstance(size, int):
-        task = fitted(job.task, size)
-        if task.fit is not None and task.fit.begun(job.task.config, then, MAY_CHANGE):
-            return replace(job, task=task)
+    for fit in job.task.fits if isinstance(size, int) else ():
+        if size <= fit.up_to and fit.begun(job.task.config, then, MAY_CHANGE):
+            return replace(job, task=set_by(job.task, fit))
     return replace(job, task=replace(job.task, fits=()))
 
 

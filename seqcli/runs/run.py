@@ -165,9 +165,9 @@ def _read(job: Job, folder: RunFolder) -> tuple[Job, Prepared]:
     kind = contract.load(spec_of(job.task.config))
     prepared = kind.prepare(job.task.config, job.data, folder.path, interrupts.poll)
     size = prepared.sizes["train"]
-    task = fitted(job.task, size)
+    task = fitted(job.task, size, prepared.length)
     if task.fit is not None:
         prepared = kind.prepare(task.config, job.data, folder.path, interrupts.poll)
-        said = f"set for at most {task.fit.up_to:,} {prepared.unit} to train on: {task.fit.told}"
+        said = f"set for {task.fit.reach(prepared.unit)}: {task.fit.told}"
         prepared = replace(prepared, notes=[*prepared.notes, said])
     return replace(job, task=task), prepared

@@ -26,14 +26,28 @@ class Limit:
     """What a row of the table is for."""
 
     up_to: int = setting(0, "most to train on: tokens of a text that goes on, else rows", low=1)
+    words: float | None = setting(None, "and at most so many tokens a row on the average", above=0)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A row: the settings for a training part of at most `up_to` tokens, or rows."""
+    """A row: the settings for a training part of at most `up_to` tokens, or rows.
+
+    With `words`, for one whose rows are at most so many tokens long on the average.
+    """
 
     up_to: int
     settings: Table
+    words: float | None = None
+
+    def holds(self, size: int, length: float) -> bool:
+        """Whether it is for `size` to train on, in rows of so many tokens (0: in no rows)."""
+        return size <= self.up_to and (self.words is None or 0 < length <= self.words)
+
+    def reach(self, unit: str) -> str:
+        """What it is for, for a person; `unit`: what is counted."""
+        many = f"at most {self.up_to:,} {unit} to train on"
+        return many if self.words is None else f"{many}, of {self.words:g} tokens or fewer"
 
     @property
     def told(self) -> str:
@@ -65,9 +79,11 @@ def read(table: Any) -> tuple[Fit, ...]:
     if not isinstance(table, list) or not all(isinstance(row, Mapping) for row in table):
         raise _misplaced("[[fit]]: tables of settings expected", "")
     rows = [_row(row) for row in table]
-    for less, more in pairwise(rows):
-        if more.up_to <= less.up_to:
-            raise _misplaced(f"[[fit]]: up_to = {more.up_to} behind {less.up_to}", "smallest first")
+    for words in dict.fromkeys(row.words for row in rows):
+        for less, more in pairwise(row for row in rows if row.words == words):
+            if more.up_to <= less.up_to:
+                problem = f"[[fit]]: up_to = {more.up_to} behind {less.up_to}"
+                raise _misplaced(problem, "smallest first")
     return tuple(rows)
 
 
@@ -78,7 +94,7 @@ def _row(row: Mapping[str, Any]) -> Fit:
         raise _misplaced("[[fit]]: up_to is missing", "up_to = 20000, for example")
     for section in settings.keys() - set(SECTIONS):
         raise _misplaced(f"[fit.{section}]: one of {', '.join(SECTIONS)} expected", "")
-    return Fit(limit.up_to, settings)
+    return Fit(limit.up_to, settings, limit.words)
 
 
 def _misplaced(problem: str, hint: str) -> ConfigError:
@@ -98,6 +114,7 @@ def left(rows: tuple[Fit, ...], given: Table) -> tuple[Fit, ...]:
                 }
                 for section, values in row.settings.items()
             },
+            row.words,
         )
         for row in rows
     )

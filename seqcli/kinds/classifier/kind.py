@@ -92,7 +92,9 @@ class Classifier:
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
         splits, columns = dict(data.splits), source.named()
-        return Prepared(kind, splits, sizes, "examples", notes, data.fingerprint, columns)
+        length = float(data.splits["train"].tokens.lengths.mean())
+        fingerprint = data.fingerprint
+        return Prepared(kind, splits, sizes, "examples", notes, fingerprint, columns, length)
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seqcli.data.labeled import Examples
 from seqcli.kinds.classifier.network import ngrams
 from seqcli.kinds.classifier.spec import Settings
-from seqcli.text.ngrams import naive_bayes
+from seqcli.text.ngrams import naive_bayes, smoothed_bayes
 from seqcli.text.sequences import Features
 
 
@@ -20,7 +20,9 @@ def features(config: Settings) -> Features | None:
 
 def naive_scores(config: Settings, train: Examples, labels: int) -> NDArray[np.float32] | None:
     """What the n-gram table starts from, fitted on the rows that are trained on alone."""
-    model = config.model
-    if model.wide_init != "naive-bayes" or train.features is None:
+    model, grams = config.model, ngrams(config)
+    if model.wide_init == "zero" or train.features is None or grams is None:
         return None
+    if model.wide_init == "smoothed-bayes":
+        return smoothed_bayes(train.features, train.labels, labels, grams)
     return naive_bayes(train.features, train.labels, labels, model.wide_buckets)
