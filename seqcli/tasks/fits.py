@@ -44,6 +44,10 @@ class Fit:
             for key, value in values.items()
         )
 
+    def said(self, size: int) -> str:
+        """What a training part of `size` makes of the settings, for a person."""
+        return f"{size:,} to train on, so as for at most {self.up_to:,}: {self.told}"
+
     def over(self, config: AnyConfig) -> AnyConfig:
         """The config with this row's settings. Errors: ConfigError."""
         return kinds.read(kinds.over(to_dict(config), self.settings))
