@@ -33,28 +33,6 @@ LONGEST = 8  # tokens of an n-gram
 REVIEWS = 4_000_000  # characters
 NAMES, SYLLABLES, SAMPLED = 463, 40, 200
 STARTS = [*"bdfgklmnprstvz", "br", "dr", "fl", "kl", "pr", "st", "tr"]
-    "b",
-    "br",
-    "d",
-    "dr",
-    "f",
-    "fl",
-    "g",
-    "k",
-    "kl",
-    "l",
-    "m",
-    "n",
-    "p",
-    "pr",
-    "r",
-    "s",
-    "st",
-    "t",
-    "tr",
-    "v",
-    "z",
-]
 VOWELS = ["a", "e", "i", "o", "u", "ai", "ea", "io"]
 ENDS = ["", "", "", "n", "r", "x", "l"]
 

@@ -143,11 +143,9 @@ def test_the_ngram_model_is_a_distribution(order: int) -> None:
     for context in ("abr", " a ", "zz", "b"):
         total = 0.0
         for token in alphabet:  # what follows, by the losses with it and without
-            longer, shorter = (
-                losses(train, text, order)[order] * (len(text) - 1)
-                for text in (context + token, context)
-            )
-            total += exp(shorter - longer)
+            texts = (context, context + token)
+            before, after = (losses(train, text, order)[order] * (len(text) - 1) for text in texts)
+            total += exp(before - after)
         assert total == pytest.approx(1, abs=1e-9)
 
 
