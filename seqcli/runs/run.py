@@ -168,6 +168,5 @@ def _read(job: Job, folder: RunFolder) -> tuple[Job, Prepared]:
     task = fitted(job.task, size, prepared.length)
     if task.fit is not None:
         prepared = kind.prepare(task.config, job.data, folder.path, interrupts.poll)
-        said = f"set for {task.fit.reach(prepared.unit)}: {task.fit.told}"
-        prepared = replace(prepared, notes=[*prepared.notes, said])
+        prepared = replace(prepared, notes=[*prepared.notes, task.fit.said(size)])
     return replace(job, task=task), prepared

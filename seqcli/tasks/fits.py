@@ -26,28 +26,37 @@ class Limit:
     """What a row of the table is for."""
 
     up_to: int = setting(0, "most to train on: tokens of a text that goes on, else rows", low=1)
-    words: float | None = setting(None, "and at most so many tokens a row on the average", above=0)
+    words: int | None = setting(None, "and half of the rows have so many tokens at most", low=1)
 
 
 @dataclass(frozen=True)
 class Fit:
     """A row: the settings for a training part of at most `up_to` tokens, or rows.
 
-    With `words`, for one whose rows are at most so many tokens long on the average.
+    With `words`, for one of which half of the rows have at most so many tokens.
     """
 
     up_to: int
     settings: Table
-    words: float | None = None
+    words: int | None = None
 
-    def holds(self, size: int, length: float) -> bool:
-        """Whether it is for `size` to train on, in rows of so many tokens (0: in no rows)."""
+    def holds(self, size: int, length: int) -> bool:
+        """Whether it is for `size` to train on; `length`: median of tokens in a row, 0 without."""
         return size <= self.up_to and (self.words is None or 0 < length <= self.words)
 
-    def reach(self, unit: str) -> str:
-        """What it is for, for a person; `unit`: what is counted."""
-        many = f"at most {self.up_to:,} {unit} to train on"
-        return many if self.words is None else f"{many}, of {self.words:g} tokens or fewer"
+    @property
+    def reach(self) -> str:
+        """What it is for, for a person."""
+        if self.words is None:
+            return f"at most {self.up_to:,}"
+        tokens = f"{self.words} token" + "s" * (self.words != 1)
+        return f"at most {self.up_to:,} of mostly {tokens}"
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As JSON values, by the names of a task file."""
+        limits = {"up_to": self.up_to, "words": self.words}
+        return {**{name: limit for name, limit in limits.items() if limit}, **self.settings}
 
     @property
     def told(self) -> str:
@@ -57,6 +66,10 @@ class Fit:
             for section, values in self.settings.items()
             for key, value in values.items()
         )
+
+    def said(self, size: int) -> str:
+        """What a training part of `size` makes of the settings, for a person."""
+        return f"{size:,} to train on, so as for {self.reach}: {self.told}"
 
     def over(self, config: AnyConfig) -> AnyConfig:
         """The config with this row's settings. Errors: ConfigError."""

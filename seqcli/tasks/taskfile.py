@@ -80,8 +80,8 @@ def with_data(task: Task, path: Path) -> Task:
     return dataclasses.replace(task, config=dataclasses.replace(task.config, data=data))
 
 
-def fitted(task: Task, size: int, length: float = 0.0) -> Task:
-    """The task for a training part of `size` tokens, or rows of `length` tokens on the average.
+def fitted(task: Task, size: int, length: int = 0) -> Task:
+    """The task for a training part of `size` tokens, or rows of so many tokens in the median.
 
     Itself where that is much. Of several rows of its table the first holds.
     """

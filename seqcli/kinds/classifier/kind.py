@@ -20,7 +20,7 @@ from seqcli.data.labeled import (
     encode_with_unknown,
     load,
 )
-from seqcli.data.survey import Survey
+from seqcli.data.survey import Survey, lengths_of
 from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
@@ -92,7 +92,7 @@ class Classifier:
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
         splits, columns = dict(data.splits), source.named()
-        length = float(data.splits["train"].tokens.lengths.mean())
+        length = lengths_of(data.splits["train"].tokens.lengths)["p50"]
         fingerprint = data.fingerprint
         return Prepared(kind, splits, sizes, "examples", notes, fingerprint, columns, length)
 
