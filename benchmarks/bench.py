@@ -26,7 +26,17 @@ from rows import REAL
 
 HERE = Path(__file__).parent
 GROUPS = (
-    *("ptb", "imdb", "trained", "classify", "tagging", "translating", "sampling", "startup"),
+    *(
+        "ptb",
+        "imdb",
+        "trained",
+        "texts",
+        "classify",
+        "tagging",
+        "translating",
+        "sampling",
+        "startup",
+    ),
     *("display", "crowded", "scaling", "growth", "floors"),
 )
 
