@@ -15,6 +15,7 @@ from torch import Tensor
 
 from seqcli.errors import ConfigError, TrainingError
 from seqcli.machine.distributed import ALONE, Ranks
+from seqcli.machine.team import Team, members
 
 SMALL_STEP = 4_000_000  # multiply-adds: 40 microseconds of one core
 HUGE_PAGE, HEAP_AHEAD = 2 << 20, 1_000 << 20  # bytes; less than what glibc is told to map apart
@@ -28,6 +29,7 @@ class Runtime:
     precision: str
     threads: int
     ranks: Ranks = ALONE  # the processes that share the work
+    team: Team | None = None  # of the threads, where they share batches instead of operations
 
     @property
     def dtype(self) -> torch.dtype:
@@ -130,12 +132,15 @@ def training_runtime(
     *,
     bfloat16_helps: bool,
     multiply_adds: int,
+    rows: int = 1,
+    numbers: int = 0,
     ranks: Ranks = ALONE,
     deterministic: bool = False,
 ) -> Runtime:
     """Device, precision and threads as asked for, or what suits a model of this cell and size.
 
-    `multiply_adds`: of one time step of a batch. Errors: ConfigError, TrainingError.
+    `multiply_adds`: of one time step of a batch; it has so many `rows`, the model so many `numbers`
+    (weights). Errors: ConfigError, TrainingError.
     """
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may vary
@@ -147,7 +152,10 @@ def training_runtime(
     # "fp32" is float32 throughout; beside bfloat16 products, TF32 loses nothing
     float32_products(place, exact=chosen != "bf16")
     count = set_threads(threads or worth_threads(multiply_adds), ranks)
-    return Runtime(place, chosen, count, ranks)
+    team = None
+    if place.type == "cpu" and ranks.world == 1 and (size := members(count, rows, numbers)) > 1:
+        team = Team(size, count // size)
+    return Runtime(place, chosen, count, ranks, team)
 
 
 def float32_products(device: torch.device, *, exact: bool) -> None:
