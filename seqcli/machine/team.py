@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import BrokenBarrierError
 from typing import Any, TypeVar
 
@@ -100,11 +100,10 @@ def _settle(inside: int) -> None:
 class TeamRank(Ranks):
     """A thread of a team, where ranks are asked for: what is added up is the threads'."""
 
-    team: Team | None = None
+    team: Team = field(kw_only=True)
 
     def add(self, tensor: Tensor) -> Tensor:
         """See `Ranks.add`: in the order of the threads, so that all have the same bits."""
-        assert self.team is not None
         first, *others = self.team.exchange(self.rank, tensor)
         total = first.clone()
         for other in others:
@@ -114,6 +113,5 @@ class TeamRank(Ranks):
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
         """See `Ranks.gather`."""
-        assert self.team is not None
         found: list[Tensor] = self.team.exchange(self.rank, tensor)
         return found
