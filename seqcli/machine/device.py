@@ -112,9 +112,10 @@ def keep_freed_memory() -> None:
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "mallopt"):  # glibc's alone
         return
-    trim_threshold, map_threshold = -1, -3
+    trim_threshold, map_threshold, arenas = -1, -3, -8
     libc.mallopt(map_threshold, 1 << 30)
     libc.mallopt(trim_threshold, (1 << 31) - 1)
+    libc.mallopt(arenas, 1)  # those of further threads are small, and hand memory back
     libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     libc.free.argtypes = [ctypes.c_void_p]
