@@ -7,7 +7,7 @@ import ctypes
 import mmap
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seqcli.errors import ConfigError, TrainingError
 from seqcli.machine.distributed import ALONE, Ranks
-from seqcli.machine.team import Team, members
+from seqcli.machine.team import Found, Item, Team, members
 
 SMALL_STEP = 4_000_000  # multiply-adds: 40 microseconds of one core
 HUGE_PAGE, HEAP_AHEAD = 2 << 20, 1_000 << 20  # bytes; less than what glibc is told to map apart
@@ -29,7 +29,20 @@ class Runtime:
     precision: str
     threads: int
     ranks: Ranks = ALONE  # the processes that share the work
-    team: Team | None = None  # of the threads, where they share batches instead of operations
+    team: Team | None = None  # of threads that share batches, and not operations
+
+    def each(self, items: Sequence[Item], work: Callable[[Item], Found]) -> list[Found]:
+        """work(item) of each, in order, by as many threads as there are; of a single one, inside.
+
+        What the work changes must be its own: a batch's rows of an array, say.
+        """
+        if self.team is None or len(items) < 2:
+            return [work(item) for item in items]
+        return self.team.each(items, work)
+
+    def own(self, items: Sequence[Item], work: Callable[[Item], Found]) -> list[Found]:
+        """`each` of those that are this rank's."""
+        return self.each(self.ranks.own(items), work)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -156,6 +169,7 @@ def training_runtime(
     team = None
     if place.type == "cpu" and ranks.world == 1 and (size := members(count, rows, numbers)) > 1:
         team = Team(size, count // size)
+        torch.set_num_threads(team.inside)  # for what the first thread does between two batches
     return Runtime(place, chosen, count, ranks, team)
 
 

@@ -1,24 +1,23 @@
-"""Threads of one process that share work as ranks do: each takes a part of the rows.
+"""Threads of one process that share batches, each with one thread inside its operations.
 
 Threads inside every operation wait for each other at its end, a thousand times an update; where one
-of them has to queue for a core, all wait. These meet a few times an update, and each computes with
-one thread inside.
+of them has to queue for a core, all wait. These meet when a batch, or all of them, are done.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from threading import BrokenBarrierError
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 
-from seqcli.machine.distributed import Ranks
-
+Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 LEAST = 8  # rows of a batch that are worth a thread of their own
@@ -37,81 +36,81 @@ def members(threads: int, rows: int, numbers: int) -> int:
 class Team:
     """`size` threads, the caller's the first of them; each has `inside` for its operations."""
 
-    def __init__(self, size: int, inside: int) -> None:
-        """The caller's thread is set to `inside` too."""
+    def __init__(self, size: int, inside: int = 1) -> None:
         self.size, self.inside = size, inside
-        self._barrier = threading.Barrier(size)
-        self._places: list[Any] = [None] * size
-        self._others = ThreadPoolExecutor(
-            max(size - 1, 1), "team", initializer=_settle, initargs=(inside,)
-        )
-        torch.set_num_threads(inside)
+        self._lock = threading.Lock()  # several threads may ask one model
+        self._process = 0
 
     def run(self, work: Callable[[int], Found]) -> list[Found]:
         """work(0) … work(size - 1) at the same time; what they give, in this order.
 
-        Nothing is running any more when it returns, or raises the error of one that failed.
+        Nothing is running any more when it returns, or raises the first of their errors.
         """
-        futures = [self._others.submit(self._guarded, work, at) for at in range(1, self.size)]
-        mine: Future[Found] = Future()
-        try:
-            mine.set_result(self._guarded(work, 0))
-        except BaseException as error:
-            mine.set_exception(error)
-        futures.insert(0, mine)
-        errors = [error for error in map(Future.exception, futures) if error is not None]
+        with self._lock, _threads_inside(self.inside):
+            others = self._others()
+            futures = [others.submit(work, number) for number in range(1, self.size)]
+            first: Future[Found] = Future()
+            try:
+                first.set_result(work(0))
+            except BaseException as error:
+                first.set_exception(error)
+            futures.insert(0, first)
+            errors = [error for error in map(Future.exception, futures) if error is not None]
         if errors:
-            self._barrier.reset()
-            cause = (error for error in errors if not isinstance(error, BrokenBarrierError))
-            raise next(cause, errors[0])
+            raise errors[0]
         return [future.result() for future in futures]
 
-    def _guarded(self, work: Callable[[int], Found], number: int) -> Found:
-        try:
-            return work(number)
-        except BaseException:
-            self._barrier.abort()  # the others would wait for ever
-            raise
+    def each(self, items: Sequence[Item], work: Callable[[Item], Found]) -> list[Found]:
+        """work(item) of each, in the order of the items; whoever is free takes the next one.
 
-    def exchange(self, number: int, value: Any) -> list[Any]:
-        """Every thread's value, at each of them. Errors: BrokenBarrierError where one failed."""
-        self._places[number] = value
-        self._barrier.wait()
-        found = list(self._places)
-        self._barrier.wait()  # before the next ones are put there
+        They are computed in the caller's mode and precision. After an error no further is begun.
+        """
+        found: list[Any] = [None] * len(items)
+        places, failed = itertools.count(), threading.Event()
+        inference, half = torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
+        dtype = torch.get_autocast_dtype("cpu")
+
+        def member(number: int) -> None:
+            try:
+                with torch.inference_mode(inference), torch.autocast("cpu", dtype, enabled=half):
+                    while (place := next(places)) < len(items) and not failed.is_set():
+                        found[place] = work(items[place])
+            except BaseException:
+                failed.set()
+                raise
+
+        self.run(member)
         return found
 
-    def ranks(self) -> list[TeamRank]:
-        """A rank for each thread, in order."""
-        return [TeamRank(number, self.size, team=self) for number in range(self.size)]
+    def _others(self) -> ThreadPoolExecutor:
+        """The further threads; a process that was forked off has none of its parent's."""
+        if self._process != os.getpid():
+            most = max(self.size - 1, 1)
+            settle = partial(_settle, self.inside)
+            self._executor = ThreadPoolExecutor(most, "team", initializer=settle)
+            self._process = os.getpid()
+        return self._executor
+
+
+@contextmanager
+def _threads_inside(count: int) -> Iterator[None]:
+    """For a while, the calling thread's operations use so many threads."""
+    before = torch.get_num_threads()
+    if before == count:
+        yield
+        return
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _settle(inside: int) -> None:
-    """Have the calling thread's operations use so many threads.
+    """Have a new thread's operations use so many threads, from now on.
 
     At a thread's first shared operation torch takes the number that the process set last: so that
-    comes here.
+    comes here, where `run` has just set it.
     """
     torch.set_num_threads(inside)
     torch.zeros(1 << 16).add_(1)
-
-
-@dataclass(frozen=True)
-class TeamRank(Ranks):
-    """A thread of a team, where ranks are asked for: what is added up is the threads'."""
-
-    team: Team = field(kw_only=True)
-
-    def add(self, tensor: Tensor) -> Tensor:
-        """See `Ranks.add`: in the order of the threads, so that all have the same bits."""
-        first, *others = self.team.exchange(self.rank, tensor)
-        total = first.clone()
-        for other in others:
-            total += other
-        self.team.exchange(self.rank, None)  # all have read what is overwritten now
-        return tensor.copy_(total)
-
-    def gather(self, tensor: Tensor) -> list[Tensor]:
-        """See `Ranks.gather`."""
-        found: list[Tensor] = self.team.exchange(self.rank, tensor)
-        return found

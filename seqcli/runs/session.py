@@ -163,7 +163,7 @@ class Session:
         splits = self.prepared.splits
         float32_products(self.runtime.device, exact=True)  # as `eval` will score it
         torch.set_num_threads(self.runtime.threads)
-        fp32 = replace(self.runtime, precision="fp32", ranks=ALONE, team=None)
+        fp32 = replace(self.runtime, precision="fp32", ranks=ALONE)
         scores: dict[str, Figures | None] = dict.fromkeys(SCORED)
         for name in SCORED:
             if name in splits:

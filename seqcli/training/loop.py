@@ -20,6 +20,7 @@ from seqcli.kinds.contract import Batches, Figures, Kind
 from seqcli.kinds.spec import better
 from seqcli.machine.device import Runtime
 from seqcli.settings.sections import Training
+from seqcli.training.evaluation import evaluate
 from seqcli.training.pace import Pace, settle
 from seqcli.training.replicas import Done, Replicas
 from seqcli.training.schedule import rate_factor
@@ -76,7 +77,7 @@ def fit(
     while not state.finished:
         batches = replicas.batches(splits["train"], state.epoch + 1)
         if train.max_time is not None and "valid" in splits and not state.reading_seconds:
-            seconds = _estimated(kind, splits["valid"], replicas, clock, poll)
+            seconds = _estimated(kind, splits["valid"], state, runtime, clock, poll)
             state.reading_seconds = ranks.totals(seconds if ranks.first else 0.0)[0]
         pace = Pace(train, len(batches[0]), clock() - state.seconds, clock)
         yield from _epoch(batches, state, train, replicas, runtime, pace, stopping)
@@ -85,7 +86,7 @@ def fit(
         valid = None
         if "valid" in splits:
             with state.answering():
-                valid = replicas.evaluate(kind.validation, splits["valid"], poll)
+                valid = evaluate(kind.validation, state.model, splits["valid"], runtime, poll)
             if not valid["loss"] < state.exploded:
                 raise Diverged(state)
         times = (pace.elapsed() - before, pace.elapsed()) if ranks.first else (0.0, 0.0)
@@ -106,15 +107,16 @@ def fit(
 def _estimated(
     kind: Kind,
     split: Any,
-    replicas: Replicas,
+    state: TrainState,
+    runtime: Runtime,
     clock: Callable[[], float],
     poll: Callable[[], None],
 ) -> float:
     """Seconds that a validation will take, by a part of it. Not counted in the run's."""
     part, times = kind.portion(split)
-    replicas.evaluate(kind.validation, part, poll)  # the first one makes its kernels
+    evaluate(kind.validation, state.model, part, runtime, poll)  # the first one makes its kernels
     before = clock()
-    replicas.evaluate(kind.validation, part, poll)
+    evaluate(kind.validation, state.model, part, runtime, poll)
     return (clock() - before) * times
 
 

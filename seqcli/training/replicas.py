@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import copy
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from seqcli.kinds.contract import Batches, Figures, Kind, Poll
+from seqcli.kinds.contract import Batches, Kind
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import Ranks
 from seqcli.machine.team import Team
 from seqcli.nn import chance
-from seqcli.training.evaluation import Score, evaluate
 from seqcli.training.optim import Updater
 
 
@@ -88,18 +86,6 @@ class Replicas:
             loss = self._kind.loss(self._models[number], batch, carried, self._runtime)
             loss.objective.backward()  # type: ignore[no-untyped-call]
         return Done(loss.total, loss.correct, loss.count, batch.tokens, loss.state)
-
-    def evaluate(self, score: Score, split: Any, poll: Poll) -> Figures:
-        """What `evaluation.evaluate` gives, each thread reading a part of the rows."""
-        if self._team is None:
-            return evaluate(score, self._models[0], split, self._runtime, poll)
-        ranks = self._team.ranks()
-
-        def part(number: int) -> Figures:
-            shared = replace(self._runtime, ranks=ranks[number])
-            return evaluate(score, self._models[number], split, shared, poll)
-
-        return self._team.run(part)[0]
 
     def train(self) -> None:
         """Put the model and its copies in training mode."""

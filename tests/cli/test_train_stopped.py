@@ -94,7 +94,7 @@ def test_an_interrupt_tells_what_to_type(here: Path, monkeypatch: pytest.MonkeyP
         interrupts.requested = signal.SIGINT
         return evaluate(*given)
 
-    monkeypatch.setattr("seqcli.training.replicas.evaluate", signaled)
+    monkeypatch.setattr("seqcli.training.loop.evaluate", signaled)
     try:
         result = seqcli(*TINY, "--force", "--out", "model.bin")
     finally:

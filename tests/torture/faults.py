@@ -27,7 +27,7 @@ PHASES = {  # what to call the time inside a function, for the record of where k
     "seqcli.data.corpus._Scan.__init__": "reading",
     "seqcli.text.vocab.Vocab.for_data": "vocabulary",
     "seqcli.training.replicas.Replicas.gradients": "training",
-    "seqcli.training.replicas.evaluate": "evaluation",
+    "seqcli.training.loop.evaluate": "evaluation",
     "seqcli.runs.session.evaluate": "scoring",
     "seqcli.modelfile.storage.save": "saving",
     "seqcli.runs.folder.RunFolder.log": "logging",

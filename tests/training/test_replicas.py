@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from seqcli.kinds.language_model.kind import Text
 from seqcli.machine.device import Runtime, training_runtime
 from seqcli.machine.team import COPIES, Team, members
 from seqcli.training.checkpoint import pack, unpack
+from seqcli.training.evaluation import evaluate
 from seqcli.training.loop import fit
 from seqcli.training.replicas import Replicas
 from seqcli.training.state import TrainState
@@ -120,13 +123,11 @@ def test_the_same_bits_every_time_and_after_a_stop(team: Team) -> None:
 def test_a_team_reads_a_split_as_one_does(tmp_path: Path, team: Team) -> None:
     for kind, split in (language(), classifier(tmp_path)):
         state = begun(kind)
-        shared = Replicas(kind, state.model, state.updater, replace(CPU, threads=2, team=team))
-        alone = Replicas(kind, state.model, state.updater, CPU)
-        ours = shared.evaluate(kind.validation, split, lambda: None)
-        theirs = alone.evaluate(kind.validation, split, lambda: None)
+        two = replace(CPU, threads=2, team=team)
+        ours = evaluate(kind.validation, state.model, split, two, lambda: None)
+        theirs = evaluate(kind.validation, state.model, split, CPU, lambda: None)
         assert ours.keys() == theirs.keys()
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-6)
-        assert not any(module.training for module in state.model.modules()) or state.model.training
 
 
 def test_weights_are_shared_and_gradients_are_not(team: Team) -> None:
@@ -143,26 +144,58 @@ def test_weights_are_shared_and_gradients_are_not(team: Team) -> None:
 
 
 def test_an_error_of_one_thread_is_told_and_the_team_goes_on(team: Team) -> None:
-    def fails(number: int) -> list[Any]:
-        if number == 1:
+    def fails(item: int) -> int:
+        if item == 5:
             raise DataError(Path("data.tsv"), 3, "broken")
-        return team.exchange(number, number)  # the other one waits there
+        done.append(item)
+        return item
 
+    done: list[int] = []
     with pytest.raises(DataError, match="broken"):
-        team.run(fails)
-    assert team.run(lambda number: team.exchange(number, number)) == [[0, 1], [0, 1]]
+        team.each(range(10_000), fails)
+    assert len(done) < 10_000  # the other thread went no further
+    assert team.each(range(5), fails) == [0, 1, 2, 3, 4]
+
+
+def test_each_is_computed_as_the_caller_computes(team: Team) -> None:
+    def told(item: int) -> tuple[bool, bool, torch.dtype]:
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+        return torch.is_inference_mode_enabled(), torch.is_grad_enabled(), product.dtype
+
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        assert set(team.each(range(20), told)) == {(True, False, torch.bfloat16)}
+    assert set(team.each(range(20), told)) == {(False, True, torch.float32)}
+
+
+def test_several_callers_take_turns(team: Team) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda at: team.each(range(at), lambda item: item), range(40)))
+    assert found == [list(range(at)) for at in range(40)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_process_forked_off_gets_threads_of_its_own(team: Team) -> None:
+    assert team.each(range(9), lambda item: item) == list(range(9))
+    child = os.fork()
+    if not child:
+        found = team.each(range(9), lambda item: item)
+        os._exit(0 if found == list(range(9)) else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_member_s_operations_stay_in_its_thread() -> None:
     before = torch.get_num_threads()
     try:
-        three = Team(3, 1)
+        torch.set_num_threads(2)
+        meeting = threading.Barrier(3)
 
         def place(number: int) -> tuple[int, int]:
-            three.exchange(number, None)  # all are there
+            meeting.wait()  # all are there
             return threading.get_ident(), torch.get_num_threads()
 
-        found = three.run(place)
+        found = Team(3, 1).run(place)
+        assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
     assert len({ident for ident, _ in found}) == 3

@@ -313,8 +313,8 @@ class Tagger:
         Sentences with a tag that the model does not have are not in the loss: it would be infinite.
         """
         found, offsets = np.zeros(split.tokens, np.int64), split.sentences.words.offsets
-        total = count = 0.0
-        for rows in runtime.ranks.own(reading_order(split, len(self.inside))):
+
+        def read(rows: NDArray[np.int64]) -> tuple[float, int]:
             poll()
             batch = gather(split, rows, self.buckets).to(runtime.device)
             lengths = batch.sentences.lengths
@@ -322,10 +322,12 @@ class Tagger:
             answers = model.answers(scores, lengths).cpu().numpy()
             possible = (batch.tags >= 0).all(1)
             losses = model.loss(scores, batch.tags.clamp(min=0), lengths)
-            total += float(losses[possible].sum(dtype=torch.float64))
-            sizes = split.lengths[rows]
-            count += int(sizes[possible.cpu().numpy()].sum())
             put(found, offsets, split.pieces, rows, answers)
+            sizes = split.lengths[rows][possible.cpu().numpy()]
+            return float(losses[possible].sum(dtype=torch.float64)), int(sizes.sum())
+
+        parts = runtime.own(reading_order(split, len(self.inside)), read)
+        total, count = sum(loss for loss, _ in parts), float(sum(size for _, size in parts))
         runtime.ranks.add(torch.from_numpy(found))  # each token is one rank's, the others' are 0
         total, count = runtime.ranks.totals(total, count)
         return found, total / count if count else float("nan")
