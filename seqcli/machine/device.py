@@ -15,6 +15,7 @@ from torch import Tensor
 
 from seqcli.errors import ConfigError, TrainingError
 from seqcli.machine.distributed import ALONE, Ranks
+from seqcli.machine.processor import multiplies_bfloat16
 from seqcli.machine.team import Found, Item, Team, members
 
 SMALL_STEP = 4_000_000  # multiply-adds: 40 microseconds of one core
@@ -185,10 +186,12 @@ def float32_products(device: torch.device, *, exact: bool) -> None:
 
 
 def choose_precision(asked: str, device: torch.device, helps: bool) -> str:
-    """ "auto" -> "bf16" where it `helps` this model and the device has it.
+    """ "auto" -> "bf16" where it `helps` this model and the device has instructions for it.
 
     Errors: TrainingError for "bf16" where there is none.
     """
+    if device.type == "cpu" and not multiplies_bfloat16():
+        helps = False  # computed without such instructions it is slower than float32
     if asked == "fp32" or (asked == "auto" and not helps):
         return "fp32"
     if (device.type != "cpu" or cpu_has_bfloat16()) and _probe(device):
