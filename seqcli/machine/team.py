@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -67,12 +67,11 @@ class Team:
         """
         found: list[Any] = [None] * len(items)
         places, failed = itertools.count(), threading.Event()
-        inference, half = torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")
-        dtype = torch.get_autocast_dtype("cpu")
+        modes = _modes()
 
         def member(number: int) -> None:
             try:
-                with torch.inference_mode(inference), torch.autocast("cpu", dtype, enabled=half):
+                with modes():
                     while (place := next(places)) < len(items) and not failed.is_set():
                         found[place] = work(items[place])
             except BaseException:
@@ -90,6 +89,23 @@ class Team:
             self._executor = ThreadPoolExecutor(most, "team", initializer=settle)
             self._process = os.getpid()
         return self._executor
+
+
+def _modes() -> Callable[[], AbstractContextManager[None]]:
+    """What opens the calling thread's modes of gradients and precision in another one."""
+    inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+    half, dtype = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
+
+    @contextmanager
+    def opened() -> Iterator[None]:
+        with (
+            torch.inference_mode(inference),
+            torch.set_grad_enabled(gradients),
+            torch.autocast("cpu", dtype, enabled=half),
+        ):
+            yield
+
+    return opened
 
 
 @contextmanager

@@ -164,6 +164,8 @@ def test_each_is_computed_as_the_caller_computes(team: Team) -> None:
 
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         assert set(team.each(range(20), told)) == {(True, False, torch.bfloat16)}
+    with torch.no_grad():
+        assert set(team.each(range(20), told)) == {(False, False, torch.float32)}
     assert set(team.each(range(20), told)) == {(False, True, torch.float32)}
 
 

@@ -86,7 +86,7 @@ class Classifier:
             notes.append(f"seed {seed} cuts other splits too; data.split_seed=1 keeps seed 1's")
         vectors = None
         if config.model.vectors:
-            vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
+            vectors, found, _ = find(Path(config.model.vectors), data.vocab, config.model.embed)
             notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
         scores = reading.naive_scores(config, data)
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
