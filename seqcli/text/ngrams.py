@@ -126,9 +126,7 @@ def _words(text: str) -> list[str]:
     return (ASCII_WORD if text.isascii() else WORD).findall(text)
 
 
-_SHAPE = shape(
-    string.ascii_lowercase, second=string.digits, joining="'", rest=ALONE, once=True
-)
+_SHAPE = shape(string.ascii_lowercase, second=string.digits, joining="'", rest=ALONE, once=True)
 _scanner = Scanner(_code, _words, _SHAPE)  # words come again and again
 
 

@@ -65,6 +65,7 @@ def test_more_tokens_than_are_remembered_are_asked_for_anew(texts: list[str], mo
 def test_each_token_is_asked_for_once() -> None:
     asked: list[str] = []
     rule = SPLITTERS["words"]
+
     def number(token: str) -> int:
         asked.append(token)
         return len(token)
