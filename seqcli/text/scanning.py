@@ -28,7 +28,7 @@ PORTION = 1 << 18  # characters worked on at a time: their arrays stay in the pr
 MOSTLY_ASCII = 16  # at least so many bytes for each that is not, else the pattern is faster
 LONGEST = 15  # bytes of a token in the table: two words of 64 bits, with its length
 PROBES = 4  # addresses a token may stand at
-FEW, MOST = 1 << 12, 1 << 19  # addresses of a table, 24 bytes each
+FEW, MOST = 1 << 12, 1 << 19  # addresses of a table, 32 bytes each
 ABSENT = -(1 << 62)  # no token's number
 MIX, MIX_TOO = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 
@@ -199,59 +199,66 @@ def _found(classes: Bytes, others: Places, *, once: bool) -> _Found:
 
 
 class _Table:
-    """Numbers of tokens by their keys, at one of PROBES addresses from a hash on."""
+    """Numbers of tokens by their keys, at one of PROBES addresses from a hash on.
+
+    A row holds low, high and number, and fills half a line of the cache: one access finds all.
+    """
 
     def __init__(self, size: int) -> None:
         """size: a power of two."""
-        self.low, self.high = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
-        self.numbers = np.zeros(size, np.int64)
+        self.rows = np.zeros((size, 4), np.uint64)
         self.held = 0
+
+    def __len__(self) -> int:
+        """Addresses."""
+        return len(self.rows)
 
     def get(self, low: Words, high: Words) -> Places:
         """The number of each key (N,), ABSENT where it is not there."""
-        at = self._address(low, high)
-        there = (self.low[at] == low) & (self.high[at] == high)
-        found = np.where(there, self.numbers[at], ABSENT)
-        left = np.flatnonzero(~there & (self.high[at] != 0))
+        rows = self.rows.take(self._address(low, high), 0)
+        there = (rows[:, 0] == low) & (rows[:, 1] == high)
+        found = np.where(there, rows[:, 2].view(np.int64), ABSENT)
+        left = np.flatnonzero(~there & (rows[:, 1] != 0))
         for probe in range(1, PROBES):
             if len(left) == 0:
                 break
-            at = (self._address(low[left], high[left]) + probe) & (len(self.low) - 1)
-            there = (self.low[at] == low[left]) & (self.high[at] == high[left])
-            found[left[there]] = self.numbers[at[there]]
-            left = left[~there & (self.high[at] != 0)]
+            at = (self._address(low[left], high[left]) + probe) & (len(self) - 1)
+            rows = self.rows.take(at, 0)
+            there = (rows[:, 0] == low[left]) & (rows[:, 1] == high[left])
+            found[left[there]] = rows[there, 2].view(np.int64)
+            left = left[~there & (rows[:, 1] != 0)]
         return found
 
     def with_more(self, low: Words, high: Words, numbers: Places, most: int) -> _Table:
         """A table with these keys (N,), all new and different, too; some may not find room."""
         table = self
-        if self.held + len(low) > len(self.low) // 2:
+        if self.held + len(low) > len(self) // 2:
             size = min(1 << (4 * (self.held + len(low))).bit_length(), most)
-            if size > len(self.low):
-                table, own = _Table(size), self.high != 0
-                table._put(self.low[own], self.high[own], self.numbers[own])
-        table._put(low, high, numbers)
+            if size > len(self):
+                table, own = _Table(size), self.rows[self.rows[:, 1] != 0]
+                table._put(own)
+        table._put(np.stack([low, high, numbers.view(np.uint64), np.zeros_like(low)], 1))
         return table
 
-    def _put(self, low: Words, high: Words, numbers: Places) -> None:
+    def _put(self, new: NDArray[np.uint64]) -> None:
         for probe in range(PROBES):
-            if len(low) == 0:
+            if len(new) == 0:
                 break
-            at = (self._address(low, high) + probe) & (len(self.low) - 1)
-            free = np.flatnonzero(self.high[at] == 0)
+            at = (self._address(new[:, 0], new[:, 1]) + probe) & (len(self) - 1)
+            free = np.flatnonzero(self.rows[at, 1] == 0)
             free = free[np.unique(at[free], return_index=True)[1]]  # the first that wants it
-            self.numbers[at[free]], self.low[at[free]] = numbers[free], low[free]
-            self.high[at[free]] = high[free]  # at last: whoever interrupts leaves nothing half done
+            for column in (2, 0, 1):  # high at last: whoever interrupts leaves nothing half done
+                self.rows[at[free], column] = new[free, column]
             self.held += len(free)
-            rest = np.ones(len(low), np.bool_)
+            rest = np.ones(len(new), np.bool_)
             rest[free] = False
-            low, high, numbers = low[rest], high[rest], numbers[rest]
+            new = new[rest]
 
     def _address(self, low: Words, high: Words) -> Places:
         mixed = (low ^ (high * MIX_TOO)) * MIX
         mixed ^= mixed >> np.uint64(32)
         mixed *= MIX_TOO
-        return (mixed >> np.uint64(65 - len(self.low).bit_length())).astype(np.int64)
+        return (mixed >> np.uint64(65 - len(self).bit_length())).astype(np.int64)
 
 
 def _flat(rows: Sequence[Sequence[int]]) -> Sequences:
