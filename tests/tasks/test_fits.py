@@ -78,7 +78,7 @@ def test_what_was_given_stays(task: Path) -> None:
     found = fitted(given, 50)
     assert settings(found) == ((8, 8), 5)
     assert found.fit is not None
-    assert found.fit.told == "model.hidden 8"
+    assert found.fit.told == "hidden 8"
 
 
 def test_presets_and_other_kinds_have_none(task: Path) -> None:
