@@ -43,9 +43,7 @@ class Display:
 
     def __init__(self, job: Job, quiet: bool, as_json: bool = False) -> None:
         self.job, self.quiet, self.as_json = job, quiet, as_json
-        self.epochs = job.task.config.train.epochs
         self.bar: Progress | None = None
-        self.overfitting = Overfitting(job.task.config.train)
         self.shown = self.told = 0.0
         self.tenth = 0
 
@@ -68,6 +66,8 @@ class Display:
 
     def show(self, event: RunEvent) -> None:
         """One event of the run."""
+        if isinstance(event, Started):
+            self.job = event.job
         if isinstance(event, Finished):
             self._finish(event)
         if self.quiet:
@@ -102,6 +102,8 @@ class Display:
             say(line)
 
     def _start(self, event: Started) -> None:
+        train = event.job.task.config.train
+        self.epochs, self.overfitting = train.epochs, Overfitting(train)
         for line in start_lines(self.job, event):
             say(line)
         self.state, self.kind = event.state, event.prepared.kind

@@ -172,7 +172,7 @@ def interrupted_lines(job: Job, started: Started | None) -> list[str]:
         loss = f", loss {running(kind, state)['loss']:.4f}"
     elif state.best is not None:
         loss = f", best loss {state.best.figures['loss']:.4f}"
-    epoch = f"epoch {max(state.begun, 1)} of {job.task.config.train.epochs}"
+    epoch = f"epoch {max(state.begun, 1)} of {started.job.task.config.train.epochs}"
     model = folder.model if state.best is not None and folder.model.exists() else folder.last
     return [
         f"interrupted in {epoch}, step {state.step:,}{loss}; all is saved",

@@ -129,6 +129,16 @@ class RunFolder:
 
         Errors: ModelFileError, ConfigError for other settings.
         """
+        saved = self.saved()
+        if saved is not None:
+            same_settings(config, saved.description["config"])
+        return saved
+
+    def saved(self) -> storage.ModelFile | None:
+        """`last.pt`, whatever its settings, or None where there is none yet.
+
+        Errors: ModelFileError.
+        """
         if not self.last.exists():
             return None
         try:
@@ -147,7 +157,6 @@ class RunFolder:
             counters(then["state"])
         except (TypeError, ValueError) as error:
             raise self._no_state() from error
-        _same_settings(config, then["config"])
         return saved
 
     def _no_state(self) -> ModelFileError:
@@ -219,10 +228,11 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
-    """Refuse to resume with other settings; the error lists every difference.
+def same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
+    """Refuse to resume with other settings than `then`.
 
-    A setting that was not there yet had its default's effect.
+    A setting that was not there yet had its default's effect. Errors: ConfigError that lists every
+    difference.
     """
     new, differences = to_dict(now), []
     usual = to_dict(kinds.parts({"kind": now.kind}))

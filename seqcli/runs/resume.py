@@ -14,14 +14,30 @@ from seqcli.kinds import contract, spec_of
 from seqcli.kinds.contract import Prepared
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.modelfile.storage import ModelFile
-from seqcli.runs.folder import RunFolder
+from seqcli.runs.folder import MAY_CHANGE, RunFolder
+from seqcli.runs.job import Job
 from seqcli.settings.config import AnyConfig
+from seqcli.tasks.taskfile import fitted
 from seqcli.training.checkpoint import unpack
 from seqcli.training.loop import Diverged
 from seqcli.training.pace import settle
 from seqcli.training.state import TrainState
 
 MOST_ROLLBACKS = 3
+
+
+def as_begun(job: Job, saved: ModelFile) -> Job:
+    """The job of a run to go on with, as that was set for the data it began with.
+
+    A run that was not (of an earlier version) is left to what the job says.
+    """
+    then, sizes = saved.description["config"], saved.description["data"].get("sizes")
+    size = sizes.get("train") if isinstance(sizes, dict) else None
+    if isinstance(size, int):
+        task = fitted(job.task, size)
+        if task.fit is not None and task.fit.begun(job.task.config, then, MAY_CHANGE):
+            return replace(job, task=task)
+    return replace(job, task=replace(job.task, fits=()))
 
 
 def take_up(
