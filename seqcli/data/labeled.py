@@ -54,6 +54,27 @@ class Examples:
         """R, the number of rows."""
         return len(self.labels)
 
+    def joined(self, other: Examples) -> Examples:
+        """The rows of both, this one's first; both are of one reading, with the same features."""
+        tokens = SequencesBuilder()
+        tokens.extend(self.tokens)
+        tokens.extend(other.tokens)
+        features = self.features
+        if features is not None and other.features is not None:
+            rows = np.concatenate([features.rows, other.features.rows])
+            features = Chosen(features.table, rows)
+        keys = self.keys
+        if keys is not None and other.keys is not None:
+            keys = np.concatenate([keys, other.keys])
+        return Examples(
+            tokens.build(),
+            np.concatenate([self.labels, other.labels]),
+            features,
+            np.concatenate([self.rows, other.rows]),
+            self.unlabeled + other.unlabeled,
+            keys,
+        )
+
     def take(self, rows: NDArray[np.int64]) -> Examples:
         """These rows alone."""
         return Examples(

@@ -21,7 +21,7 @@ from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime
 from seqcli.nn.models import LanguageModel
 from seqcli.settings.searching import Searching
-from seqcli.settings.sections import Series
+from seqcli.settings.sections import Series, Training, refits
 from seqcli.text.vocab import Vocab
 
 
@@ -196,6 +196,21 @@ class Remembers(Protocol):
 def remembering(kind: Kind) -> Remembers | None:
     """The kind, if it has this ability."""
     return cast(Remembers, kind) if "--exclude-trained" in kind.spec.options else None
+
+
+class Refits(Protocol):
+    """`train.refit`: training and validation rows trained on together."""
+
+    def together(self, train: Any, valid: Any) -> tuple[Kind, Any]:
+        """The kind as it begins on both splits, and both as one split.
+
+        Vocabulary and labels stay those of the training split: the weights have their sizes.
+        """
+
+
+def refitting(kind: Kind, train: Training) -> Refits | None:
+    """The kind, if the settings ask for that."""
+    return cast(Refits, kind) if refits(train) else None
 
 
 class Approximates(Protocol):
