@@ -33,8 +33,12 @@ def as_begun(job: Job, saved: ModelFile) -> Job:
     """
     then, sizes = saved.description["config"], saved.description["data"].get("sizes")
     size = sizes.get("train") if isinstance(sizes, dict) else None
-    for fit in job.task.fits if isinstance(size, int) else ():
-        if size <= fit.up_to and fit.begun(job.task.config, then, MAY_CHANGE):
+    for fit in job.task.fits:
+        if (
+            isinstance(size, int)
+            and size <= fit.up_to
+            and fit.begun(job.task.config, then, MAY_CHANGE)
+        ):
             return replace(job, task=set_by(job.task, fit))
     return replace(job, task=replace(job.task, fits=()))
 

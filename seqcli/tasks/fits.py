@@ -62,8 +62,8 @@ class Fit:
     def told(self) -> str:
         """The settings, for a person."""
         return ", ".join(
-            f"{section}.{key} {_told(value)}"
-            for section, values in self.settings.items()
+            f"{key} {_told(value)}"
+            for values in self.settings.values()
             for key, value in values.items()
         )
 

@@ -45,34 +45,37 @@ class Ngrams:
 
     def rows(self, texts: Sequence[str]) -> Sequences:
         """The distinct buckets of each text, int32, rising in each row."""
-        portions = [self._portion(some) for some in self._portions(texts)]
+        lowered = [self.normal(text).lower() for text in texts]
+        words = _scanner.rows(lowered if self.words else [])
+        portions = [self._portion(lowered[part], words, part) for part in self._portions(lowered)]
         ids = [found for found, _ in portions]
         lengths = [length for _, found in portions for length in found]
         offsets = np.cumsum([0, *lengths], dtype=np.int64)
         return Sequences(np.concatenate(ids) if ids else np.empty(0, np.int32), offsets)
 
-    def _portions(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    def _portions(self, texts: Sequence[str]) -> Iterator[slice]:
         """Texts one after another, so many that arrays stay in the cache, and keys in 32 bits."""
         most = max(1, 2**32 // self.buckets)
         begun = held = 0
         for place, text in enumerate(texts):
             if held >= PORTION or place - begun == most:
-                yield texts[begun:place]
+                yield slice(begun, place)
                 begun, held = place, 0
             held += len(text)
         if begun < len(texts):
-            yield texts[begun:]
+            yield slice(begun, len(texts))
 
-    def _portion(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], list[int]]:
-        """Buckets of a portion's texts, and how many each of them has."""
-        lowered = [self.normal(text).lower() for text in texts]
+    def _portion(
+        self, texts: Sequence[str], words: Sequences, part: slice
+    ) -> tuple[NDArray[np.int32], list[int]]:
+        """Buckets of lower-cased texts, the `part` of `words`, and how many each of them has."""
         keys = [np.empty(0, np.uint32)]  # row * buckets + bucket
         if self.words:
-            codes = _word_codes(lowered)
+            codes = _word_codes(words, part)
             keys += _keys(*codes, self.words, self.share, 0, self.buckets)
         if self.characters:
             start = self.share if self.words else 0
-            codes = _character_codes(lowered)
+            codes = _character_codes(texts)
             keys += _keys(*codes, self.characters, self.share, start, self.buckets)
         found = np.sort(np.concatenate(keys))
         if len(found):
@@ -165,11 +168,11 @@ _SHAPE = shape(string.ascii_lowercase, second=string.digits, joining="'", rest=A
 _scanner = Scanner(_code, _words, _SHAPE)  # words come again and again
 
 
-def _word_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-    """A number for each word of lower-cased texts, and its text's place: (N,) each."""
-    rows = _scanner.rows(texts)
-    owners = np.repeat(np.arange(len(texts), dtype=np.uint32), rows.lengths)
-    return rows.ids.astype(np.uint64), owners
+def _word_codes(words: Sequences, part: slice) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """A number for each word of some rows, and its row's place among these: (N,) each."""
+    offsets = words.offsets[part.start : part.stop + 1]
+    owners = np.repeat(np.arange(len(offsets) - 1, dtype=np.uint32), np.diff(offsets))
+    return words.ids[offsets[0] : offsets[-1]].astype(np.uint64), owners
 
 
 def _character_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:

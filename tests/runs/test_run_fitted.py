@@ -46,7 +46,7 @@ def test_all_that_a_run_writes_tells_its_settings(tmp_path: Path) -> None:
     asked = little(tmp_path)
     event = started(asked)
     assert event.prepared.notes[-1] == (
-        "38 to train on, so as for at most 100: model.hidden 7, data.min_count 2, train.epochs 2"
+        "38 to train on, so as for at most 100: hidden 7, min_count 2, epochs 2"
     )
     result = finished(replace(asked, force=True)).result
     assert result["epochs"] == 2

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from seqcli.errors import ConfigError, SeqcliError
+from seqcli.settings.config import to_dict
 from seqcli.settings.fields import Typed
 from seqcli.tasks.taskfile import Task, fitted, names, resolve, to_toml
 
@@ -78,7 +79,7 @@ def test_what_was_given_stays(task: Path) -> None:
     found = fitted(given, 50)
     assert settings(found) == ((8, 8), 5)
     assert found.fit is not None
-    assert found.fit.told == "model.hidden 8"
+    assert found.fit.told == "hidden 8"
 
 
 def test_presets_and_other_kinds_have_none(task: Path) -> None:
@@ -157,8 +158,8 @@ def test_rows_for_texts_of_a_word(
 ) -> None:
     path = tmp_path / "short.toml"
     path.write_text(SHORT)
-    found = fitted(resolve(str(path)), size, length).config
-    assert (found.data.tokenizer, found.train.epochs) == expected
+    found = to_dict(fitted(resolve(str(path)), size, length).config)
+    assert (found["data"]["tokenizer"], found["train"]["epochs"]) == expected
 
 
 def test_what_rows_are_for_is_told(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,11 +16,7 @@ from torch.nn import functional as F
 
 from seqcli.data import batching
 from seqcli.data.batching import TextBatch
-from seqcli.data.labeled import (
-    Examples,
-    encode_with_unknown,
-    load,
-)
+from seqcli.data.labeled import Encoder, Examples, load
 from seqcli.data.survey import Survey, lengths_of
 from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
@@ -37,7 +34,6 @@ from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import TextClassifier
 from seqcli.text.sequences import Chosen, Sequences
-from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
 PORTION = 8  # of so many rows one is read to see how long all take
@@ -277,13 +273,17 @@ class Classifier:
         with torch.inference_mode(), runtime.products():
             return self.predict(model, Examples(ids, none, chosen, rows), runtime, poll)
 
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What makes ids of texts that come without labels."""
+        return Encoder(self.vocab, self.config.data)
+
     def answer(
         self, model: nn.Module, texts: Sequence[str], runtime: Runtime, poll: Poll
     ) -> Scores:
         """See `Classifies.answer`."""
-        data, make = self.config.data, reading.features(self.config)
-        split = tokenizer(data, self.vocab.subwords)
-        ids, unknown = encode_with_unknown(texts, split, self.vocab, data)
+        make = reading.features(self.config)
+        ids, unknown = self.encoder(texts)
         features = None if make is None else make(texts)
         return Scores(self.scores(model, ids, features, runtime, poll), unknown)
 
