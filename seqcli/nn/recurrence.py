@@ -1,0 +1,221 @@
+"""What each cell does at a time step of a whole sequence, there and back: `sequence.py` drives it.
+
+Everything is time-major, (T, B, ...), so that a step's share is one piece of memory. On the way
+back a step's gradients are products of dh (for an LSTM also dc) with factors that need neither:
+these are worked out for many steps at once, and the loop over steps keeps a few operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+Add = Callable[[Tensor, Tensor], object]  # add(y, h): y += h @ weight_hh.T
+
+_sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
+_tanh_backward = torch.ops.aten.tanh_backward.grad_input
+
+
+def tanh_(x: Tensor) -> Tensor:
+    """In place, as 2 sigmoid(2 x) - 1: off by 1.2e-7 at most in float32.
+
+    torch's own tanh is MKL's, which on AMD takes 26 ns a number, and this 11 (held to AVX2).
+    """
+    return x.mul_(2).sigmoid_().mul_(2).sub_(1)
+
+
+class Steps:
+    """A cell's share of one pass over a sequence; `kept` is what the way back needs.
+
+    A step has gradients for `parts` blocks of H numbers. Those of the inputs' product are the
+    `fed`, in the order of the weights; those of the product with h are the `looped`, in the order
+    of the weights turned by `turned` blocks.
+    """
+
+    parts: ClassVar[int]
+    fed: ClassVar[slice] = slice(None)
+    looped: ClassVar[slice] = slice(None)
+    turned: ClassVar[int] = 0
+
+    def __init__(self, *kept: Tensor) -> None:
+        self.kept = kept
+
+    @classmethod
+    def begin(cls, gates: Tensor, bias_hh: Tensor | None, c: Tensor | None) -> Self:
+        """From the inputs' product (T, B, gates * H), a second bias, and an LSTM's first c."""
+        raise NotImplementedError
+
+    def forward(self, outputs: Tensor, add: Add) -> None:
+        """Fill outputs (T + 1, B, H) behind the first h, and what is kept."""
+        raise NotImplementedError
+
+    def factors(self, outputs: Tensor, part: slice, out: Tensor) -> None:
+        """Of the steps `part`, into out (t, B, parts, H)."""
+        raise NotImplementedError
+
+    def back(
+        self, t: int, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Turn step t's factors (B, parts, H) into its gradients; `place` is t's in the part.
+
+        -> what h gets but through the product, and dc of the step before.
+        """
+        raise NotImplementedError
+
+
+class TanhSteps(Steps):
+    """h' = tanh(a)."""
+
+    parts = 1
+
+    @classmethod
+    def begin(cls, gates: Tensor, bias_hh: Tensor | None, c: Tensor | None) -> Self:
+        """See `Steps.begin`; in `forward` the gates become the outputs, in full precision."""
+        return cls(gates)
+
+    @staticmethod
+    def act(a: Tensor) -> Tensor:
+        """In place."""
+        return tanh_(a)
+
+    @staticmethod
+    def slope(h: Tensor) -> Tensor:
+        """Of the activation, by its value."""
+        return 1 - h * h
+
+    def forward(self, outputs: Tensor, add: Add) -> None:
+        """See `Steps.forward`."""
+        h, *rest = outputs.unbind()
+        for gate, after in zip(self.kept[0].unbind(), rest, strict=True):
+            add(gate, h)
+            h = after.copy_(self.act(gate))
+
+    def factors(self, outputs: Tensor, part: slice, out: Tensor) -> None:
+        """See `Steps.factors`."""
+        out[:, :, 0] = self.slope(self.kept[0][part])
+
+    def back(
+        self, t: int, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """See `Steps.back`."""
+        factors[:, 0].mul_(dh)
+        return None, None
+
+
+class ReluSteps(TanhSteps):
+    """h' = max(a, 0)."""
+
+    @staticmethod
+    def act(a: Tensor) -> Tensor:
+        """In place."""
+        return a.relu_()
+
+    @staticmethod
+    def slope(h: Tensor) -> Tensor:
+        """See `TanhSteps.slope`."""
+        return h > 0
+
+
+class GRUSteps(Steps):
+    """h' = n + z (h - n), n = tanh(a_n + r (U_n h + b)).
+
+    Kept: gates r, z and U_n h + b; n. Parts: U_n h, r, z, n: the first three are the looped ones,
+    the last three the fed ones.
+    """
+
+    parts = 4
+    fed, looped = slice(1, 4), slice(3)
+    turned = 1
+
+    @classmethod
+    def begin(cls, gates: Tensor, bias_hh: Tensor | None, c: Tensor | None) -> Self:
+        """See `Steps.begin`."""
+        last = gates.chunk(3, 2)[2]
+        new = last.contiguous()
+        last.zero_()
+        if bias_hh is not None:
+            gates += bias_hh
+        return cls(gates, new)
+
+    def forward(self, outputs: Tensor, add: Add) -> None:
+        """See `Steps.forward`."""
+        hidden = outputs.shape[2]
+        h, *rest = outputs.unbind()
+        for gate, new, after in zip(*(kept.unbind() for kept in self.kept), rest, strict=True):
+            add(gate, h)
+            sure, looped = gate.split((2 * hidden, hidden), 1)
+            r, z = sure.sigmoid_().split(hidden, 1)
+            tanh_(new.addcmul_(looped, r))
+            h = after.copy_(torch.lerp(new, h.to(new.dtype), z))
+
+    def factors(self, outputs: Tensor, part: slice, out: Tensor) -> None:
+        """See `Steps.factors`."""
+        new = self.kept[1][part]
+        r, z, looped = self.kept[0][part].chunk(3, 2)
+        d_looped, d_r, d_z, d_new = out.unbind(2)
+        _tanh_backward(1 - z, new, grad_input=d_new)  # (1 - z) (1 - n^2)
+        torch.mul(d_new, r, out=d_looped)
+        _sigmoid_backward(d_new * looped, r, grad_input=d_r)
+        _sigmoid_backward(outputs[part] - new, z, grad_input=d_z)
+
+    def back(
+        self, t: int, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """See `Steps.back`."""
+        factors.mul_(dh[:, None])
+        return dh * self.kept[0][t].chunk(3, 1)[1], None
+
+
+class LSTMSteps(Steps):
+    """c' = f c + i g, h' = o tanh(c'): Hochreiter and Schmidhuber 1997, f of Gers et al. 2000.
+
+    Kept: gates i, f, g, o; c, with the first; tanh(c'). Parts: i, f, g (times dc), o (times dh).
+    """
+
+    parts = 4
+
+    @classmethod
+    def begin(cls, gates: Tensor, bias_hh: Tensor | None, c: Tensor | None) -> Self:
+        """See `Steps.begin`."""
+        time, batch, width = gates.shape
+        cells = gates.new_empty(time + 1, batch, width // 4)
+        cells[0] = c
+        return cls(gates, cells, gates.new_empty(time, batch, width // 4))
+
+    def forward(self, outputs: Tensor, add: Add) -> None:
+        """See `Steps.forward`."""
+        gates, cells, squashed = self.kept
+        hidden = outputs.shape[2]
+        for t, gate in enumerate(gates):
+            add(gate, outputs[t])
+            sure, new, out = gate.split((2 * hidden, hidden, hidden), 1)
+            sure.sigmoid_()
+            tanh_(new)
+            out.sigmoid_()
+            i, f = sure.split(hidden, 1)
+            torch.mul(f, cells[t], out=cells[t + 1]).addcmul_(i, new)
+            tanh_(squashed[t].copy_(cells[t + 1]))
+            torch.mul(out, squashed[t], out=outputs[t + 1])
+
+    def factors(self, outputs: Tensor, part: slice, out: Tensor) -> None:
+        """See `Steps.factors`."""
+        gates, cells, squashed = (kept[part] for kept in self.kept)
+        i, f, g, o = gates.chunk(4, 2)
+        _sigmoid_backward(g, i, grad_input=out[:, :, 0])  # g i (1 - i) in one pass
+        _sigmoid_backward(cells, f, grad_input=out[:, :, 1])
+        _tanh_backward(i, g, grad_input=out[:, :, 2])  # i (1 - g^2)
+        _sigmoid_backward(squashed, o, grad_input=out[:, :, 3])
+        self.through = torch.ops.aten.tanh_backward(o, squashed)  # dc by dh
+
+    def back(
+        self, t: int, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """See `Steps.back`."""
+        assert dc is not None
+        dc = torch.addcmul(dc, dh, self.through[place])
+        factors[:, :3].mul_(dc[:, None])
+        factors[:, 3].mul_(dh)
+        return None, dc * self.kept[0][t].chunk(4, 1)[1]
