@@ -106,7 +106,9 @@ class Display:
             say(line)
         self.state, self.kind = event.state, event.prepared.kind
         self.begun = self.told = time.monotonic()
-        self.crowding = Crowding(event.runtime.threads, self.begun)
+        runtime = event.runtime
+        inside = runtime.team.inside if runtime.team else runtime.threads
+        self.crowding = Crowding(runtime.threads, inside, self.begun)
         self.units = self.state.units
         self.progress: float | None = None
         if sys.stderr.isatty():

@@ -76,6 +76,7 @@ def start_lines(job: Job, event: Started) -> list[str]:
     threads = ""
     if runtime.device.type == "cpu":
         threads = f", {runtime.threads} thread" + "s" * (runtime.threads > 1)
+        threads += " that share each batch" if runtime.team else ""
     lines.append(f"device: {runtime.device}{threads}, {runtime.policy}, seed {train.seed}")
     few = few_updates(event.batches, train)
     return lines + list(event.notes) + ([few] if few else [])

@@ -27,7 +27,7 @@ from seqcli.settings.sections import LabeledText
 from seqcli.text.growing import numbered
 from seqcli.text.normal import normalizer
 from seqcli.text.sequences import Chosen, Features, Made, Sequences, SequencesBuilder
-from seqcli.text.tokens import Tokenizer, counted
+from seqcli.text.tokens import Tokenizer, numbering
 from seqcli.text.vocab import Vocab
 
 POLL_EVERY = 1000  # records between two looks at the stop flag
@@ -223,9 +223,10 @@ class _Scan:
         poll: Callable[[], None],
     ) -> _Scan:
         normal = normalizer(data)
-        split = counted(replace(data, normalize="none"))  # of what is normal already
         provisional, labels = numbered(), placed(known)
-        ids, extra = SequencesBuilder(scratch), Made(features, scratch)
+        # of what is normal already
+        numbers_of = numbering(replace(data, normalize="none"), provisional.__getitem__)
+        ids, extra = Made(numbers_of, scratch), Made(features, scratch)
         places, keys, official, numbers = array("q"), array("Q"), array("b"), array("q")
         unlabeled: dict[str, int] = {}
         for number, part, record in _numbered(source, poll):
@@ -237,7 +238,7 @@ class _Scan:
             if known is not None and record.label not in labels:
                 raise foreign(record, known)
             text = normal(record.text)
-            ids.append(map(provisional.__getitem__, split(text)))
+            ids.add(text)
             places.append(labels[record.label])
             keys.append(text_key(text, casefold=data.repeats_casefold))
             official.append(PARTS.index(part) if part in PARTS else NOT_SAID)
@@ -251,10 +252,12 @@ class _Scan:
         label = np.array(places, np.int64)
         if known is None:
             names, label = in_order(names, label)
+        found = ids.build()  # before the tokens are listed: it numbers the last ones
+        assert found is not None
         return cls(
             list(provisional),
             scratch,
-            ids.build(),
+            found,
             extra.build(),
             names,
             label,

@@ -138,17 +138,33 @@ class Place(NamedTuple):
     most: int
 
 
+class Parts(NamedTuple):
+    """A figure that is sum(above) / sum(below) over R rows: F1 of twice the right, and of all."""
+
+    above: NDArray[np.int64]
+    below: NDArray[np.int64]
+
+
 class Each(NamedTuple):
     """What a model makes of each of R rows (R predictions, or stretches of several).
 
-    units: what the rows are; of two models equal rows of equal units are the same.
+    units: what the rows are; of two models equal rows of equal units are the same. parts: figures
+    that rows add up to, by name; none: accuracy, the share of `right`.
     """
 
     units: str
     rows: NDArray[np.int64]
     losses: NDArray[np.float64]  # nats, summed over a row
-    counts: NDArray[np.int64]  # predictions in it
+    counts: NDArray[np.int64]  # predictions in it; 0 where it has no loss
     right: NDArray[np.bool_] | None  # None for a kind whose answers are not right or wrong
+    parts: Mapping[str, Parts] = {}
+
+    def shares(self) -> Mapping[str, Parts]:
+        """The figures that rows add up to."""
+        if self.parts or self.right is None:
+            return self.parts
+        right = self.right.astype(np.int64)
+        return {"accuracy": Parts(right, np.ones_like(right))}
 
 
 class Compares(Protocol):

@@ -40,13 +40,15 @@ class Session:
         self._job, self._folder, self.prepared, self._ranks = job, folder, prepared, ranks
         self._config, self.kind = job.task.config, prepared.kind
         self._record = Recorder(job, folder, prepared, ranks)
-        train = self._config.train
+        train, table = self._config.train, self.table()
         self.runtime = training_runtime(
             job.device,
             job.threads,
             train.precision,
             bfloat16_helps=self.kind.bfloat16_helps,
-            multiply_adds=self.table().multiply_adds_per_step * train.batch_size // ranks.world,
+            multiply_adds=table.multiply_adds_per_step * train.batch_size // ranks.world,
+            rows=train.batch_size,
+            numbers=table.total,
             ranks=ranks,
             deterministic=train.deterministic,
         )
@@ -160,6 +162,7 @@ class Session:
         model.load_state_dict(best.weights)
         splits = self.prepared.splits
         float32_products(self.runtime.device, exact=True)  # as `eval` will score it
+        torch.set_num_threads(self.runtime.threads)
         fp32 = replace(self.runtime, precision="fp32", ranks=ALONE)
         scores: dict[str, Figures | None] = dict.fromkeys(SCORED)
         for name in SCORED:

@@ -8,15 +8,16 @@ part is a binary vector of length 1 (so that long texts weigh no more than short
 from __future__ import annotations
 
 import re
+import string
 import zlib
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.text.normal import Normal
+from seqcli.text.scanning import ALONE, Scanner, shape
 from seqcli.text.sequences import Chosen, Sequences
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64 (Steele et al. 2014), as is the mixing
@@ -26,7 +27,6 @@ ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+|[^a-z0-9\s]")  # the same, o
 DIGIT = re.compile(r"\d")
 PORTION = 1 << 15  # characters hashed together: their numbers stay in the processor's cache
 SPAN = 1 << 22  # places hashed together in a text of any length: tens of megabytes at a time
-REMEMBERED = 1 << 17  # words whose numbers are kept, 15 MB
 
 
 @dataclass(frozen=True)
@@ -116,26 +116,25 @@ def naive_bayes(
     return scores
 
 
-class _Codes(dict[str, int]):
-    """A number for each word; a number counts by its digits alone. Words come again and again."""
-
-    def __missing__(self, word: str) -> int:
-        if len(self) >= REMEMBERED:
-            self.clear()
-        spelled = "0" * min(len(word), 12) if word.isdecimal() else word
-        code = self[word] = zlib.crc32(spelled.encode("utf-8", "surrogatepass"))
-        return code
+def _code(word: str) -> int:
+    """A number for a word of lower case; a number counts by its digits alone."""
+    spelled = "0" * min(len(word), 12) if word.isdecimal() else word
+    return zlib.crc32(spelled.encode("utf-8", "surrogatepass"))
 
 
-_codes = _Codes()
+def _words(text: str) -> list[str]:
+    return (ASCII_WORD if text.isascii() else WORD).findall(text)
+
+
+_SHAPE = shape(string.ascii_lowercase, second=string.digits, joining="'", rest=ALONE, once=True)
+_scanner = Scanner(_code, _words, _SHAPE)  # words come again and again
 
 
 def _word_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     """A number for each word of lower-cased texts, and its text's place: (N,) each."""
-    rows = [(ASCII_WORD if text.isascii() else WORD).findall(text) for text in texts]
-    count = sum(map(len, rows))
-    codes = map(_codes.__getitem__, chain.from_iterable(rows))
-    return np.fromiter(codes, np.uint64, count), _owners(rows)
+    rows = _scanner.rows(texts)
+    owners = np.repeat(np.arange(len(texts), dtype=np.uint32), rows.lengths)
+    return rows.ids.astype(np.uint64), owners
 
 
 def _character_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:

@@ -86,7 +86,7 @@ class Classifier:
             notes.append(f"seed {seed} cuts other splits too; data.split_seed=1 keeps seed 1's")
         vectors = None
         if config.model.vectors:
-            vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
+            vectors, found, _ = find(Path(config.model.vectors), data.vocab, config.model.embed)
             notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
         scores = reading.naive_scores(config, data)
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
@@ -244,11 +244,14 @@ class Classifier:
         """Log-probabilities (R, C) in the order of the rows; the model is in eval mode."""
         grams = ngrams(self.config)
         result = np.zeros((len(split.labels), len(self.labels)), np.float32)
-        for rows in runtime.ranks.own(batching.reading_order(split.tokens.lengths)):
+
+        def read(rows: NDArray[np.int64]) -> None:
             poll()
             batch = batching.gather(split, rows, grams).to(runtime.device)
             text = batch.text
             result[rows] = model(text.values, text.lengths, batch.features).cpu().numpy()
+
+        runtime.own(batching.reading_order(split.tokens.lengths), read)
         runtime.ranks.add(torch.from_numpy(result))  # each row is one rank's, the others' are 0
         return result
 

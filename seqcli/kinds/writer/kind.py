@@ -250,7 +250,8 @@ class Writer:
         assert isinstance(model, Network)
         wanted = [None] if labels is None else labels
         found = np.zeros((len(split), len(wanted)))
-        for rows in runtime.ranks.own(batching.reading_order(split.lengths)):
+
+        def read(rows: NDArray[np.int64]) -> None:
             batch = gather(split, rows).to(runtime.device)
             text, real = batch.text, batch.text.mask
             for place, label in enumerate(wanted):
@@ -258,6 +259,8 @@ class Writer:
                 told = batch.labels if label is None else torch.full_like(batch.labels, label)
                 each = model.losses(text.values, text.lengths, told, batch.targets, real)
                 found[rows, place] = each.cpu().numpy()
+
+        runtime.own(batching.reading_order(split.lengths), read)
         runtime.ranks.add(torch.from_numpy(found))  # each row is one rank's, the others' are 0
         return found[:, 0] if labels is None else found
 
