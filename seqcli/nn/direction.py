@@ -32,8 +32,12 @@ def path(
     |                                              |        | overflow, and 0 * inf be a gradient|
     | LSTM, GRU: not tanh with sigmoid             | steps  | no kernel has it                   |
     | GRU: reset before the product                | steps  | no kernel has it                   |
-    | LSTM: trained on the CPU in bfloat16, from   | own    | `LSTMSequence`: oneDNN's gradients |
-    | 1,024 units, or 600 and at most 32 rows      |        | are wrong, or slower               |
+    | GRU, RNN: trained on the CPU                 | own    | `WholeSequence`: 1.05 to 1.8 x the |
+    |                                              |        | speed of torch's loop in C++, which|
+    |                                              |        | answers sooner, without gradients  |
+    | LSTM: trained on the CPU in bfloat16, from   | own    | oneDNN's gradients are wrong, or   |
+    | 1,024 units, or 600 and at most 32 rows      |        | slower; in float32 it is at 80 to  |
+    |                                              |        | 93 % of what products allow        |
     | everything else                              | kernel | LSTM on the CPU: oneDNN; GPU:      |
     |                                              |        | cuDNN; else torch's loop in C++    |
     """
@@ -45,19 +49,17 @@ def path(
         known = (cell.activation, cell.recurrent_activation) == ("tanh", "sigmoid")
     if not known or (isinstance(cell, GRU) and not cell.reset_after):
         return "steps"
-    if x.device.type != "cpu":
+    if x.device.type != "cpu" or not torch.is_grad_enabled():
         return "kernel"
-    return "own" if not isinstance(cell, LSTM) or _lstm_gains(cell.hidden, x) else "kernel"
+    if isinstance(cell, LSTM) and not _wide_in_bfloat16(cell.hidden, len(x)):
+        return "kernel"
+    return "own"
 
 
-def _lstm_gains(hidden: int, x: Tensor) -> bool:
-    """Whether an LSTM's own pass over x (B, T, E) beats oneDNN's, in the precision that holds."""
-    import os
-    if not torch.is_grad_enabled():
-        return False
-    if torch.is_autocast_enabled("cpu"):
-        return hidden >= WRONG or (hidden >= WIDE and len(x) <= FEW)
-    return os.environ.get("OWN", "0") == "1"
+def _wide_in_bfloat16(hidden: int, rows: int) -> bool:
+    wide = hidden >= WRONG or (hidden >= WIDE and rows <= FEW)
+    half = torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return wide and half and torch.is_autocast_enabled("cpu")
 
 
 def steps_of(cell: Cell) -> type[Steps]:

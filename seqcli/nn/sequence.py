@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from seqcli.nn.products import adder, times
+from seqcli.nn.products import plus, times
 from seqcli.nn.recurrence import Steps
 
 AT_ONCE = 1 << 19  # numbers that stay in a core's cache between two uses
@@ -52,7 +52,7 @@ class WholeSequence(torch.autograd.Function):
         outputs = rows.new_empty(time + 1, batch, hidden)
         outputs[0] = h
         run = steps.begin(gates, bias_hh, c)
-        run.forward(outputs, adder(w_hh))
+        run.forward(outputs, plus(_doubled(w_hh, steps.doubled)))
         ctx.save_for_backward(rows, outputs, w_ih, w_hh, *run.kept)
         ctx.steps, ctx.biases = steps, (bias is not None, bias_hh is not None)
         last = run.kept[1][time].clone() if c is not None else None
@@ -82,31 +82,35 @@ class WholeSequence(torch.autograd.Function):
         return None, d_x, d_ih, d_hh.roll(-turn, 0) if turn else d_hh, d_bias, d_bias_hh, dh, dc
 
 
+def _doubled(weight: Tensor, blocks: slice | None) -> Tensor:
+    """weight (G H, H), with some blocks of H rows twice as large."""
+    if blocks is None:
+        return weight
+    weight = weight.clone(memory_format=torch.contiguous_format)
+    weight.view(-1, weight.shape[1], weight.shape[1])[blocks] *= 2
+    return weight
+
+
 def _back(
     run: Steps, outputs: Tensor, weight: Tensor, d_outputs: Tensor, dh: Tensor, dc: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """From the last step to the first: every part's gradients (T, B, parts, H), dh and dc."""
     (time, batch, hidden), exact = d_outputs.shape, dh.dtype
     grads = outputs.new_empty(time, batch, run.parts, hidden)
+    looped = grads[:, :, run.looped].flatten(2).unbind()
+    given = [torch.zeros_like(dh), *d_outputs.unbind()]
+    further = plus(weight.t())
     stride = max(1, AT_ONCE // (batch * run.parts * hidden))
-    add = adder(weight.t())
-    dh = dh + d_outputs[time - 1]
+    dh = dh + given[time]
     for end in range(time, 0, -stride):
         part = slice(max(0, end - stride), end)
-        # in bfloat16 a part's are worked out in float32 beside it
-        factors = grads[part] if grads.dtype == exact else grads[part].to(exact)
-        run.factors(outputs, part, factors)
-        for t in range(part.stop - 1, part.start - 1, -1):
-            place = t - part.start
-            own = factors[place]
-            direct, dc = run.back(t, place, own, dh, dc)
-            if own.dtype != grads.dtype:
+        # those of bfloat16 are worked out beside them, in float32
+        room = grads[part] if grads.dtype == exact else grads[part].to(exact)
+        run.factors(outputs, part, room)
+        for place, own in reversed(list(enumerate(room.unbind()))):
+            t = part.start + place
+            start, dc = run.back(t, place, own, dh, dc, given[t])
+            if grads.dtype != exact:
                 grads[t] = own
-            if t:
-                dh = d_outputs[t - 1].to(exact, copy=True)
-                if direct is not None:
-                    dh += direct
-            else:
-                dh = torch.zeros_like(dh) if direct is None else direct
-            add(dh, grads[t, :, run.looped].flatten(1))
+            dh = further(start.to(exact), looped[t], None)
     return grads, dh, dc
