@@ -29,7 +29,17 @@ from seqcli.machine.processor import kind
 
 HERE = Path(__file__).parent
 GROUPS = (
-    *("ptb", "imdb", "trained", "classify", "tagging", "translating", "sampling", "startup"),
+    *(
+        "ptb",
+        "imdb",
+        "trained",
+        "texts",
+        "classify",
+        "tagging",
+        "translating",
+        "sampling",
+        "startup",
+    ),
     *("display", "crowded", "scaling", "growth", "floors"),
 )
 

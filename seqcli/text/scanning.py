@@ -9,6 +9,7 @@ or long, is asked for one by one, in the order of the text.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +28,7 @@ PORTION = 1 << 18  # characters worked on at a time: their arrays stay in the pr
 MOSTLY_ASCII = 16  # at least so many bytes for each that is not, else the pattern is faster
 LONGEST = 15  # bytes of a token in the table: two words of 64 bits, with its length
 PROBES = 4  # addresses a token may stand at
-FEW, MOST = 1 << 12, 1 << 19  # addresses of a table, 24 bytes each
+FEW, MOST = 1 << 12, 1 << 19  # addresses of a table, 32 bytes each
 ABSENT = -(1 << 62)  # no token's number
 MIX, MIX_TOO = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 
@@ -35,9 +36,9 @@ MIX, MIX_TOO = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 class Shape(NamedTuple):
     """Tokens by classes of bytes.
 
-    A token is a run of FIRST, a run of SECOND, or one byte ALONE. A byte JOINING belongs to a run
-    of FIRST that stands on both sides of it, and else is one ALONE; `once`: of such bytes only every
-    other one where a single run parts them, as a pattern finds it that joins two runs at most.
+    A token is a run of FIRST, a run of SECOND, or one byte ALONE. A byte JOINING belongs to the
+    runs of FIRST on both sides of it, and else is one ALONE; `once`: of such bytes only every other
+    one where a single run parts them, as a pattern finds it that joins two runs at most.
     """
 
     classes: bytes  # (256,)
@@ -71,6 +72,7 @@ def shape(
 class Scanner:
     """Texts to rows of numbers: `number` of each token that `split` finds in what `clean` leaves.
 
+    Threads may share one.
     `number` must give a token the same number each time it is asked. `clean` must leave single
     ASCII characters as they are, or make other ones of them, or drop them. shape: finds what
     `split` finds in ASCII; without one every text is split by itself.
@@ -88,6 +90,7 @@ class Scanner:
         """most: addresses of the table, a power of two; beyond it tokens are asked for anew."""
         self._number, self._split, self._shape, self._clean = number, split, shape, clean
         self._table, self._most = _Table(min(FEW, most)), most
+        self._one_at_a_time = Lock()
 
     def rows(self, texts: Sequence[str]) -> Sequences:
         """A row for each text, int64."""
@@ -97,7 +100,8 @@ class Scanner:
         while begun < len(texts):
             before = ends[begun] - sizes[begun]
             stop = max(int(np.searchsorted(ends, before + PORTION, "right")), begun + 1)
-            done.append(self._portion(texts[begun:stop], ends[begun:stop] - before))
+            with self._one_at_a_time:
+                done.append(self._portion(texts[begun:stop], ends[begun:stop] - before))
             begun = stop
         if len(done) == 1:
             return done[0]
@@ -128,125 +132,133 @@ class Scanner:
     def _scanned(self, text: bytes, classes: Bytes, others: Places, ends: Places) -> Sequences:
         """Rows of texts that end before `ends` (R,); 16 bytes more stand behind them."""
         assert self._shape is not None
-        first, foreign = classes == FIRST, None
-        joining = np.flatnonzero(classes == JOINING)
-        if len(joining):
-            first[_joined(first, joining, once=self._shape.once)] = True
-        runs = [first, classes == SECOND]
-        alone = ((classes == ALONE) | (classes == JOINING)) & ~first
-        if len(others):
-            foreign = _between_spaces(classes, others)
-            runs = [run & ~foreign for run in runs] + [foreign]
-            alone &= ~foreign
-        starts, stops = _bounds(runs, alone)
-        ids = np.full(len(starts), ABSENT, np.int64)
-        short = (stops - starts) <= LONGEST
-        if foreign is not None:
-            short &= ~foreign[starts]
-        low, high = _keys(text, starts[short], (stops - starts)[short])
-        ids[short] = self._table.get(low, high)
-        offsets = np.concatenate(([0], np.searchsorted(starts, ends)))
+        found = _found(classes, others, once=self._shape.once)
+        ids = np.full(len(found.starts), ABSENT, np.int64)
+        short = np.flatnonzero((found.sizes <= LONGEST) & ~found.foreign)
+        ids[short] = self._table.get(*_keys(text, found, short))
+        lengths = np.ones(len(ids), np.int64)
         missing = np.flatnonzero(ids == ABSENT)
-        if len(missing) == 0:
+        several = self._asked(text, found, missing, ids) if len(missing) else {}
+        offsets = np.concatenate(([0], np.searchsorted(found.starts, ends)))
+        if not several:
             return Sequences(ids, offsets)
-        return self._asked(text, Sequences(ids, offsets), missing, starts, stops, foreign)
+        rows = _flat(list(several.values()))
+        at = np.fromiter(several, np.int64, len(several))
+        lengths[at] = rows.lengths
+        every = np.repeat(ids, lengths)
+        every[np.repeat(found.foreign, lengths)] = rows.ids
+        return Sequences(every, np.concatenate(([0], np.cumsum(lengths)))[offsets])
 
     def _asked(
-        self,
-        text: bytes,
-        found: Sequences,
-        missing: Places,
-        starts: Places,
-        stops: Places,
-        foreign: Bools | None,
-    ) -> Sequences:
-        """`found` with what the table lacks; of a foreign place as many numbers as it has tokens."""
+        self, text: bytes, found: _Found, missing: Places, ids: Places
+    ) -> dict[int, list[int]]:
+        """Fill what the table lacks into `ids`; by foreign place the numbers of its tokens."""
         several: dict[int, list[int]] = {}
         new: dict[str, int] = {}
-        places = zip(
-            missing.tolist(), starts[missing].tolist(), stops[missing].tolist(), strict=True
-        )
-        ids = found.ids
-        for place, start, stop in places:
-            token = text[start:stop].decode("utf-8", "surrogatepass")
-            if foreign is not None and foreign[start]:
+        starts, sizes = found.starts[missing].tolist(), found.sizes[missing].tolist()
+        foreign = found.foreign[missing].tolist()
+        for place, start, size, odd in zip(missing.tolist(), starts, sizes, foreign, strict=True):
+            token = text[start : start + size].decode("utf-8", "surrogatepass")
+            if odd:
                 several[place] = list(map(self._number, self._split(token)))
             else:
                 ids[place] = self._number(token)
-                if stop - start <= LONGEST:
+                if size <= LONGEST:
                     new[token] = place
         if new:
             at = np.fromiter(new.values(), np.int64, len(new))
-            low, high = _keys(text, starts[at], (stops - starts)[at])
-            self._table = self._table.with_more(low, high, ids[at], self._most)
-        if not several:
-            return found
-        lengths = np.ones(len(ids), np.int64)
-        at = np.fromiter(several, np.int64, len(several))
-        rows = _flat(list(several.values()))
-        lengths[at] = rows.lengths
-        whole = np.repeat(ids, lengths)
-        ends = np.concatenate(([0], np.cumsum(lengths)))
-        inside = np.zeros(len(ids), np.bool_)
-        inside[at] = True
-        whole[np.repeat(inside, lengths)] = rows.ids
-        return Sequences(whole, ends[found.offsets])
+            self._table = self._table.with_more(*_keys(text, found, at), ids[at], self._most)
+        return several
+
+
+class _Found(NamedTuple):
+    """Where tokens stand (N,) each: from, how many bytes; whether the pattern is to be asked.
+
+    A foreign place is all that stands between two spaces: any number of tokens.
+    """
+
+    starts: Places
+    sizes: Places
+    foreign: Bools
+
+
+def _found(classes: Bytes, others: Places, *, once: bool) -> _Found:
+    """By the classes of all bytes, of which `others` are not ASCII."""
+    first = classes == FIRST
+    joining = np.flatnonzero(classes == JOINING)
+    if len(joining):
+        first[_joined(first, joining, once=once)] = True
+    runs = [first, classes == SECOND]
+    alone = ((classes == ALONE) | (classes == JOINING)) & ~first
+    if len(others) == 0:
+        starts, stops = _bounds(runs, alone)
+        return _Found(starts, stops - starts, np.zeros(len(starts), np.bool_))
+    foreign = _between_spaces(classes, others)
+    starts, stops = _bounds([*(run & ~foreign for run in runs), foreign], alone & ~foreign)
+    return _Found(starts, stops - starts, foreign[starts])
 
 
 class _Table:
-    """Numbers of tokens by their keys, at one of PROBES addresses from a hash on."""
+    """Numbers of tokens by their keys, at one of PROBES addresses from a hash on.
+
+    A row holds low, high and number, and fills half a line of the cache: one access finds all.
+    """
 
     def __init__(self, size: int) -> None:
         """size: a power of two."""
-        self.low, self.high = np.zeros(size, np.uint64), np.zeros(size, np.uint64)
-        self.numbers = np.zeros(size, np.int64)
+        self.rows = np.zeros((size, 4), np.uint64)
         self.held = 0
+
+    def __len__(self) -> int:
+        """Addresses."""
+        return len(self.rows)
 
     def get(self, low: Words, high: Words) -> Places:
         """The number of each key (N,), ABSENT where it is not there."""
-        at = self._address(low, high)
-        there = (self.low[at] == low) & (self.high[at] == high)
-        found = np.where(there, self.numbers[at], ABSENT)
-        left = np.flatnonzero(~there & (self.high[at] != 0))
+        rows = self.rows.take(self._address(low, high), 0)
+        there = (rows[:, 0] == low) & (rows[:, 1] == high)
+        found = np.where(there, rows[:, 2].view(np.int64), ABSENT)
+        left = np.flatnonzero(~there & (rows[:, 1] != 0))
         for probe in range(1, PROBES):
             if len(left) == 0:
                 break
-            at = (self._address(low[left], high[left]) + probe) & (len(self.low) - 1)
-            there = (self.low[at] == low[left]) & (self.high[at] == high[left])
-            found[left[there]] = self.numbers[at[there]]
-            left = left[~there & (self.high[at] != 0)]
+            at = (self._address(low[left], high[left]) + probe) & (len(self) - 1)
+            rows = self.rows.take(at, 0)
+            there = (rows[:, 0] == low[left]) & (rows[:, 1] == high[left])
+            found[left[there]] = rows[there, 2].view(np.int64)
+            left = left[~there & (rows[:, 1] != 0)]
         return found
 
     def with_more(self, low: Words, high: Words, numbers: Places, most: int) -> _Table:
         """A table with these keys (N,), all new and different, too; some may not find room."""
         table = self
-        if self.held + len(low) > len(self.low) // 2:
+        if self.held + len(low) > len(self) // 2:
             size = min(1 << (4 * (self.held + len(low))).bit_length(), most)
-            if size > len(self.low):
-                table, own = _Table(size), self.high != 0
-                table._put(self.low[own], self.high[own], self.numbers[own])
-        table._put(low, high, numbers)
+            if size > len(self):
+                table, own = _Table(size), self.rows[self.rows[:, 1] != 0]
+                table._put(own)
+        table._put(np.stack([low, high, numbers.view(np.uint64), np.zeros_like(low)], 1))
         return table
 
-    def _put(self, low: Words, high: Words, numbers: Places) -> None:
+    def _put(self, new: NDArray[np.uint64]) -> None:
         for probe in range(PROBES):
-            if len(low) == 0:
+            if len(new) == 0:
                 break
-            at = (self._address(low, high) + probe) & (len(self.low) - 1)
-            free = np.flatnonzero(self.high[at] == 0)
+            at = (self._address(new[:, 0], new[:, 1]) + probe) & (len(self) - 1)
+            free = np.flatnonzero(self.rows[at, 1] == 0)
             free = free[np.unique(at[free], return_index=True)[1]]  # the first that wants it
-            self.low[at[free]], self.high[at[free]] = low[free], high[free]
-            self.numbers[at[free]] = numbers[free]
+            for column in (2, 0, 1):  # high at last: whoever interrupts leaves nothing half done
+                self.rows[at[free], column] = new[free, column]
             self.held += len(free)
-            rest = np.ones(len(low), np.bool_)
+            rest = np.ones(len(new), np.bool_)
             rest[free] = False
-            low, high, numbers = low[rest], high[rest], numbers[rest]
+            new = new[rest]
 
     def _address(self, low: Words, high: Words) -> Places:
         mixed = (low ^ (high * MIX_TOO)) * MIX
         mixed ^= mixed >> np.uint64(32)
         mixed *= MIX_TOO
-        return (mixed >> np.uint64(65 - len(self.low).bit_length())).astype(np.int64)
+        return (mixed >> np.uint64(65 - len(self).bit_length())).astype(np.int64)
 
 
 def _flat(rows: Sequence[Sequence[int]]) -> Sequences:
@@ -293,9 +305,10 @@ def _bounds(runs: Sequence[Bools], alone: Bools) -> tuple[Places, Places]:
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(9)], np.uint64)
 
 
-def _keys(text: bytes, starts: Places, sizes: Places) -> tuple[Words, Words]:
+def _keys(text: bytes, found: _Found, places: Places) -> tuple[Words, Words]:
     """The bytes of tokens of at most LONGEST, and in the last of 16 their number: (N,) twice."""
     words = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))  # at every place
+    starts, sizes = found.starts[places], found.sizes[places]
     low = words[starts] & _MASKS[np.minimum(sizes, 8)]
     high = words[starts + 8] & _MASKS[np.maximum(sizes - 8, 0)]
     return low, high | (sizes.astype(np.uint64) << np.uint64(56))

@@ -85,6 +85,14 @@ class Tokenizer:
         """The tokens of a text; none for a text without any."""
         return self.splitter.split(self.clean(text))
 
+    def numbering(self, number: Callable[[str], int]) -> Features:
+        """What makes of each text a row of numbers: those of its tokens, in order.
+
+        `number` must give a token the same number each time.
+        """
+        shape = self.splitter.shape if isinstance(self.splitter, Rule) else None
+        return Scanner(number, self.splitter.split, shape, self.clean).rows
+
     def spans(self, text: str) -> list[Span]:
         """Where the tokens of `split(text)` stand in the text itself: from, up to but without.
 
@@ -137,15 +145,11 @@ def counted(data: Tokens) -> Callable[[str], list[str]]:
 
 
 def numbering(data: Tokens, number: Callable[[str], int]) -> Features:
-    """What makes of each text a row of numbers: those of its tokens (of `counted`), in order.
-
-    `number` must give a token the same number each time. ConfigError for an unknown tokenizer.
-    """
-    cleaners = _cleaners(data)
-    rule = None if data.tokenizer == SUBWORDS else lookup(SPLITTERS, data.tokenizer, "tokenizer")
-    split = whole_words if rule is None else rule.split
-    clean = partial(_cleaned, cleaners=cleaners)
-    return Scanner(number, split, rule and rule.shape, clean).rows
+    """As `Tokenizer.numbering`, of what `counted` gives. ConfigError for an unknown tokenizer."""
+    if data.tokenizer != SUBWORDS:
+        return tokenizer(data).numbering(number)
+    clean = partial(_cleaned, cleaners=_cleaners(data))
+    return Scanner(number, whole_words, None, clean).rows
 
 
 def _cleaned(text: str, cleaners: tuple[Clean, ...]) -> str:
