@@ -15,6 +15,7 @@ oneDNN, both held to AVX2 (of 104 at most):
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -23,6 +24,9 @@ from torch import Tensor
 from seqcli.nn.packed import packed
 
 LARGE = 256  # from which on, for each of the three sizes, oneDNN is no slower and often faster
+WORK = (
+    1 << 27
+)  # multiply-adds from which on making oneDNN's code for a new shape, 0.7 ms, is little
 LONG = 2048  # of the inner size, past which it can be a hundred times slower
 WIDE = 1 << 20  # numbers of a weight that is read again for every few rows: past a core's cache
 
@@ -31,7 +35,9 @@ Plus = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # y (B, N), x (B, K), 
 
 def times(a: Tensor, b: Tensor) -> Tensor:
     """a (M, K) @ b (K, N); either may be a transposed view."""
-    if min(*a.shape, b.shape[1]) >= LARGE and len(b) <= LONG and _both_libraries(a):
+    sizes = (*a.shape, b.shape[1])
+    large = min(sizes) >= LARGE and math.prod(sizes) >= WORK and len(b) <= LONG
+    if large and _both_libraries(a):
         y: Tensor = torch.ops.mkldnn._linear_pointwise(a, b.t(), None, "none", [], "")
         return y
     return torch.mm(a, b)
