@@ -21,9 +21,12 @@ _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
 
+MINUS_ONE = torch.tensor(-1.0)  # a scalar: it takes the other operand's precision
+
+
 def _minus_one_to_one(share: Tensor, out: Tensor) -> Tensor:
     """From [0, 1] to [-1, 1], in one pass."""
-    return torch.add(share.new_tensor(-1.0), share, alpha=2, out=out)
+    return torch.add(MINUS_ONE, share, alpha=2, out=out)
 
 
 class Steps:
@@ -57,9 +60,9 @@ class Steps:
         raise NotImplementedError
 
     def back(
-        self, t: int, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None, given: Tensor
+        self, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None, given: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        """Turn step t's factors (B, parts, H) into its gradients; `place` is t's in the part.
+        """Turn a step's factors (B, parts, H) into its gradients; `place`: of the last `factors`.
 
         -> the gradients of h and c before the step, but for h's through the product; `given` is
         what h gets as an output.
@@ -93,10 +96,10 @@ class ReluSteps(Steps):
         out[:, :, 0] = outputs[1:][part] > 0
 
     def back(
-        self, t: int, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None, given: Tensor
+        self, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None, given: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """See `Steps.back`."""
-        factors[:, 0].mul_(dh)
+        factors.mul_(dh.unsqueeze(1))
         return given, None
 
 
@@ -163,13 +166,14 @@ class GRUSteps(Steps):
         torch.mul(d_new, r, out=d_looped)
         _sigmoid_backward((d_new * looped).mul_(0.5), r, grad_input=d_r)
         _sigmoid_backward(outputs[part] - new, z, grad_input=d_z)
+        self._past = z.unbind()
 
     def back(
-        self, t: int, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None, given: Tensor
+        self, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None, given: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """See `Steps.back`."""
-        factors.mul_(dh[:, None])
-        return torch.addcmul(given, dh, self.kept[0][t].chunk(3, 1)[1]), None
+        factors.mul_(dh.unsqueeze(1))
+        return torch.addcmul(given, dh, self._past[place]), None
 
 
 class LSTMSteps(Steps):
@@ -212,14 +216,15 @@ class LSTMSteps(Steps):
         _sigmoid_backward(cells, f, grad_input=out[:, :, 1])
         _tanh_backward(i, g, grad_input=out[:, :, 2])  # i (1 - g^2)
         _sigmoid_backward(squashed, o, grad_input=out[:, :, 3])
-        self.through = torch.ops.aten.tanh_backward(o, squashed)  # dc by dh
+        self._through = torch.ops.aten.tanh_backward(o, squashed)  # dc by dh
+        self._past = f.unbind()
 
     def back(
-        self, t: int, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None, given: Tensor
+        self, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None, given: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """See `Steps.back`."""
         assert dc is not None
-        dc = torch.addcmul(dc, dh, self.through[place])
+        dc = torch.addcmul(dc, dh, self._through[place])
         factors[:, :3].mul_(dc[:, None])
         factors[:, 3].mul_(dh)
-        return given, dc * self.kept[0][t].chunk(4, 1)[1]
+        return given, dc * self._past[place]

@@ -109,7 +109,7 @@ def _back(
         run.factors(outputs, part, room)
         for place, own in reversed(list(enumerate(room.unbind()))):
             t = part.start + place
-            start, dc = run.back(t, place, own, dh, dc, given[t])
+            start, dc = run.back(place, own, dh, dc, given[t])
             if grads.dtype != exact:
                 grads[t] = own
             dh = further(start.to(exact), looped[t], None)
