@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqcli.nn import chance
 from seqcli.nn.crf import Allowed, Chain, LinearChain, log_likelihood, marginals, viterbi
 from seqcli.nn.dropout import dropout, dropout_mask
 from seqcli.nn.ragged import length_mask
@@ -140,7 +141,7 @@ class Tagger(nn.Module):
         """
         rows = batch.rows
         if self.training:
-            drawn = torch.rand(rows.shape, device=rows.device) < self.drop_shares[rows]
+            drawn = chance.uniform(rows) < self.drop_shares[rows]
             rows = rows.masked_fill(drawn, 0)
         if batch.words is not None:
             spelled = self.spell(batch.words)

@@ -118,7 +118,8 @@ def _read(reading: Reading, model: Network, split: Split, runtime: Runtime, poll
     offsets = split.sentences.words.offsets
     found = _Found(np.zeros(split.tokens, np.int64), np.zeros(split.tokens), {})
     spelled, slots = spelled_ahead(model, split.spelled, runtime.device)
-    for rows in reading_order(split, len(reading.inside)):
+
+    def read(rows: NDArray[np.int64]) -> None:
         poll()
         batch = gather(split, rows, reading.buckets, slots=slots).to(runtime.device)
         lengths = batch.sentences.lengths
@@ -130,6 +131,8 @@ def _read(reading: Reading, model: Network, split: Split, runtime: Runtime, poll
         put(found.probs, offsets, split.pieces, rows, probs.cpu().numpy())
         if reading.scheme != PLAIN:
             _add_spans(reading, model, scores, answered, split, rows, found.spans)
+
+    runtime.each(reading_order(split, len(reading.inside)), read)
     return found
 
 

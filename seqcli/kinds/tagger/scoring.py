@@ -56,7 +56,8 @@ def read(
     """
     pieces, offsets = len(split.lengths), split.sentences.words.offsets
     found = Read(np.zeros(split.tokens, np.int64), np.zeros(pieces), np.zeros(pieces, np.int64))
-    for rows in runtime.ranks.own(reading_order(split, tags)):
+
+    def some(rows: NDArray[np.int64]) -> None:
         poll()
         batch = gather(split, rows, buckets).to(runtime.device)
         lengths = batch.sentences.lengths
@@ -67,6 +68,8 @@ def read(
         found.losses[rows] = np.where(possible, losses, 0)
         found.counts[rows] = np.where(possible, split.lengths[rows], 0)
         put(found.tags, offsets, split.pieces, rows, answers)
+
+    runtime.own(reading_order(split, tags), some)
     for part in found:  # each piece is one rank's, the others' are 0
         runtime.ranks.add(torch.from_numpy(part))
     return found
