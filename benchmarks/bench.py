@@ -1,8 +1,9 @@
 """seqcli beside what its users would take instead: `make bench`, `make bench ROWS=ptb,startup`.
 
 Sets the peers up in .venv-peers, runs the files of rows one after another, merges what they found
-into results.json, and writes results.md, its picture and the README's table. Real data from the
-folder that SEQCLI_DATA names, the bundled samples otherwise.
+into results.json, and writes results.md, its picture and the README's table; what was found on
+other kinds of processor stays. Real data from the folder that SEQCLI_DATA names, the bundled
+samples otherwise.
 """
 
 from __future__ import annotations
@@ -24,9 +25,21 @@ import peers
 import report
 from rows import REAL
 
+from seqcli.machine.processor import kind
+
 HERE = Path(__file__).parent
 GROUPS = (
-    *("ptb", "imdb", "trained", "classify", "tagging", "translating", "sampling", "startup"),
+    *(
+        "ptb",
+        "imdb",
+        "trained",
+        "texts",
+        "classify",
+        "tagging",
+        "translating",
+        "sampling",
+        "startup",
+    ),
     *("display", "crowded", "scaling", "growth", "floors"),
 )
 
@@ -62,6 +75,14 @@ def measure(group: str) -> dict[str, Any] | None:
     }
 
 
+def added(
+    results: dict[str, Any], processor: str, group: str, found: dict[str, Any]
+) -> dict[str, Any]:
+    """The results with what a file of rows found on a processor; what others found stays."""
+    known = {**results.get(processor, {}), group: found}
+    return {**results, processor: {name: known[name] for name in GROUPS if name in known}}
+
+
 def main() -> int:
     """Exit 1 where a file of rows failed."""
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -70,13 +91,12 @@ def main() -> int:
     if unknown := sorted(set(wanted) - set(GROUPS)):
         asked.error(f"no rows {', '.join(unknown)}; there are: {', '.join(GROUPS)}")
     peers.install()
-    known = json.loads(report.RESULTS.read_text("utf-8")) if report.RESULTS.exists() else {}
+    results = json.loads(report.RESULTS.read_text("utf-8")) if report.RESULTS.exists() else {}
     failed = 0
     for group in wanted or GROUPS:
         if found := measure(group):
-            known[group] = found
-            ordered = {name: known[name] for name in GROUPS if name in known}
-            report.RESULTS.write_text(json.dumps(ordered, indent=1) + "\n", encoding="utf-8")
+            results = added(results, kind(), group, found)
+            report.RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
             report.write()
         else:
             failed += 1

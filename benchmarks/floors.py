@@ -14,10 +14,15 @@ from itertools import pairwise
 import ptb
 import sampling
 import torch
-from rows import OURS, ROUNDS, Row, afresh, in_turn, seconds, tell
+from rows import OURS, ROUNDS, Row, afresh, in_turn, seconds, skip, tell
 
-from seqcli.machine.device import choose_precision, keep_freed_memory, set_threads
-from seqcli.nn.stepping import Product
+from seqcli.machine.device import (
+    choose_precision,
+    cpu_has_bfloat16,
+    keep_freed_memory,
+    set_threads,
+)
+from seqcli.nn.stepping import LARGE, Product
 from seqcli.settings.config import Config
 from seqcli.tasks.taskfile import resolve
 
@@ -25,10 +30,23 @@ SIDE, COPIED = 2048, 256 << 20  # of a square matrix; bytes
 TOKENS = 100
 
 
-def rate(dtype: torch.dtype) -> float:
-    """Multiply-adds a second of a large product."""
-    left, right = torch.randn(2, SIDE, SIDE).to(dtype).unbind()
-    return SIDE**3 / least(lambda: left @ right)
+def products(side: int = SIDE) -> dict[str, float]:
+    """Multiply-adds a second of square products, by precision.
+
+    Where oneDNN has no bfloat16 a single large one takes minutes.
+    """
+    found = {"fp32": rate(torch.float32, side)}
+    if cpu_has_bfloat16():
+        found["bf16"] = rate(torch.bfloat16, side)
+    else:
+        skip("matrix products, bf16", "oneDNN has none on this processor, or may not use them")
+    return found
+
+
+def rate(dtype: torch.dtype, side: int) -> float:
+    """Multiply-adds a second of a square product."""
+    left, right = torch.randn(2, side, side).to(dtype).unbind()
+    return side**3 / least(lambda: left @ right)
 
 
 def bandwidth() -> float:
@@ -50,7 +68,7 @@ def matrices(config: Config) -> list[tuple[int, int]]:
     return [*layers, (ptb.VOCABULARY, widths[-1])]
 
 
-def update(preset: str, products: float, copies: float) -> Row:
+def update(preset: str, fastest: float, copies: float) -> Row:
     """Milliseconds of an update, and its floors."""
     config = resolve("ptb", preset).config
     updates, _ = ptb.PRESETS[preset]
@@ -59,7 +77,7 @@ def update(preset: str, products: float, copies: float) -> Row:
     tokens = config.train.batch_size * config.train.steps
     values = {
         OURS: [value / updates * 1e3 for value in taken[OURS]],
-        "matrix products at the measured rate": [3e3 * weights * tokens / products] * ROUNDS,
+        "matrix products at the measured rate": [3e3 * weights * tokens / fastest] * ROUNDS,
         "one pass over weights and gradients": [16e3 * weights / copies] * ROUNDS,
     }
     return Row(f"floor of an update, PTB {preset}", "ms", values, more=False, reference=True)
@@ -68,16 +86,16 @@ def update(preset: str, products: float, copies: float) -> Row:
 def token(preset: str) -> Row:
     """Milliseconds of one text's next word, and of its products alone."""
     write = sampling.seqcli_writes(preset, TOKENS, 1)
-    products = [
-        Product(torch.randn(rows, columns), None, preset == "medium")
-        for rows, columns in matrices(resolve("ptb", preset).config)
-    ]
-    inputs = [torch.randn(1, product.weight.shape[1]) for product in products]
+    sizes = matrices(resolve("ptb", preset).config)
+    large = sum(rows * columns for rows, columns in sizes) >= LARGE
+    half = choose_precision("auto", torch.device("cpu"), large) == "bf16"
+    weights = [Product(torch.randn(rows, columns), None, half) for rows, columns in sizes]
+    inputs = [torch.randn(1, columns) for _, columns in sizes]
 
     @torch.inference_mode()
     def alone() -> None:
         for _ in range(TOKENS):
-            for product, x in zip(products, inputs, strict=True):
+            for product, x in zip(weights, inputs, strict=True):
                 product(x)
 
     runs = {
@@ -92,7 +110,7 @@ def measure() -> Iterator[Row]:
     """The machine, then training and sampling."""
     keep_freed_memory()
     set_threads(None)
-    rates = {"fp32": rate(torch.float32), "bf16": rate(torch.bfloat16)}
+    rates = products()
     for name, found in rates.items():
         yield Row(f"matrix products, {name}", "GFLOP/s", {"torch": [2e-9 * found]})
     copies = bandwidth()

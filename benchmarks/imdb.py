@@ -23,6 +23,7 @@ from seqcli.machine.device import keep_freed_memory, training_runtime
 from seqcli.tasks.taskfile import resolve
 from seqcli.text.sequences import Sequences
 from seqcli.text.vocab import Vocab
+from seqcli.training.checkpoint import parameters
 from seqcli.training.loop import Stepped, fit
 from seqcli.training.state import TrainState
 
@@ -79,10 +80,16 @@ def seqcli_steps(cell: str, split: Examples) -> Iterator[Stepped]:
     words = Vocab([f"w{i}" for i in range(VOCABULARY)])
     kind = Classifier(config, words, ("neg", "pos"), (1000, 1000))
     keep_freed_memory()
-    runtime = training_runtime(
-        "cpu", None, "auto", bfloat16_helps=cell == "lstm", multiply_adds=1 << 30
-    )
     network = kind.build(torch.Generator().manual_seed(1))
+    runtime = training_runtime(
+        "cpu",
+        None,
+        "auto",
+        bfloat16_helps=cell == "lstm",
+        multiply_adds=1 << 30,
+        rows=BATCH,
+        numbers=parameters(network),
+    )
     state = TrainState.fresh(network, config.train)
     events = fit(kind, {"train": split}, state, config.train, runtime)
     return (event for event in events if isinstance(event, Stepped))

@@ -19,11 +19,12 @@ from torch.nn import functional as F
 from seqcli.data.corpus import load_corpus
 from seqcli.interrupts import interrupts
 from seqcli.kinds.language_model.kind import LanguageModel, Text
-from seqcli.machine.device import Runtime, keep_freed_memory, set_threads, training_runtime
+from seqcli.machine.device import keep_freed_memory, set_threads, training_runtime
 from seqcli.readers import discover
 from seqcli.settings.config import Config
 from seqcli.tasks.taskfile import resolve, sample_path
 from seqcli.text.vocab import Vocab
+from seqcli.training.checkpoint import parameters
 from seqcli.training.loop import fit
 from seqcli.training.state import TrainState
 
@@ -67,10 +68,19 @@ def textbook_steps(config: Config, vocabulary: int, columns) -> Iterator[float]:
             yield loss.item()
 
 
-def seqcli_steps(config: Config, vocabulary: int, text: Text, runtime: Runtime) -> Iterator:
+def seqcli_steps(config: Config, vocabulary: int, text: Text) -> Iterator:
     """The events of `fit`, one update at each `next`."""
     kind = LanguageModel(config, Vocab([f"w{i}" for i in range(vocabulary)]))
     model = kind.build(torch.Generator().manual_seed(1))
+    runtime = training_runtime(
+        "cpu",
+        None,
+        "auto",
+        bfloat16_helps=True,
+        multiply_adds=1 << 30,
+        rows=config.train.batch_size,
+        numbers=parameters(model),
+    )
     state = TrainState.fresh(model, config.train)
     return fit(kind, {"train": text}, state, config.train, runtime, poll=interrupts.poll)
 
@@ -82,8 +92,7 @@ def program(name: str, config: Config, vocabulary: int, ids: np.ndarray) -> Iter
         set_threads(None)
         return textbook_steps(config, vocabulary, LanguageModel(config, Vocab([])).batches(text, 1))
     keep_freed_memory()
-    runtime = training_runtime("cpu", None, "auto", bfloat16_helps=True, multiply_adds=1 << 30)
-    return seqcli_steps(config, vocabulary, text, runtime)
+    return seqcli_steps(config, vocabulary, text)
 
 
 def commands(preset: str, *sizes: int) -> dict[str, list[object]]:

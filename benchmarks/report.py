@@ -25,6 +25,10 @@ HEAD = """\
     SEQCLI_DATA=… make bench              # everything, an hour and a quarter
     make bench ROWS=ptb,startup           # some of it; the rest of this page stays
 
+A set of tables for each kind of processor, by the instructions that its products take; a run adds
+to those of the processor it runs on. Where the environment holds a library below what the processor
+has (`ONEDNN_MAX_CPU_ISA`, `ATEN_CPU_CAPABILITY`), that is a kind of its own, and its name says so.
+
 Medians, with the range in parentheses where there were several rounds. Programs take turns, so
 that a ratio is of one moment; above 1 seqcli is ahead. Beside an accuracy it is that of the errors.
 
@@ -69,50 +73,95 @@ def table(found: Sequence[Row]) -> str:
 def page(results: dict[str, Any]) -> str:
     """results.md."""
     parts = [HEAD]
-    for name, group in results.items():
-        parts.append(
-            f"## {name}\n\n{group['about']}\n\n`make bench ROWS={name}`, {group['when']}; "
-            f"{group['data']}; {group['machine']}.\n\n{table(rows(group))}"
-        )
+    for processor, groups in results.items():
+        parts.append(f"## {processor}\n")
+        for name, group in groups.items():
+            parts.append(
+                f"### {name}, {processor}\n\n{group['about']}\n\n`make bench ROWS={name}`, "
+                f"{group['when']}; {group['data']}; {group['machine']}.\n\n{table(rows(group))}"
+            )
     return "\n".join(parts)
 
 
+def short(groups: dict[str, Any]) -> dict[str, Row]:
+    """The README's rows of one kind of processor, by their first cell."""
+    found = [row for name in SHORT if name in groups for row in rows(groups[name])]
+    chosen = [row for row in found if not any(word in row.name for word in DETAILS)]
+    return {f"{row.name}, {row.unit}": row for row in chosen}
+
+
+def cell(row: Row | None, name: str) -> str:
+    """Medians of seqcli and of one program beside it, and the ratio's; empty where not measured."""
+    if row is None or name not in row.values:
+        return ""
+    both = [figure(statistics.median(row.values[program])) for program in (OURS, name)]
+    ratio = f", {figure(statistics.median(row.ratios(name)))} ×" if name in row.others else ""
+    return f"{both[0]} : {both[1]}{ratio}"
+
+
 def summary(results: dict[str, Any]) -> str:
-    """The README's part."""
-    found = [row for name in SHORT if name in results for row in rows(results[name])]
-    short = [row for row in found if not any(word in row.name for word in DETAILS)]
-    machines = "; ".join({group["machine"]: "" for group in results.values()})
-    return f"\n{machines}:\n\n{table(short)}\n"
+    """The README's part: a column for each kind of processor."""
+    found = {processor: short(groups) for processor, groups in results.items()}
+    names: dict[str, list[str]] = {}  # of the programs beside seqcli, by row
+    for by_row in found.values():
+        for first, row in by_row.items():
+            known = names.setdefault(first, [])
+            known += [name for name in row.values if name not in (OURS, *known)]
+    lines = [f"| | beside it | {' | '.join(found)} |", "|---" * (2 + len(found)) + "|"]
+    for first, programs in names.items():
+        for place, name in enumerate(programs):
+            cells = [cell(by_row.get(first), name) for by_row in found.values()]
+            lines.append(f"| {'' if place else first} | {name} | {' | '.join(cells)} |")
+    machines = [
+        f"- {processor}: {machine}"
+        for processor, groups in results.items()
+        for machine in {group["machine"]: "" for group in groups.values()}
+    ]
+    return "\n" + "\n".join([*machines, "", *lines]) + "\n\n"
 
 
 def plot(results: dict[str, Any], path: Path = PLOT) -> None:
-    """How many times better, by row and program; median and range."""
+    """How many times better, by processor, row and program; median and range."""
     from matplotlib.figure import Figure
 
-    points = [
+    panels = {processor: points(groups) for processor, groups in results.items()}
+    counts = [1 + len(found) for found in panels.values()]
+    drawn = Figure(figsize=(9, 0.5 * len(counts) + 0.2 * sum(counts)), layout="constrained")
+    axes = drawn.subplots(len(panels), sharex=True, squeeze=False, height_ratios=counts)[:, 0]
+    for panel, (processor, found) in zip(axes, panels.items(), strict=True):
+        panel.set_title(processor, fontsize=9)
+        draw(panel, found)
+    axes[-1].set_xlabel("times better than the other program")
+    drawn.savefig(path, dpi=120)
+
+
+def points(groups: dict[str, Any]) -> list[tuple[str, list[float]]]:
+    """Ratios of one kind of processor, the last row first."""
+    return [
         (f"{row.name}  vs  {name}", row.ratios(name))
-        for group, found in results.items()
+        for group, found in groups.items()
         if group != "floors"
         for row in rows(found)
         for name in row.others
         if OURS in row.values
     ][::-1]
-    drawn = Figure(figsize=(9, 0.5 + 0.2 * len(points)), layout="constrained")
-    axes = drawn.subplots()
-    for place, (_, ratios) in enumerate(points):
+
+
+def draw(axes: Any, found: Sequence[tuple[str, list[float]]]) -> None:
+    """A line for each ratio."""
+    for place, (_, ratios) in enumerate(found):
         middle = statistics.median(ratios)
         color = "tab:blue" if middle >= 1 else "tab:orange"
         axes.plot([min(ratios), max(ratios)], [place, place], color=color, linewidth=1)
         axes.plot(middle, place, "o", color=color, markersize=4)
     axes.axvline(1, color="gray", linewidth=0.8)
-    axes.set_yticks(range(len(points)), [name for name, _ in points], fontsize=7)
-    axes.set(xscale="log", xlabel="times better than the other program", ylim=(-1, len(points)))
+    axes.set_yticks(range(len(found)), [name for name, _ in found], fontsize=7)
+    axes.set(xscale="log", ylim=(-1, len(found)))
     ticks = (0.1, 0.25, 0.5, 1, 2, 4, 10, 50)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.grid(axis="x", linewidth=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    drawn.savefig(path, dpi=120)
 
 
 def write() -> None:

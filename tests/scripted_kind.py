@@ -19,6 +19,7 @@ class Batch:
     size: int
     number: int
     tokens: int = 10
+    share: float = 1.0
 
     def to(self, device: torch.device) -> Batch:
         return self

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,7 +130,60 @@ def test_the_pages_are_what_was_measured() -> None:
     (found,) = report.MARKED.findall(report.README.read_text("utf-8"))
     assert found == report.summary(results), "`make docs` writes it anew"
     assert report.PLOT.exists()
-    assert all(Path(HERE, f"{name}.py").exists() for name in results)
+    names = [name for groups in results.values() for name in groups]
+    assert all(Path(HERE, f"{name}.py").exists() for name in names)
+
+
+def group(**values: list[float]) -> dict[str, Any]:
+    """What bench.py keeps of a file of rows."""
+    row = {"name": "training PTB small", "unit": "words/s", "values": values}
+    about = {"about": "Words a second.", "when": "2026-11-28", "data": "real data"}
+    return {**about, "machine": "2 cores", "rows": [row]}
+
+
+def test_a_run_adds_to_its_kind_of_processor_and_keeps_the_others() -> None:
+    from bench import added
+
+    old, new = group(seqcli=[1.0]), group(seqcli=[2.0])
+    known = {"AMX bf16": {"startup": old}}
+    both = added(added(known, "AVX2", "ptb", old), "AMX bf16", "ptb", new)
+    assert both == {"AMX bf16": {"ptb": new, "startup": old}, "AVX2": {"ptb": old}}
+    assert list(both["AMX bf16"]) == ["ptb", "startup"]  # in the order of a whole run
+    assert added(both, "AVX2", "ptb", new)["AVX2"] == {"ptb": new}
+    assert known == {"AMX bf16": {"startup": old}}
+
+
+def test_every_kind_of_processor_has_its_tables(tmp_path: Path) -> None:
+    from report import page, plot, summary
+
+    slow, fast = group(seqcli=[20.0], peer=[10.0]), group(seqcli=[90.0], peer=[30.0])
+    results = {"AMX bf16": {"ptb": fast}, "AVX2": {"ptb": slow, "growth": group(seqcli=[1.0])}}
+    written = page(results)
+    assert [line for line in written.splitlines() if line.startswith("## ")] == [
+        "## AMX bf16",
+        "## AVX2",
+    ]
+    assert "### growth, AVX2" in written
+    assert "### growth, AMX bf16" not in written
+    assert summary(results).strip().splitlines()[-2:] == [
+        "|---|---|---|---|",
+        "| training PTB small, words/s | peer | 90 : 30, 3 × | 20 : 10, 2 × |",
+    ]
+    only_one = summary({"AMX bf16": {"startup": fast}, "AVX2": {"ptb": group(seqcli=[1.0])}})
+    assert only_one.strip().endswith("| peer | 90 : 30, 3 × |  |")
+    plot(results, tmp_path / "drawn.png")
+    assert (tmp_path / "drawn.png").stat().st_size > 0
+
+
+def test_floors_leave_out_bfloat16_where_it_would_take_minutes() -> None:
+    """oneDNN told to use no more than AVX2 stands for a processor that has no more."""
+    code = "import floors; print(sorted(floors.products(64)))"
+    limits = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+    variables = {**os.environ, **limits, "PYTHONPATH": f"{HERE}:{HERE.parent}"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout == "['fp32']\n"
+    assert done.stderr.startswith("skipped: matrix products, bf16: oneDNN has none on this")
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 5])

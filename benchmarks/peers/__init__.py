@@ -20,14 +20,16 @@ PACKAGES = {
     "sklearn": ["scikit-learn==1.9.1"],
     "pycrfsuite": ["python-crfsuite==0.9.12"],
     "aeon": ["aeon==1.6.0"],
+    "gensim": ["gensim==4.4.0"],
 }
 
 
-def install() -> None:
-    """Make the environment, and put into it what it lacks."""
+def install(*modules: str) -> None:
+    """Make the environment, and put into it what it lacks: of these alone, if any are named."""
     if not PYTHON.exists():
         subprocess.run([sys.executable, "-m", "venv", FOLDER], check=True)
-    for module, wanted in PACKAGES.items():
+    for module in modules or PACKAGES:
+        wanted = PACKAGES[module]
         if has(module):
             continue
         command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

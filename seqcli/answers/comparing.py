@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Difference:
-    """A mean over `rows`: this model's less the other's, and its 95 % interval."""
+    """A figure of this model less the other's, and its 95 % interval."""
 
     difference: float
     interval: metrics.Interval
@@ -39,13 +40,14 @@ class Difference:
 class Comparison:
     """One model against another, on the rows that both were scored on.
 
-    accuracy, only_this, only_that (rows that one alone gets right) and p (McNemar's) are None for a
-    kind whose answers are not right or wrong.
+    shares: differences of what rows add up to, such as the accuracy, by name. only_this, only_that
+    (rows that one alone gets right) and p (McNemar's) are None for a kind whose answers are not
+    right or wrong.
     """
 
     rows: int
     loss: Difference
-    accuracy: Difference | None = None
+    shares: Mapping[str, Difference]
     only_this: int | None = None
     only_that: int | None = None
     p: float | None = None
@@ -73,15 +75,38 @@ def compare(this: Scored, that: Scored) -> Comparison:
             f"{this.path} and {that.path} were trained with other splits: no row is scored by both",
             f"{HINT}; train with --set data.split_seed=1 to cut alike",
         )
-    counts = this.each.counts[mine]
-    loss = _difference(this.each.losses[mine] - that.each.losses[theirs], counts)
+    loss, shares = (
+        _loss(this.each, mine, that.each, theirs),
+        _shares(this.each, mine, that.each, theirs),
+    )
     if this.each.right is None or that.each.right is None:
-        return Comparison(len(mine), loss)
+        return Comparison(len(mine), loss, shares)
     right, other = this.each.right[mine], that.each.right[theirs]
     gained, lost = int((right & ~other).sum()), int((other & ~right).sum())
-    accuracy = _difference(right.astype(np.float64) - other, np.ones_like(counts))
-    return Comparison(len(mine), loss, accuracy, gained, lost, metrics.mcnemar(gained, lost))
+    return Comparison(len(mine), loss, shares, gained, lost, metrics.mcnemar(gained, lost))
 
 
-def _difference(rows: NDArray[np.float64], counts: metrics.Counts) -> Difference:
-    return Difference(float(rows.sum() / counts.sum()), metrics.paired_interval(rows, counts))
+Rows = NDArray[np.int64]
+
+
+def _loss(this: Each, mine: Rows, that: Each, theirs: Rows) -> Difference:
+    """A prediction's loss, of the rows where both have one."""
+    both = (this.counts[mine] > 0) & (that.counts[theirs] > 0)
+    mine, theirs = mine[both], theirs[both]
+    rows, counts = this.losses[mine] - that.losses[theirs], this.counts[mine]
+    mean = float(rows.sum() / counts.sum()) if len(rows) else float("nan")
+    return Difference(mean, metrics.paired_interval(rows, counts))
+
+
+def _shares(this: Each, mine: Rows, that: Each, theirs: Rows) -> dict[str, Difference]:
+    found, others = {}, that.shares()
+    for name, parts in this.shares().items():
+        if name in others:
+            own, other = np.stack(parts)[:, mine], np.stack(others[name])[:, theirs]
+            apart = _quotient(*own.sum(1)) - _quotient(*other.sum(1))
+            found[name] = Difference(apart, metrics.paired_quotients(own, other))
+    return found
+
+
+def _quotient(above: int, below: int) -> float:
+    return float(above / below) if below else 0.0

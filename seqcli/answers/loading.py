@@ -35,6 +35,7 @@ from seqcli.machine.device import (
     float32_products,
     set_threads,
 )
+from seqcli.machine.team import Team
 from seqcli.modelfile import filecheck, storage
 from seqcli.training.evaluation import Score, evaluate
 
@@ -229,7 +230,9 @@ def load_model(
     storage.fits(skeleton, file.tensors, path)
     place = choose_device(device)
     precision = choose_precision(precision, place, kind.bfloat16_helps)
-    runtime = Runtime(place, precision, set_threads(threads))
+    count = set_threads(threads)
+    team = Team(count) if place.type == "cpu" and count > 1 else None
+    runtime = Runtime(place, precision, count, team=team)
     float32_products(runtime.device, exact=True)
     model = kind.build(None)
     model.load_state_dict(file.tensors)

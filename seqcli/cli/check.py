@@ -80,7 +80,7 @@ def check(
         answer_json({"task": chosen.name, "data": str(path), **_document(survey)})
     else:
         size = survey.splits["train"]
-        fit = fitted(chosen, size).fit
+        fit = fitted(chosen, size, survey.lengths.get("p50", 0)).fit
         for line in _lines(survey, "" if fit is None else fit.said(size)):
             answer(safe(line))
     if strict and survey.findings:

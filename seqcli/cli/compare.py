@@ -72,10 +72,17 @@ def _record(first: Scored, others: list[Scored], found: list[Comparison]) -> dic
             for one in (first, *others)
         ],
         "differences": [
-            {"model": str(one.path), "from": str(first.path), **asdict(comparison)}
+            {"model": str(one.path), "from": str(first.path), **_fields(comparison)}
             for one, comparison in zip(others, found, strict=True)
         ],
     }
+
+
+def _fields(found: Comparison) -> dict[str, Any]:
+    """For JSON, each share by its name; an accuracy that is not there is null."""
+    table = asdict(found)
+    shares: dict[str, Any] = {"accuracy": None, **table.pop("shares")}
+    return {"rows": table.pop("rows"), "loss": table.pop("loss"), **shares, **table}
 
 
 def _print(spec: Spec, scored: list[Scored], found: list[Comparison]) -> None:
@@ -89,9 +96,11 @@ def _print(spec: Spec, scored: list[Scored], found: list[Comparison]) -> None:
     for one, comparison in zip(scored[1:], found, strict=True):
         rows = _rows(one, scored[0], comparison)
         answer(f"\n{safe(str(one.path))} less {safe(str(scored[0].path))}, {rows}")
-        answer(f"  loss      {_spelled(comparison.loss)}")
-        if comparison.accuracy is not None:
-            answer(f"  accuracy  {_spelled(comparison.accuracy)}")
+        shown = {"loss": comparison.loss, **comparison.shares}
+        width = max(8, *map(len, shown))
+        for name, difference in shown.items():
+            answer(f"  {name:{width}}  {_spelled(difference)}")
+        if comparison.p is not None:
             answer(
                 f"  right where the other is wrong: {comparison.only_this}, the other way round: "
                 f"{comparison.only_that}"

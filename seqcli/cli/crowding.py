@@ -18,9 +18,10 @@ TASKS = Path("/proc/self/task")
 class Crowding:
     """Watches a run of several threads, and has one line to say about it."""
 
-    def __init__(self, threads: int, now: float) -> None:
+    def __init__(self, threads: int, inside: int, now: float) -> None:
+        """`inside`: those that share one operation; threads that share batches queue cheaply."""
         self.threads, self.looked, self.window = threads, now, FIRST
-        self.queued = queued() if threads > 1 else None
+        self.queued = queued() if inside > 1 else None
 
     def hint(self, now: float) -> str | None:
         """What to do, once, if the threads queued for much of the time since the last look."""

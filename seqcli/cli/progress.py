@@ -15,6 +15,7 @@ from seqcli.cli.report import (
     duration,
     figures_text,
     finish_lines,
+    refit_line,
     result_lines,
     short_text,
     start_lines,
@@ -22,6 +23,7 @@ from seqcli.cli.report import (
 from seqcli.runs.job import Job
 from seqcli.runs.resume import RolledBack
 from seqcli.runs.run import Finished, RunEvent, Started
+from seqcli.runs.session import Refitting
 from seqcli.training.evaluation import Scoring
 from seqcli.training.loop import Evaluated, Stepped, running
 
@@ -85,6 +87,8 @@ class Display:
                 self._line(hint)
         elif isinstance(event, RolledBack):
             self._line(f"{event.why}: back to step {event.step:,}, rate halved ({event.number})")
+        elif isinstance(event, Refitting):
+            self._refit(event)
         elif isinstance(event, Scoring) and event.splits:
             self._score(event)
 
@@ -108,7 +112,9 @@ class Display:
             say(line)
         self.state, self.kind = event.state, event.prepared.kind
         self.begun = self.told = time.monotonic()
-        self.crowding = Crowding(event.runtime.threads, self.begun)
+        runtime = event.runtime
+        inside = runtime.team.inside if runtime.team else runtime.threads
+        self.crowding = Crowding(runtime.threads, inside, self.begun)
         self.units = self.state.units
         self.progress: float | None = None
         if sys.stderr.isatty():
@@ -139,6 +145,12 @@ class Display:
         if now - self.told >= PLAIN_SECONDS and tenth != self.tenth:
             self.tenth = tenth
             self._line(f"{self._text(event, now, PLAIN_WIDTH)}  rate {event.rate:.3g}")
+
+    def _refit(self, event: Refitting) -> None:
+        """The last pass: its epochs are counted and its speed is told by themselves."""
+        self._line(refit_line(event))
+        self.epochs, self.units, self.progress = event.epochs, self.state.units, None
+        self.begun = time.monotonic()
 
     def _score(self, event: Scoring) -> None:
         text = f"scoring the best model: {', '.join(event.splits)}"

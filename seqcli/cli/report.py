@@ -17,6 +17,7 @@ from seqcli.training.loop import running
 if TYPE_CHECKING:
     from seqcli.runs.job import Job
     from seqcli.runs.run import Finished, Started
+    from seqcli.runs.session import Refitting
 
 
 def figures_text(spec: Spec, figures: Mapping[str, Any]) -> str:
@@ -76,9 +77,18 @@ def start_lines(job: Job, event: Started) -> list[str]:
     threads = ""
     if runtime.device.type == "cpu":
         threads = f", {runtime.threads} thread" + "s" * (runtime.threads > 1)
+        threads += " that share each batch" if runtime.team else ""
     lines.append(f"device: {runtime.device}{threads}, {runtime.policy}, seed {train.seed}")
     few = few_updates(event.batches, train)
     return lines + list(event.notes) + ([few] if few else [])
+
+
+def refit_line(event: Refitting) -> str:
+    """What the last pass is."""
+    return (
+        f"refit: anew for {_epochs(event.epochs)} on the {event.rows:,} rows of training and "
+        "validation; figures of validation stay those from before"
+    )
 
 
 def finish_lines(job: Job, event: Finished) -> list[str]:
@@ -88,6 +98,8 @@ def finish_lines(job: Job, event: Finished) -> list[str]:
     result, best = event.result, event.result["best"]
     select = job.task.config.train.select
     chosen = "the last" if select == "last" else f"best epoch {best['epoch']}, by {best['metric']}"
+    if result["refit"] is not None:
+        chosen += ", refitted with the rows of validation"
     lines = [f"done in {duration(result['seconds'])}, {_epochs(result['epochs'])}: kept {chosen}"]
     if event.why == "time":
         published = "; not the published schedule" if job.task.about.published else ""

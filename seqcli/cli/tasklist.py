@@ -45,7 +45,7 @@ def _record(task: Task) -> dict[str, Any]:
         "data": about.source,
         "figure": about.figure,
         "time": about.time,
-        "fits": [{"up_to": fit.up_to, **fit.settings} for fit in task.fits],
+        "fits": [fit.plain for fit in task.fits],
     }
 
 
@@ -79,7 +79,7 @@ def _lines(task: Task, width: int) -> list[str]:
         "time": about.time,
         "command": about.command,
     }
-    fits = [("fit", f"at most {fit.up_to:,} to train on: {fit.told}") for fit in task.fits]
+    fits = [("fit", f"{fit.reach} to train on: {fit.told}") for fit in task.fits]
     lines = [head]
     for name, text in [*said.items(), *fits]:
         if text:

@@ -165,6 +165,12 @@ class Columns:
         """Columns that this rank reads."""
         return len(self.ranks.own(range(self.columns)))
 
+    def parts(self, count: int) -> list[Columns]:
+        """This rank's columns in `count` parts, at most as many as there are columns."""
+        rank, world = self.ranks.rank, self.ranks.world
+        ranks = [Ranks(rank + world * part, world * count) for part in range(count)]
+        return [replace(self, ranks=part) for part in ranks]
+
     def __len__(self) -> int:
         """Windows."""
         predictions = max(self.length - 1, 0)

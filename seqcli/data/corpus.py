@@ -7,7 +7,7 @@ smallest integer type. Streams above 50 MB lie in a scratch file and are mapped,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,19 @@ from numpy.typing import NDArray
 
 from seqcli.errors import DataError
 from seqcli.readers.layout import NAMES
-from seqcli.readers.plain_text import pieces
+from seqcli.readers.plain_text import CHUNK, pieces
 from seqcli.readers.source import Source
 from seqcli.settings.sections import RunningText
 from seqcli.text.growing import Growing, numbered
-from seqcli.text.sequences import Sequences
+from seqcli.text.sequences import Features, Sequences
 from seqcli.text.special import END
-from seqcli.text.tokens import counted, tokenizer
+from seqcli.text.tokens import numbering, tokenizer
 from seqcli.text.vocab import Vocab
 
 Stream = NDArray[np.integer[Any]]
 Poll = Callable[[], None]
 
 BLOCK = 1 << 22  # ids worked on at a time
-POLL_EVERY = 1000
 END_ID = 0  # provisional; tokens count from 1
 NO_TOKEN = ""  # in its place: no text has it, whereas a text may have END's spelling
 
@@ -94,15 +93,16 @@ class _Scan:
         self.parts: dict[str, Stream] = {}
         for part in source.parts:
             ids = Growing(np.dtype(np.uint16), scratch)
-            for number, (piece, ends) in enumerate(pieces(source, part)):
-                if number % POLL_EVERY == 0:
-                    poll()
-                if END in piece:
-                    piece = self._unmarked(piece, data.end_mark and ends)
-                found = encode(piece)
+            for texts, ends in _gathered(pieces(source, part)):
+                poll()
+                for place, text in enumerate(texts):
+                    if END in text:
+                        texts[place] = self._unmarked(text, data.end_mark and ends[place])
+                found = encode(texts)
                 if len(self._table) > 1 << 16:
                     ids = ids.wide()
-                ids.append(np.append(found, np.int32(END_ID)) if ends else found)
+                closed = found.offsets[1:][ends]
+                ids.append(np.insert(found.ids, closed, END_ID) if len(closed) else found.ids)
             if ids.size == 0:
                 raise DataError(source.path, 0, f"no text in the {part} part")
             self.parts[part] = ids.array()
@@ -116,29 +116,25 @@ class _Scan:
         self.marks[1] += piece.count(END) - taken
         return bare
 
-    def _encoder(self, data: RunningText) -> Callable[[str], NDArray[np.int32]]:
-        return self._characters(data) if data.tokenizer == "characters" else self._words(data)
+    def _encoder(self, data: RunningText) -> Features:
+        if data.tokenizer == "characters":
+            return self._characters(data)
+        return numbering(data, self._table.__getitem__)
 
-    def _words(self, data: RunningText) -> Callable[[str], NDArray[np.int32]]:
-        number, split = self._table.__getitem__, counted(data)
-
-        def encode(piece: str) -> NDArray[np.int32]:
-            tokens = split(piece)
-            return np.fromiter(map(number, tokens), np.int32, len(tokens))
-
-        return encode
-
-    def _characters(self, data: RunningText) -> Callable[[str], NDArray[np.int32]]:
+    def _characters(self, data: RunningText) -> Features:
         clean = tokenizer(data).clean
         table = np.zeros(0x110000, np.int32)  # by code point; 0 is END_ID: not met yet
 
-        def encode(piece: str) -> NDArray[np.int32]:
-            points = np.frombuffer(clean(piece).encode("utf-32-le"), np.uint32)
+        def encode(texts: Sequence[str]) -> Sequences:
+            cleaned = list(map(clean, texts))
+            lengths = np.fromiter(map(len, cleaned), np.int64, len(cleaned))
+            points = _points("".join(cleaned))
             ids = table[points]
             new = points[ids == 0]
             for point in dict.fromkeys(new.tolist()):
                 table[point] = self._table[chr(point)]
-            return table[points] if len(new) else ids
+            offsets = np.concatenate(([0], np.cumsum(lengths)))
+            return Sequences(table[points] if len(new) else ids, offsets)
 
         return encode
 
@@ -176,6 +172,27 @@ class _Scan:
             return ids[ids >= 0]
 
         return found
+
+
+def _gathered(found: Iterable[tuple[str, bool]]) -> Iterator[tuple[list[str], NDArray[np.bool_]]]:
+    """Pieces that are worked on together, and whether a document ends with each."""
+    texts, ends, held = list[str](), list[bool](), 0
+    for text, closed in found:
+        texts.append(text)
+        ends.append(closed)
+        held += len(text)
+        if held >= CHUNK:
+            yield texts, np.array(ends)
+            texts, ends, held = [], [], 0
+    if texts:
+        yield texts, np.array(ends)
+
+
+def _points(text: str) -> NDArray[np.integer[Any]]:
+    """The code points of a text."""
+    if text.isascii():
+        return np.frombuffer(text.encode(), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le"), np.uint32)
 
 
 def ended(text: str) -> str:

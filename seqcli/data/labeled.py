@@ -8,10 +8,9 @@ training rows by counting ids, and one array look-up turns provisional ids into 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,8 @@ from seqcli.settings.sections import LabeledText
 from seqcli.text.growing import numbered
 from seqcli.text.normal import normalizer
 from seqcli.text.sequences import Chosen, Features, Made, Sequences, SequencesBuilder
-from seqcli.text.tokens import Tokenizer, counted
+from seqcli.text.special import UNKNOWN
+from seqcli.text.tokens import numbering, tokenizer
 from seqcli.text.vocab import Vocab
 
 POLL_EVERY = 1000  # records between two looks at the stop flag
@@ -53,6 +53,27 @@ class Examples:
     def __len__(self) -> int:
         """R, the number of rows."""
         return len(self.labels)
+
+    def joined(self, other: Examples) -> Examples:
+        """The rows of both, this one's first; both are of one reading, with the same features."""
+        tokens = SequencesBuilder()
+        tokens.extend(self.tokens)
+        tokens.extend(other.tokens)
+        features = self.features
+        if features is not None and other.features is not None:
+            rows = np.concatenate([features.rows, other.features.rows])
+            features = Chosen(features.table, rows)
+        keys = self.keys
+        if keys is not None and other.keys is not None:
+            keys = np.concatenate([keys, other.keys])
+        return Examples(
+            tokens.build(),
+            np.concatenate([self.labels, other.labels]),
+            features,
+            np.concatenate([self.rows, other.rows]),
+            self.unlabeled + other.unlabeled,
+            keys,
+        )
 
     def take(self, rows: NDArray[np.int64]) -> Examples:
         """These rows alone."""
@@ -169,32 +190,29 @@ def load_whole(
     return replace(loaded, splits={"all": whole})
 
 
-def encode_texts(
-    texts: Iterable[str], split: Tokenizer, vocab: Vocab, data: LabeledText
-) -> Sequences:
-    """Texts without labels as a model's ids, one row each, cut to data.max_tokens."""
-    return encode_with_unknown(texts, split, vocab, data)[0]
+class Encoder:
+    """Texts without labels as a model's ids; it remembers tokens from one call to the next."""
 
+    def __init__(self, vocab: Vocab, data: LabeledText) -> None:
+        self._data = data
+        self._numbers = tokenizer(data, vocab.subwords).numbering(vocab.place)
+        self._missing = vocab.place(UNKNOWN)
+        self._drops = vocab.unknown is None
 
-def encode_with_unknown(
-    texts: Iterable[str], split: Tokenizer, vocab: Vocab, data: LabeledText
-) -> tuple[Sequences, NDArray[np.float64]]:
-    """As `encode_texts`, and for each text the share of its tokens that the vocabulary lacks (R,).
+    def __call__(self, texts: Sequence[str]) -> tuple[Sequences, NDArray[np.float64]]:
+        """A row of ids for each text, cut to data.max_tokens; the share of unknown tokens (R,).
 
-    The share is of the whole text, before any cut; 1 for a text without tokens: in both the model
-    finds nothing that it knows.
-    """
-    rows = [split.split(text) for text in texts]
-    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    ids = vocab.places(chain.from_iterable(rows))
-    missing = -1 if vocab.unknown is None else vocab.unknown
-    lacking = np.concatenate(([0], np.cumsum(ids == missing)))
-    shares = np.where(lengths, np.diff(lacking[offsets]) / np.maximum(lengths, 1), 1.0)
-    tokens = Sequences(ids, offsets)
-    if vocab.unknown is None:
-        tokens = tokens.where(ids >= 0)
-    return tokens.cut(data.max_tokens, data.kept_end), shares
+        The share is of the whole text, before any cut; 1 for a text without tokens: in both the
+        model finds nothing that it knows.
+        """
+        found = self._numbers(texts)
+        ids, offsets, lengths = found.ids, found.offsets, found.lengths
+        lacking = np.concatenate(([0], np.cumsum(ids == self._missing)))
+        shares = np.where(lengths, np.diff(lacking[offsets]) / np.maximum(lengths, 1), 1.0)
+        tokens = Sequences(ids.astype(np.int32), offsets)
+        if self._drops:
+            tokens = tokens.where(ids >= 0)
+        return tokens.cut(self._data.max_tokens, self._data.kept_end), shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,9 +241,10 @@ class _Scan:
         poll: Callable[[], None],
     ) -> _Scan:
         normal = normalizer(data)
-        split = counted(replace(data, normalize="none"))  # of what is normal already
         provisional, labels = numbered(), placed(known)
-        ids, extra = SequencesBuilder(scratch), Made(features, scratch)
+        # of what is normal already
+        numbers_of = numbering(replace(data, normalize="none"), provisional.__getitem__)
+        ids, extra = Made(numbers_of, scratch), Made(features, scratch)
         places, keys, official, numbers = array("q"), array("Q"), array("b"), array("q")
         unlabeled: dict[str, int] = {}
         for number, part, record in _numbered(source, poll):
@@ -237,7 +256,7 @@ class _Scan:
             if known is not None and record.label not in labels:
                 raise foreign(record, known)
             text = normal(record.text)
-            ids.append(map(provisional.__getitem__, split(text)))
+            ids.add(text)
             places.append(labels[record.label])
             keys.append(text_key(text, casefold=data.repeats_casefold))
             official.append(PARTS.index(part) if part in PARTS else NOT_SAID)
@@ -251,10 +270,12 @@ class _Scan:
         label = np.array(places, np.int64)
         if known is None:
             names, label = in_order(names, label)
+        built = ids.build()  # before the tokens are listed: it numbers the last ones
+        assert built is not None
         return cls(
             list(provisional),
             scratch,
-            ids.build(),
+            built,
             extra.build(),
             names,
             label,

@@ -1,14 +1,16 @@
 """Word vectors as text: `word number number …`, one word a line (GloVe, word2vec, fastText).
 
-The file is read once, line by line; only rows of words in the vocabulary are kept. A first line
-`rows size` is skipped, tabs part as well as spaces do, and a word may hold spaces itself.
+The file is read once, line by line; only rows of words in the vocabulary are kept, and as many
+more as are asked for. A first line `rows size` is skipped, tabs part as well as spaces do, and a
+word may hold spaces itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,45 +19,67 @@ from seqcli.errors import DataError
 from seqcli.files import readable_file
 from seqcli.interrupts import interrupts
 from seqcli.readers.lines import lines
+from seqcli.text.special import RESERVED
 from seqcli.text.vocab import Vocab
 
 FORM = "each line: word number number …, as of GloVe, word2vec or fastText (.vec)"
 UTF_8 = "word vectors are read as UTF-8: iconv -f latin1 -t utf-8 FILE > NEW writes them so"
 
 
-def find(path: Path, vocab: Vocab, size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Vectors (V, size) of the vocabulary's words, zero where not found, and found (V,).
+class Found(NamedTuple):
+    """Vectors (V + M, size) of V words, zero where not found, and of M more; found (V,)."""
 
+    vectors: NDArray[np.float32]
+    found: NDArray[np.bool_]
+    more: tuple[str, ...] = ()
+
+
+def find(
+    path: Path, vocab: Vocab, size: int, *, fold: Callable[[str], str] = str, more: int = 0
+) -> Found:
+    """Vectors of the vocabulary's words, and of the first `more` words of the file beside these.
+
+    fold: what the words of the vocabulary went through. Of words of the file that it makes equal
+    the one counts that is written so, else the first.
     Errors: DataError naming the line of a row with another number of numbers.
     """
     readable_file(path, "a file of word vectors", FORM)
     rows = {token: place for place, token in enumerate(vocab.to_list())}
-    vectors = np.zeros((len(vocab), size), np.float32)
-    found = np.zeros(len(vocab), np.bool_)
+    vectors = np.zeros((len(rows), size), np.float32)
+    found, exact = np.zeros((2, len(rows)), np.bool_)
+    others: dict[str, NDArray[np.float32]] = {}
     for number, line in _rows(path, size):
         if number % 4096 == 0:
             interrupts.poll()
-        if line[: line.find(" ")] not in rows:  # most lines: of many words few are ours
-            continue
-        word, *numbers = line.rsplit(" ", size)
-        place = rows.get(word)
-        if len(numbers) < size or _figures(word):
-            raise _wrong(path, number, line, size)
-        if place is None or found[place]:
-            continue
-        try:
-            row = np.array(numbers, np.float32)
-        except ValueError:
-            problem = f"numbers expected after {word!r}, found: {' '.join(numbers)[:40]}"
-            raise DataError(path, number, problem, FORM) from None
-        if not np.isfinite(row).all():
-            raise DataError(path, number, f"finite numbers expected after {word!r}", FORM)
-        vectors[place] = row
-        found[place] = True
+        start = line[: line.find(" ")]
+        if len(others) == more and start not in rows and fold(start) not in rows:
+            continue  # most lines: of many words few are ours
+        word, row = _parted(path, number, line, size)
+        place = rows.get(word, rows.get(fold(word)))
+        if place is None:
+            if len(others) < more and word not in ("", *RESERVED):
+                others.setdefault(fold(word), row)
+        elif not found[place] or (word in rows and not exact[place]):
+            vectors[place], found[place], exact[place] = row, True, word in rows
     if not found.any():
         problem = f"none of the vocabulary's {len(vocab):,} words found"
         raise DataError(path, 0, problem, f"are they of the same language and case? {FORM}")
-    return vectors, found
+    return Found(np.concatenate([vectors, *([row] for row in others.values())]), found, (*others,))
+
+
+def _parted(path: Path, number: int, line: str, size: int) -> tuple[str, NDArray[np.float32]]:
+    """A line's word and its vector (size,)."""
+    word, *numbers = line.rsplit(" ", size)
+    if len(numbers) < size or _figures(word):
+        raise _wrong(path, number, line, size)
+    try:
+        row = np.array(numbers, np.float32)
+    except ValueError:
+        problem = f"numbers expected after {word!r}, found: {' '.join(numbers)[:40]}"
+        raise DataError(path, number, problem, FORM) from None
+    if not np.isfinite(row).all():
+        raise DataError(path, number, f"finite numbers expected after {word!r}", FORM)
+    return word, row
 
 
 def _rows(path: Path, size: int) -> Iterator[tuple[int, str]]:

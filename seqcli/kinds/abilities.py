@@ -21,7 +21,7 @@ from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime
 from seqcli.nn.models import LanguageModel
 from seqcli.settings.searching import Searching
-from seqcli.settings.sections import Series
+from seqcli.settings.sections import Series, Training, refits
 from seqcli.text.vocab import Vocab
 
 
@@ -138,17 +138,33 @@ class Place(NamedTuple):
     most: int
 
 
+class Parts(NamedTuple):
+    """A figure that is sum(above) / sum(below) over R rows: F1 of twice the right, and of all."""
+
+    above: NDArray[np.int64]
+    below: NDArray[np.int64]
+
+
 class Each(NamedTuple):
     """What a model makes of each of R rows (R predictions, or stretches of several).
 
-    units: what the rows are; of two models equal rows of equal units are the same.
+    units: what the rows are; of two models equal rows of equal units are the same. parts: figures
+    that rows add up to, by name; none: accuracy, the share of `right`.
     """
 
     units: str
     rows: NDArray[np.int64]
     losses: NDArray[np.float64]  # nats, summed over a row
-    counts: NDArray[np.int64]  # predictions in it
+    counts: NDArray[np.int64]  # predictions in it; 0 where it has no loss
     right: NDArray[np.bool_] | None  # None for a kind whose answers are not right or wrong
+    parts: Mapping[str, Parts] = {}
+
+    def shares(self) -> Mapping[str, Parts]:
+        """The figures that rows add up to."""
+        if self.parts or self.right is None:
+            return self.parts
+        right = self.right.astype(np.int64)
+        return {"accuracy": Parts(right, np.ones_like(right))}
 
 
 class Compares(Protocol):
@@ -180,6 +196,21 @@ class Remembers(Protocol):
 def remembering(kind: Kind) -> Remembers | None:
     """The kind, if it has this ability."""
     return cast(Remembers, kind) if "--exclude-trained" in kind.spec.options else None
+
+
+class Refits(Protocol):
+    """`train.refit`: training and validation rows trained on together."""
+
+    def together(self, train: Any, valid: Any) -> tuple[Kind, Any]:
+        """The kind as it begins on both splits, and both as one split.
+
+        Vocabulary and labels stay those of the training split: the weights have their sizes.
+        """
+
+
+def refitting(kind: Kind, train: Training) -> Refits | None:
+    """The kind, if the settings ask for that."""
+    return cast(Refits, kind) if refits(train) else None
 
 
 class Approximates(Protocol):

@@ -150,6 +150,21 @@ def paired_interval(differences: npt.NDArray[np.float64], weights: Counts) -> In
     return _middle(means)
 
 
+def paired_quotients(this: Counts, that: Counts) -> Interval:
+    """95 % interval of a quotient of sums less another's, by a bootstrap of the rows.
+
+    this, that (2, R): what is summed above and below. Rows with equal counts are drawn together, as
+    one multinomial. A quotient by 0 is 0. NaN for fewer than two rows.
+    """
+    if this.shape[1] < 2:
+        return math.nan, math.nan
+    rows, repeats = np.unique(np.concatenate([this, that]).T, axis=0, return_counts=True)
+    total = int(repeats.sum())
+    draws = np.random.default_rng(0).multinomial(total, repeats / total, RESAMPLES)
+    above, below, other_above, other_below = (draws @ rows).T.astype(np.float64)
+    return _middle(above / np.maximum(below, 1) - other_above / np.maximum(other_below, 1))
+
+
 def mcnemar(only_this: int, only_that: int) -> float:
     """p of two classifiers being equally good, from the rows that one alone gets right.
 

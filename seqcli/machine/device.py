@@ -7,7 +7,7 @@ import ctypes
 import mmap
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor
 
 from seqcli.errors import ConfigError, TrainingError
 from seqcli.machine.distributed import ALONE, Ranks
+from seqcli.machine.processor import multiplies_bfloat16
+from seqcli.machine.team import Found, Item, Team, members
 
 SMALL_STEP = 4_000_000  # multiply-adds: 40 microseconds of one core
 HUGE_PAGE, HEAP_AHEAD = 2 << 20, 1_000 << 20  # bytes; less than what glibc is told to map apart
@@ -28,6 +30,20 @@ class Runtime:
     precision: str
     threads: int
     ranks: Ranks = ALONE  # the processes that share the work
+    team: Team | None = None  # of threads that share batches, and not operations
+
+    def each(self, items: Sequence[Item], work: Callable[[Item], Found]) -> list[Found]:
+        """work(item) of each, in order, by as many threads as there are; of a single one, inside.
+
+        What the work changes must be its own: a batch's rows of an array, say.
+        """
+        if self.team is None or len(items) < 2:
+            return [work(item) for item in items]
+        return self.team.each(items, work)
+
+    def own(self, items: Sequence[Item], work: Callable[[Item], Found]) -> list[Found]:
+        """`each` of those that are this rank's."""
+        return self.each(self.ranks.own(items), work)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -110,9 +126,10 @@ def keep_freed_memory() -> None:
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "mallopt"):  # glibc's alone
         return
-    trim_threshold, map_threshold = -1, -3
+    trim_threshold, map_threshold, arenas = -1, -3, -8
     libc.mallopt(map_threshold, 1 << 30)
     libc.mallopt(trim_threshold, (1 << 31) - 1)
+    libc.mallopt(arenas, 1)  # those of further threads are small, and hand memory back
     libc.malloc.argtypes, libc.malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     libc.free.argtypes = [ctypes.c_void_p]
@@ -130,12 +147,15 @@ def training_runtime(
     *,
     bfloat16_helps: bool,
     multiply_adds: int,
+    rows: int = 1,
+    numbers: int = 0,
     ranks: Ranks = ALONE,
     deterministic: bool = False,
 ) -> Runtime:
     """Device, precision and threads as asked for, or what suits a model of this cell and size.
 
-    `multiply_adds`: of one time step of a batch. Errors: ConfigError, TrainingError.
+    `multiply_adds`: of one time step of a batch; it has so many `rows`, the model so many `numbers`
+    (weights). Errors: ConfigError, TrainingError.
     """
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may vary
@@ -147,7 +167,11 @@ def training_runtime(
     # "fp32" is float32 throughout; beside bfloat16 products, TF32 loses nothing
     float32_products(place, exact=chosen != "bf16")
     count = set_threads(threads or worth_threads(multiply_adds), ranks)
-    return Runtime(place, chosen, count, ranks)
+    team = None
+    if place.type == "cpu" and ranks.world == 1 and (size := members(count, rows, numbers)) > 1:
+        team = Team(size, count // size)
+        torch.set_num_threads(team.inside)  # for what the first thread does between two batches
+    return Runtime(place, chosen, count, ranks, team)
 
 
 def float32_products(device: torch.device, *, exact: bool) -> None:
@@ -162,10 +186,12 @@ def float32_products(device: torch.device, *, exact: bool) -> None:
 
 
 def choose_precision(asked: str, device: torch.device, helps: bool) -> str:
-    """ "auto" -> "bf16" where it `helps` this model and the device has it.
+    """ "auto" -> "bf16" where it `helps` this model and the device has instructions for it.
 
     Errors: TrainingError for "bf16" where there is none.
     """
+    if device.type == "cpu" and not multiplies_bfloat16():
+        helps = False  # computed without such instructions it is slower than float32
     if asked == "fp32" or (asked == "auto" and not helps):
         return "fp32"
     if (device.type != "cpu" or cpu_has_bfloat16()) and _probe(device):

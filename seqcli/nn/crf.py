@@ -122,14 +122,19 @@ def log_partition(emissions: Tensor, lengths: Tensor | None, chain: Chain) -> Te
 
 def marginals(emissions: Tensor, lengths: Tensor | None, chain: Chain) -> Tensor:
     """emissions (B, T, C) -> p(tag at t), (B, T, C), zeros past a row's length."""
-    with torch.enable_grad():  # the marginals are the gradient of log Z
-        emissions = emissions.detach().to(_at_least_float32(emissions.dtype)).requires_grad_()
-        chain = Chain(*(scores.detach() for scores in chain))
-        total = log_partition(emissions, lengths, chain).sum()
-        if not total.requires_grad:  # no time at all
+    with torch.no_grad():
+        emissions, chain = _raised(emissions.detach(), chain)
+        lengths = _lengths(emissions, lengths)
+        if emissions.shape[1] == 0:
             return torch.zeros_like(emissions)
-        (found,) = torch.autograd.grad(total, emissions)
-    return found
+        if _narrow(emissions, lengths, chain):
+            double = Chain(*(scores.double() for scores in chain))
+            steps, scale, alpha, total, exp = _forward(emissions, lengths, double)
+            if not bool(total.isinf().any()):  # else some row has no allowed path
+                beta, _ = _backward(steps, scale, alpha, lengths, exp)
+                real = torch.arange(steps.shape[1], device=steps.device) < lengths[:, None]
+                return (alpha * beta).mul_(real[:, :, None]).to(emissions.dtype)
+    return _marginals_wide(emissions, lengths, chain)
 
 
 def viterbi(emissions: Tensor, lengths: Tensor | None, chain: Chain) -> tuple[Tensor, Tensor]:
@@ -317,6 +322,16 @@ def _log_partition_wide(emissions: Tensor, lengths: Tensor, chain: Chain) -> Ten
         moved = (now[:, :, None] + chain.transitions).logsumexp(1) + emissions[:, t]
         now = torch.where((t < lengths)[:, None], moved, now)
     return (now + chain.end).logsumexp(1).masked_fill(lengths == 0, 0)
+
+
+def _marginals_wide(emissions: Tensor, lengths: Tensor, chain: Chain) -> Tensor:
+    """`marginals` for scores of any size: the gradient of log Z."""
+    with torch.inference_mode(False), torch.enable_grad():
+        emissions = emissions.clone().requires_grad_()
+        chain = Chain(*(scores.detach().clone() for scores in chain))
+        total = _log_partition_wide(emissions, lengths.clone(), chain).sum()
+        (found,) = torch.autograd.grad(total, emissions)
+    return found
 
 
 def _span_wide(emissions: Tensor, lengths: Tensor, chain: Chain, spans: Spans) -> Tensor:

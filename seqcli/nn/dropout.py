@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqcli.nn import chance
 
-def dropout(x: Tensor, rate: float, training: bool, locked: bool) -> Tensor:
-    """Dropout on (B, T, E), with one mask a step, or (locked) one a sequence."""
+
+def dropout(x: Tensor, rate: float, training: bool, locked: bool = False) -> Tensor:
+    """Dropout, of every number by itself, or (locked) of (B, T, E) with one mask a sequence."""
     if not training or rate == 0.0:
         return x
     if locked:
@@ -25,7 +27,6 @@ def dropout_mask(shape: tuple[int, ...], rate: float, like: Tensor) -> Tensor:
         mask = torch.empty(shape, dtype=like.dtype, device=like.device)
         return mask.bernoulli_(1 - rate).div_(1 - rate)
     count = math.prod(shape)
-    words = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
-    draws = words.view(torch.int16)[:count].view(shape)  # four from each
+    draws = chance.words(-(-count // 4)).view(torch.int16)[:count].view(shape)  # four from each
     dropped = min(round(rate * 65536), 65535)
     return (draws >= dropped - 32768).to(like.dtype).mul_(65536 / (65536 - dropped))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from seqcli.nn import chance
 from seqcli.nn.crf import Chain, marginals, viterbi
 from seqcli.nn.ragged import length_mask
 from seqcli.nn.recurrent import Recurrent
@@ -61,7 +62,7 @@ class FrameTagger(nn.Module):
     def forward(self, values: Tensor, lengths: Tensor | None) -> Tensor:
         """values (B, T, E), lengths (B,) or None (all T) -> scores (B, T, C) in float32."""
         if self.training and self.noise:
-            noise = self.noise * torch.randn_like(values)
+            noise = self.noise * chance.normal(values)
             if lengths is not None:
                 noise = noise * length_mask(lengths, values.shape[1])[:, :, None]
             values = values + noise

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqcli.nn.dropout import dropout
 from seqcli.nn.ragged import filled, length_mask
 from seqcli.nn.recurrent import Encoded
 
@@ -97,7 +98,7 @@ class Dense(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         for layer in self.hidden:
-            x = F.dropout(F.relu(layer(x)), self.rate, self.training)
+            x = dropout(F.relu(layer(x)), self.rate, self.training)
         logits: Tensor = self.output(x)
         return logits
 

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqcli.nn import chance
 from seqcli.nn.cells import Cell, State
+from seqcli.nn.dropout import dropout
 from seqcli.nn.heads import Dense, OneHot, ReadOut, log_probabilities
 from seqcli.nn.losses import linear_cross_entropy, token_losses
 from seqcli.nn.recurrent import Recurrent
@@ -59,10 +61,10 @@ class TextClassifier(nn.Module):
         """
         x = self.embedding(ids)
         if self.training and self.word_dropout:
-            keep = torch.rand(ids.shape, device=ids.device) >= self.word_dropout
+            keep = chance.uniform(ids) >= self.word_dropout
             x = x * keep[:, :, None]
         encoded = self.recurrent(x, lengths)
-        text = F.dropout(self.read_out(encoded, lengths), self.output_dropout, self.training)
+        text = dropout(self.read_out(encoded, lengths), self.output_dropout, self.training)
         deep = self.dense(text).float()
         wide = None if self.wide is None or features is None else self.wide(*features)
         return deep, wide

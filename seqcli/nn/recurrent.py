@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from seqcli.errors import lookup
 from seqcli.nn.cells import CELLS, State
@@ -110,7 +109,7 @@ class Recurrent(nn.Module):
 
     def _drop_outputs(self, outputs: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
         flat = dropout(outputs.flatten(2), self.output_dropout, True, self.locked)
-        return flat.view_as(outputs), F.dropout(last, self.output_dropout)
+        return flat.view_as(outputs), dropout(last, self.output_dropout, True)
 
 
 def _both(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqcli.nn import chance
+from seqcli.nn.dropout import dropout
 from seqcli.nn.heads import Dense, ReadOut, log_probabilities
 from seqcli.nn.ragged import length_mask
 from seqcli.nn.recurrent import Recurrent
@@ -63,13 +64,13 @@ class SignalClassifier(nn.Module):
     def logits(self, values: Tensor, lengths: Tensor | None) -> Tensor:
         """values (B, T, E), lengths (B,) or None (all T) -> (B, C), or (B, 1) of a sigmoid."""
         if self.training and self.noise:
-            noise = self.noise * torch.randn_like(values)
+            noise = self.noise * chance.normal(values)
             if lengths is not None:
                 noise = noise * length_mask(lengths, values.shape[1])[:, :, None]
             values = values + noise
         x, left = windows(values, lengths, self.window, self.stride)
         encoded = self.recurrent(x, left)
-        whole = F.dropout(self.read_out(encoded, left), self.output_dropout, self.training)
+        whole = dropout(self.read_out(encoded, left), self.output_dropout, self.training)
         found: Tensor = self.dense(whole).float()
         return found
 

@@ -12,27 +12,37 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqcli.nn import chance
 from seqcli.nn.crf import Allowed, Chain, LinearChain, log_likelihood, marginals, viterbi
 from seqcli.nn.dropout import dropout, dropout_mask
 from seqcli.nn.ragged import length_mask
 from seqcli.nn.recurrent import Recurrent
 
 
+class Spellings(NamedTuple):
+    """U distinct words, those of like length together."""
+
+    shapes: Tensor  # (U,)
+    affixes: Tensor  # (U, A)
+    characters: tuple[Tensor, ...]  # (U', K) each, U in all: K as the longest of these needs it
+    lengths: Tensor  # (U,) in characters; 0 for a row that only fills up
+
+
 class Sentences(NamedTuple):
-    """What the network reads. Distinct words are spelled once, and looked up by `places`."""
+    """What the network reads. Distinct words are spelled once, and looked up by `places`.
+
+    words: None where they were spelled before, see `Tagger.spell`.
+    """
 
     rows: Tensor  # (B, T) rows of the vocabulary
     lengths: Tensor | None  # (B,); None: all T
     places: Tensor  # (B, T) below U
-    shapes: Tensor  # (U,)
-    affixes: Tensor  # (U, A)
-    characters: Tensor  # (U, K)
-    character_lengths: Tensor  # (U,)
+    words: Spellings | None
     windows: Tensor | None  # (N, F), of all real tokens, row by row
 
 
 class Characters(nn.Module):
-    """(U, K) characters of words -> (U, 2 * hidden): where each direction's reading ends."""
+    """Characters of U words -> (U, 2 * hidden): where each direction's reading ends."""
 
     def __init__(self, rows: int, size: int, hidden: int, rate: float) -> None:
         super().__init__()
@@ -41,11 +51,14 @@ class Characters(nn.Module):
         self.recurrent = Recurrent(size, (hidden,), bidirectional=True)
         self.width = self.recurrent.width
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        """See the class; lengths (U,)."""
-        x = dropout(self.embedding(ids), self.rate, self.training, locked=False)
-        last: Tensor = self.recurrent(x, lengths).last
-        return last
+    def forward(self, groups: tuple[Tensor, ...], lengths: Tensor) -> Tensor:
+        """See the class and `Spellings`; lengths (U,)."""
+        found = []
+        sizes = [len(ids) for ids in groups]
+        for ids, own in zip(groups, torch.split(lengths, sizes), strict=True):
+            x = dropout(self.embedding(ids), self.rate, self.training, locked=False)
+            found.append(self.recurrent(x, own).last)
+        return torch.cat(found)
 
 
 class Affixes(nn.Module):
@@ -110,21 +123,32 @@ class Tagger(nn.Module):
         self.register_buffer("drop_shares", drop_shares, persistent=False)
         self.register_buffer("answer_bias", answer_bias, persistent=False)
 
-    def forward(self, batch: Sentences) -> Tensor:
-        """-> a score for each tag, (B, T, C), in float32."""
+    def spell(self, words: Spellings) -> Tensor:
+        """-> what the parts of U words give, (U, S); S = 0 for a network without such parts."""
+        parts = []
+        if self.shapes is not None:
+            parts.append(self.shapes(words.shapes))
+        if self.affixes is not None:
+            parts.append(self.affixes(words.affixes))
+        if self.characters is not None:
+            parts.append(self.characters(words.characters, words.lengths))
+        return torch.cat(parts, 1) if parts else self.output.weight.new_zeros(len(words.lengths), 0)
+
+    def forward(self, batch: Sentences, spelled: Tensor | None = None) -> Tensor:
+        """-> a score for each tag, (B, T, C), in float32.
+
+        spelled (U, S): what `spell` gave, for a batch without words of its own.
+        """
         rows = batch.rows
         if self.training:
-            drawn = torch.rand(rows.shape, device=rows.device) < self.drop_shares[rows]
+            drawn = chance.uniform(rows) < self.drop_shares[rows]
             rows = rows.masked_fill(drawn, 0)
-        parts, spelled = [self.embedding(rows)], []
-        if self.shapes is not None:
-            spelled.append(self.shapes(batch.shapes))
-        if self.affixes is not None:
-            spelled.append(self.affixes(batch.affixes))
-        if self.characters is not None:
-            spelled.append(self.characters(batch.characters, batch.character_lengths))
-        if spelled:
-            parts.append(F.embedding(batch.places, torch.cat(spelled, 1)))
+        if batch.words is not None:
+            spelled = self.spell(batch.words)
+        assert spelled is not None
+        parts = [self.embedding(rows)]
+        if spelled.shape[1]:
+            parts.append(F.embedding(batch.places, spelled))
         encoded = self.recurrent(torch.cat(parts, 2), batch.lengths)
         scores: Tensor = self.output(encoded.outputs).float()
         if self.windows is not None and batch.windows is not None:

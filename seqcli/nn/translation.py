@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqcli.nn import chance
 from seqcli.nn.attention import Attention
 from seqcli.nn.cells import State
 from seqcli.nn.dropout import dropout
@@ -216,7 +217,7 @@ class Translator(nn.Module):
         """(B, T) -> (B, T, E), in training some of them as zeros."""
         x: Tensor = embedding(ids)
         if self.training and self.word_dropout:
-            keep = torch.rand(ids.shape, device=ids.device) >= self.word_dropout
+            keep = chance.uniform(ids) >= self.word_dropout
             x = x * keep[:, :, None]
         return x
 

@@ -35,6 +35,8 @@ MAY_CHANGE = frozenset(
         "train.patience",
     }
 )
+# In its last pass, over the rows of validation too, a run's length is settled.
+LASTING = frozenset({"data.path", "train.on_nan"})
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class RunFolder:
         """
         saved = self.saved()
         if saved is not None:
-            same_settings(config, saved.description["config"])
+            same_settings(config, saved.description)
         return saved
 
     def saved(self) -> storage.ModelFile | None:
@@ -228,12 +230,14 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
-    """Refuse to resume with other settings than `then`.
+def same_settings(now: AnyConfig, saved: dict[str, Any]) -> None:
+    """Refuse to resume with other settings than those of the state `saved` describes.
 
     A setting that was not there yet had its default's effect. Errors: ConfigError that lists every
     difference.
     """
+    then = saved["config"]
+    free = LASTING if counters(saved["state"]).refit else MAY_CHANGE
     new, differences = to_dict(now), []
     usual = to_dict(kinds.parts({"kind": now.kind}))
     for section in SECTIONS:
@@ -243,7 +247,7 @@ def same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
             continue
         for key in sorted({*old_values, *new_values}):
             old, value = old_values.get(key, usual[section].get(key)), new_values.get(key)
-            if old != value and f"{section}.{key}" not in MAY_CHANGE:
+            if old != value and f"{section}.{key}" not in free:
                 differences.append(f"{section}.{key} was {old!r}, is {value!r}")
     if now.kind != then.get("kind"):
         differences.insert(0, f"kind was {then.get('kind')!r}, is {now.kind!r}")

@@ -17,7 +17,7 @@ from seqcli.modelfile.storage import ModelFile
 from seqcli.runs.folder import MAY_CHANGE, RunFolder
 from seqcli.runs.job import Job
 from seqcli.settings.config import AnyConfig
-from seqcli.tasks.taskfile import fitted
+from seqcli.tasks.taskfile import set_by
 from seqcli.training.checkpoint import unpack
 from seqcli.training.loop import Diverged
 from seqcli.training.pace import settle
@@ -33,10 +33,13 @@ def as_begun(job: Job, saved: ModelFile) -> Job:
     """
     then, sizes = saved.description["config"], saved.description["data"].get("sizes")
     size = sizes.get("train") if isinstance(sizes, dict) else None
-    if isinstance(size, int):
-        task = fitted(job.task, size)
-        if task.fit is not None and task.fit.begun(job.task.config, then, MAY_CHANGE):
-            return replace(job, task=task)
+    for fit in job.task.fits:
+        if (
+            isinstance(size, int)
+            and size <= fit.up_to
+            and fit.begun(job.task.config, then, MAY_CHANGE)
+        ):
+            return replace(job, task=set_by(job.task, fit))
     return replace(job, task=replace(job.task, fits=()))
 
 
@@ -57,8 +60,10 @@ def take_up(
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         why = f"{folder.last}: does not fit these settings"
         raise TrainingError(why, "start anew with --force") from error
-    if ranks.first:
+    if ranks.first and not state.refit:  # else the log is whole: the last pass has no rows
         folder.cut_log(state.begun if state.finished else state.epoch)
+    if state.refit:
+        return f"resumed in the last pass at epoch {state.epoch + 1}, step {state.step:,}"
     return f"resumed at epoch {state.epoch + 1}, step {state.step:,}"
 
 

@@ -24,7 +24,7 @@ from seqcli.runs.folder import RunFolder, same_settings
 from seqcli.runs.job import Job
 from seqcli.runs.record import launch
 from seqcli.runs.resume import RolledBack, as_begun, changed, check_same_cut, check_same_data
-from seqcli.runs.session import Session
+from seqcli.runs.session import Refitting, Session
 from seqcli.settings.table import Table
 from seqcli.tasks.taskfile import fitted
 from seqcli.training.checkpoint import pack
@@ -57,7 +57,7 @@ class Finished:
     already: bool = False
 
 
-RunEvent = Started | Event | RolledBack | Scoring | Finished
+RunEvent = Started | Event | RolledBack | Refitting | Scoring | Finished
 
 
 def run(job: Job) -> Iterator[RunEvent]:
@@ -114,7 +114,7 @@ def _claimed(
             folder.sweep()
             saved = folder.saved() if job.resume else None
             if saved is not None:
-                same_settings(as_begun(job, saved).task.config, saved.description["config"])
+                same_settings(as_begun(job, saved).task.config, saved.description)
     resume, saved = ranks.told((job.resume, saved))
     return replace(job if saved is None else as_begun(job, saved), resume=resume), saved
 
@@ -165,7 +165,7 @@ def _read(job: Job, folder: RunFolder) -> tuple[Job, Prepared]:
     kind = contract.load(spec_of(job.task.config))
     prepared = kind.prepare(job.task.config, job.data, folder.path, interrupts.poll)
     size = prepared.sizes["train"]
-    task = fitted(job.task, size)
+    task = fitted(job.task, size, prepared.length)
     if task.fit is not None:
         prepared = kind.prepare(task.config, job.data, folder.path, interrupts.poll)
         prepared = replace(prepared, notes=[*prepared.notes, task.fit.said(size)])

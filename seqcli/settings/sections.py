@@ -581,6 +581,24 @@ class ByLabel(Training):
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
+class Refitting(Training):
+    """[train]: a last pass over all that is labeled, once validation has said how long."""
+
+    refit: bool = setting(
+        False,
+        "train anew on training and validation rows together, up to the best epoch, and keep that",
+        option=Option(
+            "Train anew on validation rows too, up to the best epoch.", flags="--refit/--no-refit"
+        ),
+    )
+
+
+def refits(train: Training) -> bool:
+    """Whether a last pass is asked for."""
+    return isinstance(train, Refitting) and train.refit
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class NgramTraining(Training):
     """The same beside a table of n-grams, which has an optimizer of its own."""
 

@@ -26,14 +26,37 @@ class Limit:
     """What a row of the table is for."""
 
     up_to: int = setting(0, "most to train on: tokens of a text that goes on, else rows", low=1)
+    words: int | None = setting(None, "and half of the rows have so many tokens at most", low=1)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A row: the settings for a training part of at most `up_to` tokens, or rows."""
+    """A row: the settings for a training part of at most `up_to` tokens, or rows.
+
+    With `words`, for one of which half of the rows have at most so many tokens.
+    """
 
     up_to: int
     settings: Table
+    words: int | None = None
+
+    def holds(self, size: int, length: int) -> bool:
+        """Whether it is for `size` to train on; `length`: median of tokens in a row, 0 without."""
+        return size <= self.up_to and (self.words is None or 0 < length <= self.words)
+
+    @property
+    def reach(self) -> str:
+        """What it is for, for a person."""
+        if self.words is None:
+            return f"at most {self.up_to:,}"
+        tokens = f"{self.words} token" + "s" * (self.words != 1)
+        return f"at most {self.up_to:,} of mostly {tokens}"
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As JSON values, by the names of a task file."""
+        limits = {"up_to": self.up_to, "words": self.words}
+        return {**{name: limit for name, limit in limits.items() if limit}, **self.settings}
 
     @property
     def told(self) -> str:
@@ -46,7 +69,7 @@ class Fit:
 
     def said(self, size: int) -> str:
         """What a training part of `size` makes of the settings, for a person."""
-        return f"{size:,} to train on, so as for at most {self.up_to:,}: {self.told}"
+        return f"{size:,} to train on, so as for {self.reach}: {self.told}"
 
     def over(self, config: AnyConfig) -> AnyConfig:
         """The config with this row's settings. Errors: ConfigError."""
@@ -69,9 +92,11 @@ def read(table: Any) -> tuple[Fit, ...]:
     if not isinstance(table, list) or not all(isinstance(row, Mapping) for row in table):
         raise _misplaced("[[fit]]: tables of settings expected", "")
     rows = [_row(row) for row in table]
-    for less, more in pairwise(rows):
-        if more.up_to <= less.up_to:
-            raise _misplaced(f"[[fit]]: up_to = {more.up_to} behind {less.up_to}", "smallest first")
+    for words in dict.fromkeys(row.words for row in rows):
+        for less, more in pairwise(row for row in rows if row.words == words):
+            if more.up_to <= less.up_to:
+                problem = f"[[fit]]: up_to = {more.up_to} behind {less.up_to}"
+                raise _misplaced(problem, "smallest first")
     return tuple(rows)
 
 
@@ -82,7 +107,7 @@ def _row(row: Mapping[str, Any]) -> Fit:
         raise _misplaced("[[fit]]: up_to is missing", "up_to = 20000, for example")
     for section in settings.keys() - set(SECTIONS):
         raise _misplaced(f"[fit.{section}]: one of {', '.join(SECTIONS)} expected", "")
-    return Fit(limit.up_to, settings)
+    return Fit(limit.up_to, settings, limit.words)
 
 
 def _misplaced(problem: str, hint: str) -> ConfigError:
@@ -102,6 +127,7 @@ def left(rows: tuple[Fit, ...], given: Table) -> tuple[Fit, ...]:
                 }
                 for section, values in row.settings.items()
             },
+            row.words,
         )
         for row in rows
     )

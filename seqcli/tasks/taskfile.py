@@ -80,9 +80,17 @@ def with_data(task: Task, path: Path) -> Task:
     return dataclasses.replace(task, config=dataclasses.replace(task.config, data=data))
 
 
-def fitted(task: Task, size: int) -> Task:
-    """The task for a training part of `size` tokens, or rows; itself where that is much."""
-    fit = next((row for row in task.fits if size <= row.up_to), None)
+def fitted(task: Task, size: int, length: int = 0) -> Task:
+    """The task for a training part of `size` tokens, or rows of so many tokens in the median.
+
+    Itself where that is much. Of several rows of its table the first holds.
+    """
+    fit = next((row for row in task.fits if row.holds(size, length)), None)
+    return set_by(task, fit)
+
+
+def set_by(task: Task, fit: Fit | None) -> Task:
+    """The task as a row of its table sets it, or as it is without any."""
     config = task.config if fit is None else fit.over(task.config)
     return dataclasses.replace(task, config=config, fits=(), fit=fit)
 

@@ -8,15 +8,16 @@ part is a binary vector of length 1 (so that long texts weigh no more than short
 from __future__ import annotations
 
 import re
+import string
 import zlib
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqcli.text.normal import Normal
+from seqcli.text.scanning import ALONE, Scanner, shape
 from seqcli.text.sequences import Chosen, Sequences
 
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64 (Steele et al. 2014), as is the mixing
@@ -26,7 +27,7 @@ ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+|[^a-z0-9\s]")  # the same, o
 DIGIT = re.compile(r"\d")
 PORTION = 1 << 15  # characters hashed together: their numbers stay in the processor's cache
 SPAN = 1 << 22  # places hashed together in a text of any length: tens of megabytes at a time
-REMEMBERED = 1 << 17  # words whose numbers are kept, 15 MB
+SMOOTHING = 8.0  # texts
 
 
 @dataclass(frozen=True)
@@ -44,34 +45,37 @@ class Ngrams:
 
     def rows(self, texts: Sequence[str]) -> Sequences:
         """The distinct buckets of each text, int32, rising in each row."""
-        portions = [self._portion(some) for some in self._portions(texts)]
+        lowered = [self.normal(text).lower() for text in texts]
+        words = _scanner.rows(lowered if self.words else [])
+        portions = [self._portion(lowered[part], words, part) for part in self._portions(lowered)]
         ids = [found for found, _ in portions]
         lengths = [length for _, found in portions for length in found]
         offsets = np.cumsum([0, *lengths], dtype=np.int64)
         return Sequences(np.concatenate(ids) if ids else np.empty(0, np.int32), offsets)
 
-    def _portions(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    def _portions(self, texts: Sequence[str]) -> Iterator[slice]:
         """Texts one after another, so many that arrays stay in the cache, and keys in 32 bits."""
         most = max(1, 2**32 // self.buckets)
         begun = held = 0
         for place, text in enumerate(texts):
             if held >= PORTION or place - begun == most:
-                yield texts[begun:place]
+                yield slice(begun, place)
                 begun, held = place, 0
             held += len(text)
         if begun < len(texts):
-            yield texts[begun:]
+            yield slice(begun, len(texts))
 
-    def _portion(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], list[int]]:
-        """Buckets of a portion's texts, and how many each of them has."""
-        lowered = [self.normal(text).lower() for text in texts]
+    def _portion(
+        self, texts: Sequence[str], words: Sequences, part: slice
+    ) -> tuple[NDArray[np.int32], list[int]]:
+        """Buckets of lower-cased texts, the `part` of `words`, and how many each of them has."""
         keys = [np.empty(0, np.uint32)]  # row * buckets + bucket
         if self.words:
-            codes = _word_codes(lowered)
+            codes = _word_codes(words, part)
             keys += _keys(*codes, self.words, self.share, 0, self.buckets)
         if self.characters:
             start = self.share if self.words else 0
-            codes = _character_codes(lowered)
+            codes = _character_codes(texts)
             keys += _keys(*codes, self.characters, self.share, start, self.buckets)
         found = np.sort(np.concatenate(keys))
         if len(found):
@@ -102,11 +106,7 @@ def naive_bayes(
     (buckets, classes). Counts are of texts that have the bucket, one more than there are (Laplace);
     a bucket that no text has says nothing.
     """
-    counts = np.zeros((buckets, classes), np.int32)
-    for place, block in rows.blocks():
-        owners = np.repeat(labels[place], block.lengths)
-        for label in range(classes):
-            counts[:, label] += np.bincount(block.ids[owners == label], minlength=buckets)
+    counts = _counts(rows, labels, classes, buckets)
     scores = np.empty((buckets, classes), np.float32)
     for label in range(classes):
         own = counts[:, label]
@@ -116,26 +116,63 @@ def naive_bayes(
     return scores
 
 
-class _Codes(dict[str, int]):
-    """A number for each word; a number counts by its digits alone. Words come again and again."""
+def smoothed_bayes(
+    rows: Chosen, labels: NDArray[np.int64], classes: int, grams: Ngrams
+) -> NDArray[np.float32]:
+    """What each bucket says for each label: log of its share of the label's texts, less the mean.
 
-    def __missing__(self, word: str) -> int:
-        if len(self) >= REMEMBERED:
-            self.clear()
-        spelled = "0" * min(len(word), 12) if word.isdecimal() else word
-        code = self[word] = zlib.crc32(spelled.encode("utf-8", "surrogatepass"))
-        return code
+    (buckets, classes). A share is smoothed by SMOOTHING texts in which the bucket is as common as
+    in all of them, so that a rare label is not taken for one that speaks against what it lacks.
+    Scaled so that the answers to these very texts are 1 in the mean, without their sign: as much as
+    a beginning may say of so few texts.
+    """
+    counts = _counts(rows, labels, classes, grams.buckets)
+    texts = np.bincount(labels, minlength=classes)
+    seen = counts.any(1)
+    common = counts[seen].sum(1, keepdims=True) / len(labels)
+    found = np.log((counts[seen] + SMOOTHING * common) / (texts + SMOOTHING))
+    scores = np.zeros(counts.shape, np.float32)
+    scores[seen] = found - found.mean(1, keepdims=True)
+    total = 0.0
+    for _, block in rows.blocks():
+        said = scores[block.ids] * grams.weights(block)[:, None]
+        owners = np.repeat(np.arange(len(block)), block.lengths)
+        sums = [np.bincount(owners, one, minlength=len(block)) for one in said.T]
+        total += float(np.abs(sums).sum())
+    return scores * np.float32(len(rows) * classes / max(total, 1e-9))
 
 
-_codes = _Codes()
+def _counts(
+    rows: Chosen, labels: NDArray[np.int64], classes: int, buckets: int
+) -> NDArray[np.int32]:
+    """Texts of each label that have each bucket, (buckets, classes)."""
+    counts = np.zeros((buckets, classes), np.int32)
+    for place, block in rows.blocks():
+        owners = np.repeat(labels[place], block.lengths)
+        for label in range(classes):
+            counts[:, label] += np.bincount(block.ids[owners == label], minlength=buckets)
+    return counts
 
 
-def _word_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-    """A number for each word of lower-cased texts, and its text's place: (N,) each."""
-    rows = [(ASCII_WORD if text.isascii() else WORD).findall(text) for text in texts]
-    count = sum(map(len, rows))
-    codes = map(_codes.__getitem__, chain.from_iterable(rows))
-    return np.fromiter(codes, np.uint64, count), _owners(rows)
+def _code(word: str) -> int:
+    """A number for a word of lower case; a number counts by its digits alone."""
+    spelled = "0" * min(len(word), 12) if word.isdecimal() else word
+    return zlib.crc32(spelled.encode("utf-8", "surrogatepass"))
+
+
+def _words(text: str) -> list[str]:
+    return (ASCII_WORD if text.isascii() else WORD).findall(text)
+
+
+_SHAPE = shape(string.ascii_lowercase, second=string.digits, joining="'", rest=ALONE, once=True)
+_scanner = Scanner(_code, _words, _SHAPE)  # words come again and again
+
+
+def _word_codes(words: Sequences, part: slice) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """A number for each word of some rows, and its row's place among these: (N,) each."""
+    offsets = words.offsets[part.start : part.stop + 1]
+    owners = np.repeat(np.arange(len(offsets) - 1, dtype=np.uint32), np.diff(offsets))
+    return words.ids[offsets[0] : offsets[-1]].astype(np.uint64), owners
 
 
 def _character_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:

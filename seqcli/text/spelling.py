@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -82,6 +82,7 @@ class Spelling:
 
     frequent: the first so many rows of the vocabulary are words seen twice or more; to features of
     windows all others are one word, so that words that training lacks are trained for.
+    trained: rows of words that training has; those behind them came with word vectors.
     """
 
     vocab: Vocab
@@ -91,6 +92,7 @@ class Spelling:
     shapes: tuple[str, ...]
     fold: Fold
     longest: int  # of an affix
+    trained: int
 
     @classmethod
     def fit(cls, counts: Mapping[str, int], vocab: Vocab, fold: Fold, longest: int) -> Spelling:
@@ -109,7 +111,19 @@ class Spelling:
         }
         rows = vocab.to_list()
         frequent = sum(folded[word] > 1 for word in rows[1:]) + 1
-        return cls(vocab, frequent, fold=fold, longest=longest, **kept)
+        return cls(vocab, frequent, fold=fold, longest=longest, trained=len(rows), **kept)
+
+    def widened(self, more: Sequence[str]) -> Spelling:
+        """With rows for these words as well, which training lacks."""
+        return replace(self, vocab=Vocab([*self.vocab.to_list(), *more])) if more else self
+
+    def known(self, rows: Ids) -> NDArray[np.bool_]:
+        """Whether these rows of the vocabulary are of words that training has."""
+        return (rows > 0) & (rows < self.trained)
+
+    def trained_on(self, word: str) -> bool:
+        """Whether training has the word, as it is folded."""
+        return bool(self.known(self.vocab.places([self.fold(word)]))[0])
 
     @cached_property
     def _places(self) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:

@@ -6,6 +6,7 @@ Four of them are rules. Subwords are learned: of them the vocabulary knows how (
 from __future__ import annotations
 
 import re
+import string
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from seqcli.errors import lookup
 from seqcli.settings.sections import Tokens
 from seqcli.text.marks import marks
 from seqcli.text.normal import normalizer
+from seqcli.text.scanning import ALONE, SPACE, Scanner, Shape, shape
+from seqcli.text.sequences import Features
 from seqcli.text.subwords import Span as Span
 from seqcli.text.subwords import Subwords
 from seqcli.text.subwords import words as whole_words
 
 Clean = Callable[[str], str]
-Shape = Callable[[str], re.Pattern[str]]
+Pattern = Callable[[str], re.Pattern[str]]
 
 SUBWORDS = "subwords"
 LETTERS = re.compile(r"[a-z]+")
@@ -45,15 +48,16 @@ class Splitter(Protocol):
 
 
 class Rule(NamedTuple):
-    """Tokens that one look at the text gives: `shape` is the pattern that finds the same ones."""
+    """Tokens that one look at the text gives; `pattern` and `shape` find the same ones."""
 
     split: Callable[[str], list[str]]
-    shape: Shape
+    pattern: Pattern
     glue: str
+    shape: Shape | None = None
 
     def spans(self, text: str) -> list[Span]:
         """See `Splitter.spans`."""
-        return [match.span() for match in self.shape(text).finditer(text)]
+        return [match.span() for match in self.pattern(text).finditer(text)]
 
     def join(self, tokens: Iterable[str], *, begun: bool = False) -> str:
         """See `Splitter.join`."""
@@ -80,6 +84,14 @@ class Tokenizer:
     def split(self, text: str) -> list[str]:
         """The tokens of a text; none for a text without any."""
         return self.splitter.split(self.clean(text))
+
+    def numbering(self, number: Callable[[str], int]) -> Features:
+        """What makes of each text a row of numbers: those of its tokens, in order.
+
+        `number` must give a token the same number each time.
+        """
+        shape = self.splitter.shape if isinstance(self.splitter, Rule) else None
+        return Scanner(number, self.splitter.split, shape, self.clean).rows
 
     def spans(self, text: str) -> list[Span]:
         """Where the tokens of `split(text)` stand in the text itself: from, up to but without.
@@ -130,6 +142,14 @@ def counted(data: Tokens) -> Callable[[str], list[str]]:
         return tokenizer(data).split
     cleaners = _cleaners(data)
     return lambda text: whole_words(_cleaned(text, cleaners))
+
+
+def numbering(data: Tokens, number: Callable[[str], int]) -> Features:
+    """As `Tokenizer.numbering`, of what `counted` gives. ConfigError for an unknown tokenizer."""
+    if data.tokenizer != SUBWORDS:
+        return tokenizer(data).numbering(number)
+    clean = partial(_cleaned, cleaners=_cleaners(data))
+    return Scanner(number, whole_words, None, clean).rows
 
 
 def _cleaned(text: str, cleaners: tuple[Clean, ...]) -> str:
@@ -197,10 +217,15 @@ def _unicode_words() -> re.Pattern[str]:
     return re.compile(f"{keycap}|{flag}|{word}|{emoji}")
 
 
-# How to split; the pattern that finds the same tokens, for where they stand; what joins them.
+_LETTERS_AND_DIGITS = string.ascii_letters + string.digits
+_PRINTED = "".join(chr(code) for code in range(0x80) if not chr(code).isspace())
+
+# How to split; the pattern and the shape that find the same tokens; what joins them.
 SPLITTERS: dict[str, Rule] = {
-    "words": Rule(words, _words_in, " "),
-    "letters": Rule(LETTERS.findall, lambda text: LETTERS, " "),
-    "spaces": Rule(str.split, lambda text: SPACES, " "),
+    "words": Rule(words, _words_in, " ", shape(_LETTERS_AND_DIGITS, joining="'", rest=ALONE)),
+    "letters": Rule(
+        LETTERS.findall, lambda text: LETTERS, " ", shape(string.ascii_lowercase, other=SPACE)
+    ),
+    "spaces": Rule(str.split, lambda text: SPACES, " ", shape(_PRINTED)),
     "characters": Rule(list, lambda text: CHARACTERS, ""),
 }

@@ -123,6 +123,10 @@ class Vocab:
         """Whether a data token has a row of its own."""
         return token != UNKNOWN and token in self._ids
 
+    def place(self, token: str) -> int:
+        """The id of a token; of an unknown one the unknown id, or -1 without."""
+        return self._ids.get(token, -1 if self.unknown is None else self.unknown)
+
     def places(self, tokens: Iterable[str]) -> NDArray[np.int32]:
         """The id of each token (len(tokens),): unknown ones get the unknown id, or -1 without."""
         missing = -1 if self.unknown is None else self.unknown

@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 
 from seqcli.errors import TrainingError
-from seqcli.kinds.contract import Figures, Kind, Loss
+from seqcli.kinds.contract import Batches, Figures, Kind
 from seqcli.kinds.spec import better
 from seqcli.machine.device import Runtime
 from seqcli.settings.sections import Training
 from seqcli.training.evaluation import evaluate
 from seqcli.training.pace import Pace, settle
+from seqcli.training.replicas import Done, Replicas
 from seqcli.training.schedule import rate_factor
 from seqcli.training.state import Best, TrainState
 
@@ -72,13 +73,14 @@ def fit(
     of them, all learn at the next event. Errors: Diverged when the loss or a weight is no longer
     finite, or the loss has exploded.
     """
-    ranks = runtime.ranks
+    ranks, replicas = runtime.ranks, Replicas(kind, state.model, state.updater, runtime)
     while not state.finished:
-        batches = kind.batches(splits["train"], state.epoch + 1, ranks).to(runtime.device)
+        batches = replicas.batches(splits["train"], state.epoch + 1)
         if train.max_time is not None and "valid" in splits and not state.reading_seconds:
-            state.reading_seconds = _estimated(kind, splits["valid"], state, runtime, clock, poll)
-        pace = Pace(train, len(batches), clock() - state.seconds, clock)
-        yield from _epoch(kind, batches, state, train, runtime, pace, stopping)
+            seconds = _estimated(kind, splits["valid"], state, runtime, clock, poll)
+            state.reading_seconds = ranks.totals(seconds if ranks.first else 0.0)[0]
+        pace = Pace(train, len(batches[0]), clock() - state.seconds, clock)
+        yield from _epoch(batches, state, train, replicas, runtime, pace, stopping)
         figures = running(kind, state)
         before = pace.elapsed()
         valid = None
@@ -91,9 +93,9 @@ def fit(
         state.reading_seconds, state.seconds, asked = ranks.totals(*times, stopping())
         if not sound(state):
             raise Diverged(state)
-        whole = state.batch >= len(batches)
+        whole = state.batch >= len(batches[0])
         best = _judge(kind, state, train, valid if valid is not None else figures, whole=whole)
-        share = 1.0 if whole else state.batch / len(batches)
+        share = 1.0 if whole else state.batch / len(batches[0])
         if whole:
             _close_epoch(state)
         if train.max_time is not None and pace.over(state):
@@ -110,27 +112,26 @@ def _estimated(
     clock: Callable[[], float],
     poll: Callable[[], None],
 ) -> float:
-    """Seconds that a validation will take, by a part of it: rank 0's. Not counted in the run's."""
+    """Seconds that a validation will take, by a part of it. Not counted in the run's."""
     part, times = kind.portion(split)
     evaluate(kind.validation, state.model, part, runtime, poll)  # the first one makes its kernels
     before = clock()
     evaluate(kind.validation, state.model, part, runtime, poll)
-    ranks = runtime.ranks
-    return ranks.totals((clock() - before) * times if ranks.first else 0.0)[0]
+    return (clock() - before) * times
 
 
 def _epoch(
-    kind: Kind,
-    batches: Any,
+    batches: list[Batches],
     state: TrainState,
     train: Training,
+    replicas: Replicas,
     runtime: Runtime,
     pace: Pace,
     stopping: Callable[[], bool],
 ) -> Iterator[Event]:
     """The rest of the epoch under way, one event an update."""
-    state.model.train()
-    while state.batch < len(batches) and not pace.over(state):
+    replicas.train()
+    while state.batch < len(batches[0]) and not pace.over(state):
         progress = pace.progress(state)
         epoch = state.epoch + 1
         if train.max_time is not None:  # a run cut by time passes through the whole schedule
@@ -138,37 +139,29 @@ def _epoch(
         factor = rate_factor(train, progress, epoch, state.falls) * 0.5**state.rollbacks
         state.updater.set_rate(factor)
         state.rate = state.updater.rate
-        batch = batches[state.batch].to(runtime.device)
+        done = replicas.gradients(batches, state.batch, state.carried)
         if runtime.ranks.world == 1:
-            _update(batch, kind.loss(state.model, batch, state.carried, runtime), state, runtime)
-            state.seconds, asked = pace.elapsed(), stopping()
+            sums = torch.stack([done.total, done.correct])
+            _apply(state, runtime, sums, done.predictions, done.tokens)
+            seconds, asked = pace.elapsed(), stopping()
         else:
-            state.seconds, asked = _shared_update(kind, batch, state, runtime, pace, stopping())
+            seconds, asked = _shared_update(done, state, runtime, pace, stopping())
+        state.seconds, state.carried = seconds, done.carried
         state.batch += 1
         state.step += 1
-        share = state.batch / len(batches)
+        share = state.batch / len(batches[0])
         yield Stepped(pace.progress(state), share, train.lr * factor, asked)
 
 
-def _update(batch: Any, loss: Loss, state: TrainState, runtime: Runtime) -> None:
-    loss.objective.backward()  # type: ignore[no-untyped-call]
-    _apply(state, runtime, torch.stack([loss.total, loss.correct]), loss.count, batch.tokens)
-    state.carried = loss.state
-
-
 def _shared_update(
-    kind: Kind, batch: Any, state: TrainState, runtime: Runtime, pace: Pace, stopping: bool
+    done: Done, state: TrainState, runtime: Runtime, pace: Pace, stopping: bool
 ) -> tuple[float, bool]:
     """One update by all ranks' gradients; rank 0's time, and whether any rank is to stop.
 
     The state is not touched before all gradients are there: a rank may die at any time.
     """
     ranks = runtime.ranks
-    sums, loss = [0.0, 0.0, 0.0, 0.0], None
-    if batch.share:  # else a small last batch has nothing for this rank
-        loss = kind.loss(state.model, batch, state.carried, runtime)
-        loss.objective.backward()  # type: ignore[no-untyped-call]
-        sums = [loss.total.item(), loss.correct.item(), loss.count, batch.tokens]
+    sums = [done.total.item(), done.correct.item(), done.predictions, done.tokens]
     seconds = pace.elapsed() if ranks.first else 0.0
     updater = state.updater
     *found, seconds, asked = ranks.add_gradients(
@@ -176,7 +169,6 @@ def _shared_update(
     )
     total, right, count, tokens = found
     _apply(state, runtime, torch.tensor([total, right]), round(count), round(tokens))
-    state.carried = loss.state if loss else None
     return seconds, asked > 0
 
 
@@ -238,6 +230,8 @@ def _judge(
     A part of an epoch may be kept, but does not count: a run that is gone on with from there counts
     what one run counts.
     """
+    if state.refit:  # nothing to judge by: the best epoch stays what the first pass says
+        return False
     metric = chosen_by(kind, train, figures)
     figure = kind.spec.figure(metric)
     if whole and (state.gained is None or better(figure, figures, state.gained)):

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tiny_taggers
 from tiny_language import tiny, write
 from tiny_models import write_model
-from tiny_runs import TINY, answer, error, seqcli, train
+from tiny_runs import TINY, answer, error, seqcli, train, write_tagged
 
 from seqcli.kinds import metrics
 
@@ -80,6 +81,32 @@ def test_language_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "m.pt is a classifier, a.pt a language model" in error(2, "eval", *both)
 
 
+def test_taggers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens, spans and whole sentences, each with an interval of the difference."""
+    monkeypatch.chdir(tmp_path)
+    write_tagged(tmp_path / "x.conll")
+    tiny_taggers.write(tmp_path / "a.pt")
+    tiny_taggers.write(tmp_path / "b.pt", model={"outside_bias": 3.0})
+    tiny_taggers.write(tmp_path / "plain.pt", "plain")
+    both = ("eval", "--model", "a.pt", "--model", "b.pt", "--data", "x.conll")
+    shown = seqcli(*both)
+    assert shown.exit_code == 0, shown.stderr
+    assert "\n  f1                 " in shown.stdout
+    found = answer(*both)
+    first, second = found["models"]
+    (apart,) = found["differences"]
+    assert apart["rows"] == first["sentences"] == 60
+    assert first["f1"] != second["f1"]
+    for name in ("loss", "accuracy", "f1", "sentence_accuracy"):
+        difference, (low, high) = apart[name]["difference"], apart[name]["interval"]
+        assert difference == pytest.approx(second[name] - first[name], abs=1e-6)
+        assert low <= difference <= high
+    gained = apart["only_this"] - apart["only_that"]
+    assert gained == round(60 * (second["sentence_accuracy"] - first["sentence_accuracy"]))
+    plain = answer("eval", "--model", "a.pt", "--model", "plain.pt", "--data", "x.conll")
+    assert "f1" not in plain["differences"][0]  # one alone has spans
+
+
 @pytest.mark.parametrize(
     "option", [("--mistakes", "3"), ("--plots", "here"), ("--batch-size", "2")]
 )
@@ -105,6 +132,19 @@ def test_mcnemar_is_the_exact_test() -> None:
         exact = stats.binomtest(this, this + that).pvalue if this + that else 1.0
         assert metrics.mcnemar(this, that) == pytest.approx(exact)
     assert metrics.mcnemar(700, 760) == pytest.approx(stats.binomtest(700, 1460).pvalue, rel=0.02)
+
+
+def test_the_interval_of_a_difference_of_quotients() -> None:
+    """Of means of ones it is that of their difference; the same rows twice are no difference."""
+    draw = np.random.default_rng(4)
+    this, that = draw.integers(0, 2, (2, 2000))
+    ones = np.ones(2000, np.int64)
+    mine, theirs = np.stack([this, ones]), np.stack([that, ones])
+    found = metrics.paired_quotients(mine, theirs)
+    rows = (this - that).astype(np.float64)
+    assert found == pytest.approx(metrics.paired_interval(rows, ones), abs=0.003)
+    assert metrics.paired_quotients(mine, mine) == (0, 0)
+    assert np.isnan(metrics.paired_quotients(mine[:, :1], theirs[:, :1])).all()
 
 
 def test_the_interval_of_a_difference() -> None:

@@ -3,13 +3,11 @@
 import itertools
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import write_pairs, write_recordings, write_tagged
+from tiny_runs import seqcli, write_pairs, write_recordings, write_tagged
 
 from seqcli import kinds
 from seqcli.tasks import taskfile
@@ -74,22 +72,16 @@ def data(task: str, preset: str, folder: Path) -> list[str]:
     return ["--data", "text.txt"]
 
 
-def seqcli(folder: Path, shell: dict[str, str], *args: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "seqcli", *args],
-        cwd=folder,
-        env=shell,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def told(*words: str) -> str:
+    """What a command that succeeds prints: in this process, since starting is most of its time."""
+    done = seqcli(*words)
+    assert done.exit_code == 0, done.output
     return done.stdout
 
 
 @pytest.mark.parametrize(("task", "preset"), variants())
-def test_two_steps(task: str, preset: str, tmp_path: Path, shell: dict[str, str]) -> None:
+def test_two_steps(task: str, preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     source = data(task, preset, tmp_path)
     choice = ["--preset", preset] if preset else []
     model = taskfile.resolve(task, preset).config.model
@@ -97,26 +89,24 @@ def test_two_steps(task: str, preset: str, tmp_path: Path, shell: dict[str, str]
         vectors = "".join(f"{word} " + "0.1 " * 99 + "0.1\n" for word in WORDS)
         (tmp_path / "vectors.txt").write_text(vectors, encoding="utf-8")
         choice += ["--vectors", "vectors.txt"]
-    options = ["--max-steps", "2", "--threads", "1", "--json", "--set", "train.batch_size=8"]
-    told = seqcli(tmp_path, shell, "train", "--task", task, *choice, *source, *options)
-    result = json.loads(told)
+    options = ["--max-steps", "2", "--json", "--set", "train.batch_size=8"]
+    trained = told("train", "--task", task, *choice, *source, *options)
+    result = json.loads(trained)
     assert (result["steps"], result["task"], result["preset"]) == (2, task, preset or None)
-    assert Path(tmp_path, result["model"]).name == f"{task}{'-' * bool(preset)}{preset}.pt"
-    counted = seqcli(tmp_path, shell, "params", "--model", result["model"], "--json")
+    assert Path(result["model"]).name == f"{task}{'-' * bool(preset)}{preset}.pt"
+    counted = told("params", "--model", result["model"], "--json")
     assert json.loads(counted)["total"] == result["parameters"]
-    scored = json.loads(seqcli(tmp_path, shell, "eval", "--model", result["model"], "--json"))
+    scored = json.loads(told("eval", "--model", result["model"], "--json"))
     split = "test" if result["test"] else "valid"
     assert scored.pop("split") == split
     if split == "test":
         assert scored["loss"] == pytest.approx(result["test"]["loss"], rel=1e-4)
-    answered = answer(tmp_path, shell, result, scored)
+    answered = answer(tmp_path, result, scored)
     assert answered.endswith("\n")
     assert "<unk>" not in answered
 
 
-def answer(
-    folder: Path, shell: dict[str, str], result: dict[str, Any], scored: dict[str, Any]
-) -> str:
+def answer(folder: Path, result: dict[str, Any], scored: dict[str, Any]) -> str:
     """What a model of any kind says to something like what it was trained on."""
     for_text = {
         "tagger": ("tag", "the old mill"),
@@ -131,7 +121,7 @@ def answer(
     elif result["task"] == "signals":
         (folder / "in.jsonl").write_text('{"values": [0.5, 0.6, 0.7, 0.8]}\n')
         given = ["--input", "in.jsonl"]
-    found = seqcli(folder, shell, command, "--model", result["model"], *given)
+    found = told(command, "--model", result["model"], *given)
     if given == ["the old mill"] and command == "tag":
         assert [line.split("\t")[0] for line in found.split("\n")[:3]] == ["the", "old", "mill"]
     if command == "classify":

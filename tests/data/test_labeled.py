@@ -12,10 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcli.data.labeled import (
+    Encoder,
     Examples,
     LabeledData,
-    encode_texts,
-    encode_with_unknown,
     load,
     load_whole,
 )
@@ -288,10 +287,11 @@ def test_texts_without_labels_for_a_stream() -> None:
     data = TrimmedText(max_tokens=2)
     vocab = Vocab(["<unk>", "a", "b"])
     texts = ["a q b", "", "b"]
-    tokens, unknown = encode_with_unknown(texts, tokenizer(data), vocab, data)
+    encode = Encoder(vocab, data)
+    tokens, unknown = encode(texts)
     assert as_lists(tokens) == [[1, 0], [], [2]]
     assert unknown.tolist() == pytest.approx([1 / 3, 1, 0])
-    assert as_lists(encode_texts(texts, tokenizer(data), vocab, data)) == as_lists(tokens)
-    assert len(encode_texts([], tokenizer(data), vocab, data)) == 0
-    bare, share = encode_with_unknown(["q a"], tokenizer(data), Vocab(["a"]), data)
+    assert as_lists(encode(texts)[0]) == as_lists(tokens)
+    assert len(encode([])[0]) == 0
+    bare, share = Encoder(Vocab(["a"]), data)(["q a"])
     assert (as_lists(bare), share.tolist()) == ([[0]], [0.5])

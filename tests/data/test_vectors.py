@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +30,25 @@ ROWS = "cat 1 2\n. . . 3 4\nat me@example.org 5 6\n2000 7 8\n"
 def test_all_forms_are_read(tmp_path: Path, content: str) -> None:
     path = tmp_path / "a.vec"
     path.write_bytes(content.encode())
-    vectors, found = find(path, VOCAB, 2)
+    vectors, found, more = find(path, VOCAB, 2)
+    assert more == ()
     assert found.tolist() == [False, True, False, True]
     assert np.array_equal(vectors, [[0, 0], [1, 2], [0, 0], [7, 8]])
+
+
+def test_what_is_written_so_counts_before_what_is_folded(tmp_path: Path) -> None:
+    """Of Cat, CAT and cat the last; of 1999 and 2004, without a 0000, the first."""
+    path = tmp_path / "a.vec"
+    path.write_text("Cat 1 1\n1999 2 2\nThe 3 3\ncat 4 4\nCAT 5 5\nthe 6 6\n2004 7 7\nof 8 8\n")
+    vocab = Vocab(["<unk>", "cat", "0000"])
+
+    def fold(word: str) -> str:
+        return re.sub(r"\d", "0", word.lower())
+
+    vectors, found, more = find(path, vocab, 2, fold=fold, more=2)
+    assert found.tolist() == [False, True, True]
+    assert more == ("the", "of")
+    assert vectors.tolist() == [[0, 0], [4, 4], [2, 2], [3, 3], [8, 8]]
 
 
 @pytest.mark.parametrize(

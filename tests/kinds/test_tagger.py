@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,24 @@ import torch
 from tiny_runs import write_tagged
 
 from seqcli import kinds
+from seqcli.data.padded import ROUND
 from seqcli.errors import ConfigError, DataError
-from seqcli.kinds.tagger.batches import gather
+from seqcli.kinds.tagger.batches import (
+    FILL,
+    TOKENS,
+    WASTE,
+    gather,
+    reading_order,
+    spelled_ahead,
+    spellings,
+)
 from seqcli.kinds.tagger.kind import Tagger
 from seqcli.kinds.tagger.spec import SPEC
 from seqcli.machine.device import Runtime
 from seqcli.nn.tagging import Tagger as Network
 from seqcli.settings.counting import Sizes
 from seqcli.text.schemes import PLAIN, ill_formed, spans
+from seqcli.text.sequences import Sequences
 
 RUNTIME = Runtime(torch.device("cpu"), "fp32", 1)
 SENTENCES = [
@@ -113,11 +124,49 @@ def test_probabilities_are_those_of_all_paths() -> None:
 
 def _bare(sentence: list[str]) -> Any:
     from seqcli.data.tagged import TaggedSentences
-    from seqcli.text.sequences import Sequences
 
     words = Sequences.from_rows([range(len(sentence))])
     none = Sequences.from_rows([[0] * len(sentence)])
     return TaggedSentences(words, none, sentence, ["O"], ["x"], np.array([1]))
+
+
+def test_words_are_spelled_alike_whatever_stands_beside_them() -> None:
+    """Grouped by length, ahead of all batches, or each word by itself: the same numbers."""
+    kind, network = tiny_taggers.tiny()
+    assert isinstance(network, Network)
+    words = ["a", "Oslo", "U.S.", "unheardof", "x" * 40, "Smith", "42", "photosynthesis"]
+    spelled = kind.spelling.words(words)
+    with torch.no_grad():
+        rows, slots = spelled_ahead(network, spelled, torch.device("cpu"))
+        assert len(rows) % FILL == 0
+        for place in range(len(words)):
+            own, (slot,) = spellings(spelled, np.array([place]))
+            alone = network.spell(own)[slot]
+            assert rows[slots[place]].allclose(alone, atol=1e-6)
+        data = kind.split(_bare(words))
+        batch = gather(data, np.arange(1), kind.buckets).sentences
+        ahead = gather(data, np.arange(1), kind.buckets, slots=slots).sentences
+        assert ahead.words is None
+        assert network(batch).allclose(network(ahead, rows), atol=1e-5)
+
+
+def test_two_taggers_are_compared_by_sentence(tmp_path: Path) -> None:
+    """What rows add up to is each figure; a sentence with an unknown tag has no loss."""
+    path = write_tagged(tmp_path / "x.conll")
+    path.write_text(f"{path.read_text()}\nParis\tB-planet\n")
+    kind, network = tiny_taggers.tiny(data={"max_tokens": 16})
+    split = kind.load_split(path, "all", lambda: None)
+    figures, each = kind.each(network, split, RUNTIME, lambda: None)
+    assert figures == kind.figures(network, split, RUNTIME, lambda: None)
+    sentences = figures["sentences"]
+    assert len(np.unique(each.rows)) == sentences == len(each.losses)
+    for name in ("accuracy", "f1", "sentence_accuracy"):
+        above, below = each.shares()[name]
+        assert above.sum() / below.sum() == pytest.approx(figures[name])
+    assert each.losses.sum() / each.counts.sum() == pytest.approx(figures["loss"])
+    assert np.flatnonzero(each.counts == 0).tolist() == [sentences - 1]
+    assert each.right is not None
+    assert each.right.mean() == pytest.approx(figures["sentence_accuracy"])
 
 
 def test_long_sentences_are_read_in_pieces() -> None:
@@ -231,9 +280,11 @@ def test_weights_of_another_tagger_go_by_name(tmp_path: Path) -> None:
 
 
 def test_word_vectors_are_first_rows(tmp_path: Path) -> None:
-    (tmp_path / "v.txt").write_text("oslo 1 2 3 4 5 6\nnobody 0 0 0 0 0 0\nmary 6 5 4 3 2 1\n")
+    lines = "oslo 1 2 3 4 5 6\nnobody 0 0 0 0 0 1\nMary 6 5 4 3 2 1\nNobody 0 0 0 0 0 2\n"
+    (tmp_path / "v.txt").write_text(f"{lines}nowhere 1 1 1 1 1 1\nnever 0 0 0 0 0 3\n")
     path = write_tagged(tmp_path / "x.conll")
     model = {**tiny_taggers.SIZES, "vectors": str(tmp_path / "v.txt"), "freeze_vectors": True}
+    model |= {"vector_words": 2}
     config: Any = kinds.read({"kind": "tagger", "model": model})
     prepared = Tagger.prepare(config, path, tmp_path, lambda: None)
     kind: Any = prepared.kind
@@ -241,7 +292,31 @@ def test_word_vectors_are_first_rows(tmp_path: Path) -> None:
     rows = kind.spelling.vocab.to_list()
     assert network.embedding.weight[rows.index("oslo")].tolist() == [1, 2, 3, 4, 5, 6]
     assert network.embedding.weight[rows.index("mary")].tolist() == [6, 5, 4, 3, 2, 1]
+    assert rows[-2:] == ["nobody", "nowhere"]  # never is one too many
+    assert network.embedding.weight[-2:].tolist() == [[0, 0, 0, 0, 0, 1], [1] * 6]
+    assert any("and 2 words have rows by them" in note for note in prepared.notes)
+    again = Tagger.restore(config, kind.learned()).spelling
+    known = again.known(again.words(["Oslo", "NOBODY", "never"]).rows)
+    assert known.tolist() == [True, False, False]
+    assert again.words(["NOBODY", "never"]).rows.tolist() == [len(rows) - 2, 0]
     assert not network.embedding.weight.requires_grad
     table = SPEC.count(config.model, SPEC.sizes(kind.learned()))
     trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
     assert table.trainable == trained < table.total
+
+
+@pytest.mark.parametrize("lengths", [[], [5], [0, 0, 3], [1] * 900 + [200] * 9 + [7, 90, 4000]])
+def test_what_is_read_is_batched_with_little_padding(lengths: list[int]) -> None:
+    """Every piece once, by length; each batch within its bounds, but for a piece alone."""
+    words = Sequences.from_rows([0] * length for length in lengths)
+    split: Any = SimpleNamespace(lengths=words.lengths)
+    order = reading_order(split, 5)
+    assert sorted(place for rows in order for place in rows.tolist()) == [*range(len(lengths))]
+    for rows in order:
+        own = words.lengths[rows]
+        wide = -(-int(own.max()) // ROUND) * ROUND
+        assert len(rows) == 1 or len(rows) * wide <= TOKENS
+        waste = len(rows) * wide - (-(-own.clip(1) // ROUND) * ROUND).sum()
+        assert waste <= WASTE
+    many = reading_order(split, 5000)  # of so many tags two rows are all that a step holds
+    assert max(map(len, many), default=0) <= 2

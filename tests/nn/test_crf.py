@@ -97,6 +97,17 @@ def test_both_ways_to_the_sum_agree() -> None:
     torch.testing.assert_close(one, other)
 
 
+@pytest.mark.parametrize("size", [1.0, 900.0])
+def test_marginals_are_the_gradient_of_the_sum(size: float) -> None:
+    emissions, lengths, chain = drawn(4, 5, size)
+    emissions.requires_grad_()
+    total = crf.log_partition(emissions, lengths, chain).sum()
+    (gradient,) = torch.autograd.grad(total, emissions)
+    with torch.inference_mode():  # as answers are given
+        found = crf.marginals(emissions.clone(), lengths, chain)
+    assert found.allclose(gradient, atol=1e-12)
+
+
 def test_padding_and_the_order_of_rows_change_nothing() -> None:
     emissions, lengths, chain = drawn(3)
     rubbish = emissions.clone()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from seqcli.errors import ConfigError, SeqcliError
+from seqcli.settings.config import to_dict
 from seqcli.settings.fields import Typed
 from seqcli.tasks.taskfile import Task, fitted, names, resolve, to_toml
 
@@ -121,3 +122,53 @@ def test_one_table_in_place_of_several(task: Path) -> None:
     task.write_text('kind = "language-model"\n[fit]\nup_to = 3\n')
     with pytest.raises(ConfigError, match=r"line 2: \[\[fit\]\]: tables of settings expected"):
         resolve(str(task))
+
+
+SHORT = """\
+kind = "classifier"
+
+[[fit]]
+up_to = 1000
+words = 1
+
+[fit.data]
+tokenizer = "characters"
+
+[[fit]]
+up_to = 100
+
+[fit.train]
+epochs = 30
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "expected"),
+    [
+        (50, 1, ("characters", 10)),  # of several rows the first that holds
+        (1000, 1, ("characters", 10)),
+        (1001, 1, ("words", 10)),
+        (50, 2, ("words", 30)),
+        (50, 0, ("words", 30)),  # in no rows
+        (101, 2, ("words", 10)),
+    ],
+)
+def test_rows_for_texts_of_a_word(
+    tmp_path: Path, size: int, length: int, expected: tuple[str, int]
+) -> None:
+    path = tmp_path / "short.toml"
+    path.write_text(SHORT)
+    found = to_dict(fitted(resolve(str(path)), size, length).config)
+    assert (found["data"]["tokenizer"], found["train"]["epochs"]) == expected
+
+
+def test_what_rows_are_for_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "short.toml"
+    path.write_text(SHORT)
+    one, other = resolve(str(path)).fits
+    assert one.said(7) == (
+        "7 to train on, so as for at most 1,000 of mostly 1 token: data.tokenizer characters"
+    )
+    assert other.said(7) == "7 to train on, so as for at most 100: train.epochs 30"
+    assert one.plain == {"up_to": 1000, "words": 1, "data": {"tokenizer": "characters"}}
+    assert other.plain == {"up_to": 100, "train": {"epochs": 30}}

@@ -88,15 +88,6 @@ def test_many_texts_at_once_change_nothing(texts: list[str], buckets: int) -> No
             ]
 
 
-def test_more_words_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ngrams, "REMEMBERED", 3)
-    monkeypatch.setattr(ngrams, "_codes", ngrams._Codes())
-    grams = Ngrams((1, 2), (), 1 << 18)
-    text = "a b c d e a 123 456 b c"
-    assert grams.row(text).tolist() == naive(grams, text)
-    assert len(ngrams._codes) <= 3
-
-
 @pytest.mark.parametrize("span", [1, 2, 7])
 def test_a_long_text_is_hashed_piece_by_piece(span: int, monkeypatch: pytest.MonkeyPatch) -> None:
     grams = Ngrams((1, 2), (1, 3, 5), 1 << 12)

@@ -9,7 +9,6 @@ process's last act. So is every place that the program passes: a batch, an evalu
 from __future__ import annotations
 
 import builtins
-import dataclasses
 import errno
 import importlib
 import io
@@ -27,7 +26,7 @@ PHASES = {  # what to call the time inside a function, for the record of where k
     "seqcli.data.labeled._Scan.of": "reading",
     "seqcli.data.corpus._Scan.__init__": "reading",
     "seqcli.text.vocab.Vocab.for_data": "vocabulary",
-    "seqcli.training.loop._update": "training",
+    "seqcli.training.replicas.Replicas.gradients": "training",
     "seqcli.training.loop.evaluate": "evaluation",
     "seqcli.runs.session.evaluate": "scoring",
     "seqcli.modelfile.storage.save": "saving",
@@ -77,16 +76,17 @@ def install(faults: dict[str, Any], phase: Any) -> None:
 def _spoil(step: int, times: int) -> None:
     from seqcli.training import loop
 
-    update, left = loop._update, [times]
+    apply, left = loop._apply, [times]
 
-    def spoiled(batch: Any, loss: Any, state: Any, runtime: Any) -> None:
+    def spoiled(state: Any, runtime: Any, sums: Any, count: int, tokens: int) -> None:
         if state.step + 1 == step and left[0]:
             left[0] -= 1
-            nan = loss.total * float("nan")
-            loss = dataclasses.replace(loss, total=nan, objective=loss.objective * nan)
-        update(batch, loss, state, runtime)
+            sums = sums * float("nan")
+            for weight in state.updater.dense:
+                weight.grad.fill_(float("nan"))
+        apply(state, runtime, sums, count, tokens)
 
-    loop._update = spoiled
+    loop._apply = spoiled
 
 
 def _wrap(name: str, wrap: Callable[[Any], Any]) -> None:

@@ -49,7 +49,7 @@ class Window:
 
     def __init__(self, ids: Tensor) -> None:
         self.ids, self.targets = ids[:, :-1], ids[:, 1:]
-        self.tokens = self.ids.numel()
+        self.tokens, self.share = self.ids.numel(), 1.0
 
     def to(self, device: torch.device) -> Window:
         return self

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,12 +16,8 @@ from torch.nn import functional as F
 
 from seqcli.data import batching
 from seqcli.data.batching import TextBatch
-from seqcli.data.labeled import (
-    Examples,
-    encode_with_unknown,
-    load,
-)
-from seqcli.data.survey import Survey
+from seqcli.data.labeled import Encoder, Examples, load
+from seqcli.data.survey import Survey, lengths_of
 from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
@@ -37,7 +34,6 @@ from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import TextClassifier
 from seqcli.text.sequences import Chosen, Sequences
-from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
 
 PORTION = 8  # of so many rows one is read to see how long all take
@@ -86,13 +82,15 @@ class Classifier:
             notes.append(f"seed {seed} cuts other splits too; data.split_seed=1 keeps seed 1's")
         vectors = None
         if config.model.vectors:
-            vectors, found = find(Path(config.model.vectors), data.vocab, config.model.embed)
+            vectors, found, _ = find(Path(config.model.vectors), data.vocab, config.model.embed)
             notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
-        scores = reading.naive_scores(config, data)
+        scores = reading.naive_scores(config, data.splits["train"], len(data.labels))
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
         splits, columns = dict(data.splits), source.named()
-        return Prepared(kind, splits, sizes, "examples", notes, data.fingerprint, columns)
+        length = lengths_of(data.splits["train"].tokens.lengths)["p50"]
+        fingerprint = data.fingerprint
+        return Prepared(kind, splits, sizes, "examples", notes, fingerprint, columns, length)
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
@@ -174,6 +172,12 @@ class Classifier:
         """See `Remembers.only`."""
         return split.take(rows)
 
+    def together(self, train: Examples, valid: Examples) -> tuple[Classifier, Examples]:
+        """See `Refits.together`: the n-gram table starts from the texts of both."""
+        both = train.joined(valid)
+        scores = reading.naive_scores(self.config, both, len(self.labels))
+        return replace(self, first_scores=scores), both
+
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
         network = text_classifier(self.config.model, len(self.vocab), self.label_counts, generator)
@@ -244,11 +248,14 @@ class Classifier:
         """Log-probabilities (R, C) in the order of the rows; the model is in eval mode."""
         grams = ngrams(self.config)
         result = np.zeros((len(split.labels), len(self.labels)), np.float32)
-        for rows in runtime.ranks.own(batching.reading_order(split.tokens.lengths)):
+
+        def read(rows: NDArray[np.int64]) -> None:
             poll()
             batch = batching.gather(split, rows, grams).to(runtime.device)
             text = batch.text
             result[rows] = model(text.values, text.lengths, batch.features).cpu().numpy()
+
+        runtime.own(batching.reading_order(split.tokens.lengths), read)
         runtime.ranks.add(torch.from_numpy(result))  # each row is one rank's, the others' are 0
         return result
 
@@ -266,13 +273,17 @@ class Classifier:
         with torch.inference_mode(), runtime.products():
             return self.predict(model, Examples(ids, none, chosen, rows), runtime, poll)
 
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What makes ids of texts that come without labels."""
+        return Encoder(self.vocab, self.config.data)
+
     def answer(
         self, model: nn.Module, texts: Sequence[str], runtime: Runtime, poll: Poll
     ) -> Scores:
         """See `Classifies.answer`."""
-        data, make = self.config.data, reading.features(self.config)
-        split = tokenizer(data, self.vocab.subwords)
-        ids, unknown = encode_with_unknown(texts, split, self.vocab, data)
+        make = reading.features(self.config)
+        ids, unknown = self.encoder(texts)
         features = None if make is None else make(texts)
         return Scores(self.scores(model, ids, features, runtime, poll), unknown)
 

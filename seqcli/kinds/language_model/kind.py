@@ -210,7 +210,8 @@ class LanguageModel:
 
     def figures(self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll) -> Figures:
         """See `Kind.figures`: one column, its state carried over the whole text."""
-        return self.score(model, split, Columns(split.ids, 1, READ_STEPS, exact=True), poll)
+        column = Columns(split.ids, 1, READ_STEPS, exact=True)
+        return self._score(model, split, column, runtime, poll)
 
     def approximate(
         self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll, *, columns: int
@@ -220,7 +221,7 @@ class LanguageModel:
         rest = size - read.columns * read.length
         left = f"; the last {rest:,} of {size:,} tokens are left out" if rest else ""
         said = f"{read.columns} columns, each from the zero state{left}"
-        return self.score(model, split, read, poll), said
+        return self._score(model, split, read, runtime, poll), said
 
     def side_by_side(self, split: Text, columns: int) -> Columns:
         """About `columns` columns: a few more where less than one of them is left out so.
@@ -243,7 +244,7 @@ class LanguageModel:
         shortest = max(train.steps + 1, SHORTEST)
         columns = max(min(train.batch_size, len(split.ids) // shortest), 1)
         windows = Columns(split.ids, columns, train.steps, ranks=runtime.ranks)
-        return self.score(model, split, windows, poll)
+        return self._score(model, split, windows, runtime, poll)
 
     def portion(self, split: Text) -> tuple[Text, float]:
         """See `Kind.portion`: as many columns, at the least a window of them."""
@@ -251,40 +252,26 @@ class LanguageModel:
         read = min(max(size // PORTION, train.batch_size * (train.steps + 1)), size)
         return replace(split, ids=split.ids[:read]), size / read
 
-    def score(
-        self,
-        model: nn.Module,
-        split: Text,
-        windows: Columns,
-        poll: Poll,
-        each: tuple[list[float], list[int]] | None = None,
+    def _score(
+        self, model: nn.Module, split: Text, windows: Columns, runtime: Runtime, poll: Poll
     ) -> Figures:
-        """Figures over `windows`, the model in eval mode; `each` takes their losses and tokens."""
-        assert isinstance(model, Network)
-        device = model.output.weight.device
-        total, count, state = 0.0, 0, None
-        for index in range(len(windows) if windows.own else 0):
-            poll()
-            window = windows[index].to(device)
-            outputs, state = model(window.ids, state)
-            loss = model.loss(outputs, window.targets)[1].item()
-            total += loss
-            count += window.tokens
-            if each is not None:
-                each[0].append(loss)
-                each[1].append(window.tokens)
-        total, everywhere = windows.ranks.totals(total, count)
+        """Figures over `windows`, the model in eval mode; threads share their columns."""
+        size = min(runtime.team.size if runtime.team else 1, windows.own)
+        found = runtime.each(windows.parts(size), lambda part: _losses(model, part, poll))
+        total, count = (sum(sum(part[place]) for part in found) for place in (0, 1))
+        return self._scored(split, *windows.ranks.totals(total, count))
+
+    def _scored(self, split: Text, total: float, count: float) -> Figures:
         characters = None if self.unit == "words" else split.characters
-        figures = self._figures(total, int(everywhere), characters)
+        figures = self._figures(total, int(count), characters)
         return {**figures, "unknown_share": split.unknown_share}
 
     def each(
         self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll
     ) -> tuple[Figures, Each]:
         """See `Compares.each`: a row is a stretch of READ_EACH tokens, in the order of the text."""
-        losses, counts = list[float](), list[int]()
-        windows = Columns(split.ids, 1, READ_EACH, exact=True)
-        figures = self.score(model, split, windows, poll, (losses, counts))
+        losses, counts = _losses(model, Columns(split.ids, 1, READ_EACH, exact=True), poll)
+        figures = self._scored(split, sum(losses), sum(counts))
         what = hashlib.sha256("\0".join(self.vocab.to_list()).encode("utf-8", "surrogatepass"))
         what.update(np.ascontiguousarray(split.ids, np.int64).data)
         rows = np.arange(len(losses))
@@ -347,3 +334,17 @@ class LanguageModel:
 
     def _figures(self, total: float, count: int, characters: float | None) -> Figures:
         return {"kind": self.spec.name, **metrics.next_token(total, count, characters)}
+
+
+def _losses(model: nn.Module, windows: Columns, poll: Poll) -> tuple[list[float], list[int]]:
+    """The loss of each window, summed over its tokens, and their number; the state is carried."""
+    assert isinstance(model, Network)
+    device, state = model.output.weight.device, None
+    losses, counts = list[float](), list[int]()
+    for index in range(len(windows)):
+        poll()
+        window = windows[index].to(device)
+        outputs, state = model(window.ids, state)
+        losses.append(model.loss(outputs, window.targets)[1].item())
+        counts.append(window.tokens)
+    return losses, counts

@@ -16,7 +16,7 @@ from seqcli.data.pieces import Pieces
 from seqcli.data.tagged import TaggedSentences
 from seqcli.kinds.abilities import Marked, Tagged
 from seqcli.kinds.contract import Poll
-from seqcli.kinds.tagger.batches import Split, gather, put, reading_order
+from seqcli.kinds.tagger.batches import Split, gather, put, reading_order, spelled_ahead
 from seqcli.machine.device import Runtime
 from seqcli.nn.crf import Spans, span_log_probability
 from seqcli.nn.tagging import Tagger as Network
@@ -113,23 +113,26 @@ def _split(reading: Reading, sentences: Sequence[Sequence[str]]) -> Split:
     return Split(read, pieces, pieces.cut(words), pieces.cut(none), spelled)
 
 
+@torch.inference_mode()
 def _read(reading: Reading, model: Network, split: Split, runtime: Runtime, poll: Poll) -> _Found:
     offsets = split.sentences.words.offsets
     found = _Found(np.zeros(split.tokens, np.int64), np.zeros(split.tokens), {})
-    for rows in reading_order(split, len(reading.inside)):
+    spelled, slots = spelled_ahead(model, split.spelled, runtime.device)
+
+    def read(rows: NDArray[np.int64]) -> None:
         poll()
-        # marginals are a gradient, which an inference tensor has none of
-        with torch.inference_mode(False), torch.no_grad():
-            batch = gather(split, rows, reading.buckets).to(runtime.device)
-            lengths = batch.sentences.lengths
-            scores = model(batch.sentences)
-            tags = model.answers(scores, lengths)
-            probs = model.probabilities(scores, lengths).gather(2, tags[:, :, None]).squeeze(2)
+        batch = gather(split, rows, reading.buckets, slots=slots).to(runtime.device)
+        lengths = batch.sentences.lengths
+        scores = model(batch.sentences, spelled)
+        tags = model.answers(scores, lengths)
+        probs = model.probabilities(scores, lengths).gather(2, tags[:, :, None]).squeeze(2)
         answered = tags.cpu().numpy()
         put(found.tags, offsets, split.pieces, rows, answered)
         put(found.probs, offsets, split.pieces, rows, probs.cpu().numpy())
         if reading.scheme != PLAIN:
             _add_spans(reading, model, scores, answered, split, rows, found.spans)
+
+    runtime.each(reading_order(split, len(reading.inside)), read)
     return found
 
 

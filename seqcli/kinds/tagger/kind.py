@@ -20,7 +20,7 @@ from seqcli.data.tagged import TaggedSentences, load_tagged
 from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import DataError
-from seqcli.kinds.abilities import Mistake, Place, Tagged
+from seqcli.kinds.abilities import Each, Mistake, Place, Tagged
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.spec import Spec
 from seqcli.kinds.tagger import metrics, reading
@@ -30,9 +30,6 @@ from seqcli.kinds.tagger.batches import (
     Epoch,
     Split,
     TagBatch,
-    gather,
-    put,
-    reading_order,
 )
 from seqcli.kinds.tagger.fitting import (
     described,
@@ -43,6 +40,7 @@ from seqcli.kinds.tagger.fitting import (
 )
 from seqcli.kinds.tagger.mistakes import mistakes
 from seqcli.kinds.tagger.network import tagger
+from seqcli.kinds.tagger.scoring import Read, read
 from seqcli.kinds.tagger.spec import MOST_TAGS, SPEC, Settings, inside_tags
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
@@ -106,9 +104,16 @@ class Tagger:
                 refuse_ill_formed(sentences, scheme)
         vectors = None
         if config.model.vectors:
-            file = Path(config.model.vectors)
-            vectors, found = find(file, spelling.vocab, config.model.embed)
-            notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
+            vectors, found, more = find(
+                Path(config.model.vectors),
+                spelling.vocab,
+                config.model.embed,
+                fold=spelling.fold,
+                more=config.model.vector_words,
+            )
+            spelling, counts = spelling.widened(more), (*counts, *[0] * len(more))
+            beside = f", and {len(more):,} words have rows by them" if more else ""
+            notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows{beside}")
         kind = cls(config, spelling, labels, scheme, counts, vectors)
         splits = {name: kind.split(sentences) for name, sentences in data.splits.items()}
         notes += _notes(kind, splits, data.shared)
@@ -133,6 +138,7 @@ class Tagger:
             tuple(learned["shapes"]),
             words_tokenizer(config).clean,
             config.model.affixes,
+            learned.get("trained", len(learned["vocabulary"])),  # files before 2026-11-28 lack it
         )
         return cls(config, spelling, tuple(learned["labels"]), learned["scheme"])
 
@@ -141,6 +147,7 @@ class Tagger:
         return {
             "vocabulary": self.spelling.vocab.to_list(),
             "frequent": self.spelling.frequent,
+            "trained": self.spelling.trained,
             "characters": list(self.spelling.characters),
             "affixes": list(self.spelling.affixes),
             "shapes": list(self.spelling.shapes),
@@ -273,15 +280,16 @@ class Tagger:
     def figures(self, model: nn.Module, split: Split, runtime: Runtime, poll: Poll) -> Figures:
         """See `Kind.figures`."""
         assert isinstance(model, Network)
-        found, loss = self._read(model, split, runtime, poll)
-        sentences = split.sentences
-        answered = outer(self.reading, found, sentences.tags.offsets)
-        true = [self._mended(tags) for tags in sentences.tag_rows()]
-        known = (split.spelled.rows != 0)[sentences.words.ids]
+        found = read(model, split, len(self.inside), self.buckets, runtime, poll)
+        return self._figures(split, found)
+
+    def _figures(self, split: Split, found: Read) -> Figures:
+        true, answered = self._both(split, found)
+        known = self.spelling.known(split.spelled.rows)[split.sentences.words.ids]
         figures = metrics.figures(
             true,
             answered,
-            [part.tolist() for part in np.split(known, sentences.words.offsets[1:-1])],
+            [part.tolist() for part in np.split(known, split.sentences.words.offsets[1:-1])],
             self.labels,
             self.scheme,
         )
@@ -289,11 +297,25 @@ class Tagger:
         return {
             "kind": self.spec.name,
             "scheme": self.scheme,
-            "loss": loss,
+            "loss": found.loss,
             **figures,
             "f1": None if span is None else span["f1"],
             "score": figures["accuracy"] if span is None else span["f1"],
         }
+
+    def _both(self, split: Split, found: Read) -> tuple[list[list[str]], list[list[str]]]:
+        """True and answered tags, by sentence."""
+        true = [self._mended(tags) for tags in split.sentences.tag_rows()]
+        return true, outer(self.reading, found.tags, split.sentences.tags.offsets)
+
+    def each(
+        self, model: nn.Module, split: Split, runtime: Runtime, poll: Poll
+    ) -> tuple[Figures, Each]:
+        """See `Compares.each`: a row is a sentence, right where all its tags are."""
+        assert isinstance(model, Network)
+        found = read(model, split, len(self.inside), self.buckets, runtime, poll)
+        true, answered = self._both(split, found)
+        return self._figures(split, found), found.each(split, true, answered, self.scheme)
 
     def validation(self, model: nn.Module, split: Split, runtime: Runtime, poll: Poll) -> Figures:
         """See `Kind.validation`."""
@@ -304,31 +326,6 @@ class Tagger:
         old = split.sentences
         rows = np.arange(0, len(old), PORTION)
         return self.split(old.take(rows)), len(old) / max(len(rows), 1)
-
-    def _read(
-        self, model: Network, split: Split, runtime: Runtime, poll: Poll
-    ) -> tuple[NDArray[np.int64], float]:
-        """The network's tags of all tokens (N,), and the loss a token.
-
-        Sentences with a tag that the model does not have are not in the loss: it would be infinite.
-        """
-        found, offsets = np.zeros(split.tokens, np.int64), split.sentences.words.offsets
-        total = count = 0.0
-        for rows in runtime.ranks.own(reading_order(split, len(self.inside))):
-            poll()
-            batch = gather(split, rows, self.buckets).to(runtime.device)
-            lengths = batch.sentences.lengths
-            scores = model(batch.sentences)
-            answers = model.answers(scores, lengths).cpu().numpy()
-            possible = (batch.tags >= 0).all(1)
-            losses = model.loss(scores, batch.tags.clamp(min=0), lengths)
-            total += float(losses[possible].sum(dtype=torch.float64))
-            sizes = split.lengths[rows]
-            count += int(sizes[possible.cpu().numpy()].sum())
-            put(found, offsets, split.pieces, rows, answers)
-        runtime.ranks.add(torch.from_numpy(found))  # each token is one rank's, the others' are 0
-        total, count = runtime.ranks.totals(total, count)
-        return found, total / count if count else float("nan")
 
     def mistakes(
         self, model: nn.Module, split: Split, place: Place, runtime: Runtime, poll: Poll
@@ -360,8 +357,7 @@ class Tagger:
         found = words_tokenizer(self.config, clean=False).spans(text)
         if self.config.data.tokenizer != "words":
             return found
-        vocab, fold = self.spelling.vocab, self.spelling.fold
-        return rejoined(text, found, lambda word: fold(word) in vocab)
+        return rejoined(text, found, self.spelling.trained_on)
 
     @cached_property
     def reading(self) -> Reading:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from operator import eq
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcli.kinds.abilities import Parts
 from seqcli.text.schemes import PLAIN, Span, spans
 
 Counts = NDArray[np.int64]
@@ -186,6 +188,21 @@ def figures(
         "per_label": {tag: asdict(found) for tag, found in per_tag(matrix, labels).items()},
         "confusion": matrix.tolist() if len(labels) <= MOST_TAGS_SHOWN else None,
     }
+
+
+def parts(
+    true: Sequence[Sequence[str]], answered: Sequence[Sequence[str]], scheme: str
+) -> dict[str, Parts]:
+    """What figures of tokens, of strict spans and of whole sentences are sums of, by sentence."""
+    lengths = np.array([len(tags) for tags in true], np.int64)
+    pairs = zip(true, answered, strict=True)
+    right = np.array([sum(map(eq, own, given)) for own, given in pairs], np.int64)
+    found = {"accuracy": Parts(right, lengths)}
+    if scheme != PLAIN:
+        counts = count_spans(*([spans(tags, scheme) for tags in side] for side in (true, answered)))
+        found["f1"] = Parts(2 * counts.right.sum(1), (counts.answered + counts.true).sum(1))
+    whole = (right == lengths).astype(np.int64)
+    return found | {"sentence_accuracy": Parts(whole, np.ones_like(whole))}
 
 
 def span_figures(

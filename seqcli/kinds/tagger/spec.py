@@ -32,6 +32,12 @@ MOST_WIDE = 1 << 28  # numbers in the table of windows: 1 GB, and twice as much 
 class Model(Vectors, TwoWayLayers, TokenLayers):
     """[model] of a tagger: what a word is, the stack, and how tags are chosen."""
 
+    vector_words: int = setting(
+        50_000,
+        "words of the vectors' file that training lacks and that have a row too: its first so many",
+        low=0,
+        high=1 << 22,
+    )
     word_dropout: float = setting(
         0.0, "a word seen n times reads as unknown with share w / (w + n)", low=0, high=1e6
     )
@@ -175,6 +181,9 @@ def check_learned(config: Settings, learned: Learned) -> str:
     frequent, scheme, labels = learned.get("frequent"), learned.get("scheme"), learned["labels"]
     if type(frequent) is not int or not 1 <= frequent <= len(learned["vocabulary"]):
         return "it does not say which words are frequent"
+    trained = learned.get("trained", len(learned["vocabulary"]))
+    if type(trained) is not int or not frequent <= trained <= len(learned["vocabulary"]):
+        return "it does not say which words it was trained on"
     if max(len(labels), len(learned["inside"])) > MOST_TAGS:
         return f"it has more than {MOST_TAGS:,} tags"
     if scheme not in SCHEMES or not labels:
@@ -229,6 +238,7 @@ SPEC = Spec(
     commands={"tag": 'tag --model {model} "your text"'},
     options={
         "--mistakes": "the surest mistakes",
+        "a second --model": "a comparison",
         "--exclude-trained": "sentences it was trained on left out",
     },
 )

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, nn
 
 from seqcli.data import batching
@@ -276,14 +277,17 @@ class Translator:
     ) -> tuple[float, int]:
         """The sum of the losses of all targets' tokens, and their number."""
         assert isinstance(model, Network)
-        total, count = 0.0, 0
-        for pairs in runtime.ranks.own(reading_order(split)):
+
+        def read(pairs: NDArray[np.int64]) -> tuple[float, int]:
             poll()
             batch = gather(split, pairs).to(runtime.device)
             memory, first = model.encode(batch.source, batch.source_lengths)
             outputs, _ = model.outputs(batch.before, first, memory)
-            total += model.loss(outputs, batch.target, batch.target_lengths)[1].item()
-            count += batch.tokens
+            loss = model.loss(outputs, batch.target, batch.target_lengths)[1].item()
+            return loss, batch.tokens
+
+        parts = runtime.own(reading_order(split), read)
+        total, count = sum(loss for loss, _ in parts), sum(tokens for _, tokens in parts)
         total, everywhere = runtime.ranks.totals(total, count)
         return total, int(everywhere)
 

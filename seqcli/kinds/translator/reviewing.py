@@ -79,10 +79,13 @@ def _losses(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The loss of each pair's target, summed over its tokens (P,), and their number (P,)."""
     found = np.zeros(len(split))
-    for pairs in reading_order(split):
+
+    def read(pairs: NDArray[np.int64]) -> None:
         poll()
         batch = gather(split, pairs).to(runtime.device)
         found[pairs] = _of_rows(model, batch).cpu().numpy()
+
+    runtime.each(reading_order(split), read)
     return found, split.targets.lengths
 
 

@@ -76,7 +76,8 @@ def search(
     width = wanted.beam or wanted.best
     found: Found = [[] for _ in range(len(sources))]
     vocabulary = len(model.output.bias)
-    for rows in batches(sources.lengths, width, vocabulary):
+
+    def read(rows: NDArray[np.int64]) -> None:
         poll()
         source, lengths = padded(sources.take(rows))
         limits = usual_limits(lengths)
@@ -87,6 +88,8 @@ def search(
         own = _searched(model, batch, rules, streams, wanted, poll)
         for row, hypotheses in zip(rows.tolist(), own, strict=True):
             found[row] = hypotheses
+
+    runtime.each(list(batches(sources.lengths, width, vocabulary)), read)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Generator, nn
 
 from seqcli.data import batching
-from seqcli.data.labeled import Examples, encode_with_unknown, load
+from seqcli.data.labeled import Encoder, Examples, load
 from seqcli.data.survey import Survey
 from seqcli.data.trained import Keys
 from seqcli.errors import DataError
@@ -250,7 +251,8 @@ class Writer:
         assert isinstance(model, Network)
         wanted = [None] if labels is None else labels
         found = np.zeros((len(split), len(wanted)))
-        for rows in runtime.ranks.own(batching.reading_order(split.lengths)):
+
+        def read(rows: NDArray[np.int64]) -> None:
             batch = gather(split, rows).to(runtime.device)
             text, real = batch.text, batch.text.mask
             for place, label in enumerate(wanted):
@@ -258,6 +260,8 @@ class Writer:
                 told = batch.labels if label is None else torch.full_like(batch.labels, label)
                 each = model.losses(text.values, text.lengths, told, batch.targets, real)
                 found[rows, place] = each.cpu().numpy()
+
+        runtime.own(batching.reading_order(split.lengths), read)
         runtime.ranks.add(torch.from_numpy(found))  # each row is one rank's, the others' are 0
         return found[:, 0] if labels is None else found
 
@@ -312,9 +316,14 @@ class Writer:
         each = Each(what.hexdigest(), split.examples.rows, losses, split.lengths, None)
         return self._figures(split, losses, None), each
 
+    @cached_property
+    def encoder(self) -> Encoder:
+        """What makes ids of texts that come without labels."""
+        return Encoder(self.vocab, self.uncut)
+
     def encoded(self, texts: Sequence[str]) -> tuple[Documents, NDArray[np.float64]]:
         """Texts without labels as documents, and the unknown share of each (R,)."""
-        ids, unknown = encode_with_unknown(texts, self.tokenizer, self.vocab, self.uncut)
+        ids, unknown = self.encoder(texts)
         return self._documents(ids), unknown
 
     def _documents(self, ids: Sequences) -> Documents:

@@ -200,10 +200,13 @@ class SignalClassifier:
     ) -> NDArray[np.float32]:
         """Log-probabilities (R, C) in the order of the rows; the model is in eval mode."""
         result = np.zeros((len(split), len(self.labels)), np.float32)
-        for rows in runtime.ranks.own(batching.reading_order(split.lengths)):
+
+        def read(rows: NDArray[np.int64]) -> None:
             poll()
             signals = gather(split, rows).to(runtime.device).signals
             result[rows] = model(signals.values, signals.lengths).cpu().numpy()
+
+        runtime.own(batching.reading_order(split.lengths), read)
         runtime.ranks.add(torch.from_numpy(result))  # each row is one rank's, the others' are 0
         return result
 

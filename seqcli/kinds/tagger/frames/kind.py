@@ -234,8 +234,8 @@ class FrameTagger:
         """The answer for every step (M,), and the loss of those with a label."""
         assert isinstance(model, Network)
         found, pieces = np.zeros(len(split.labels), np.int64), split.pieces
-        total = count = 0.0
-        for rows in runtime.ranks.own(batching.reading_order(split.lengths)):
+
+        def read(rows: NDArray[np.int64]) -> tuple[float, int]:
             poll()
             batch = gather(split, rows).to(runtime.device)
             lengths = batch.signals.lengths
@@ -244,12 +244,14 @@ class FrameTagger:
             each = F.cross_entropy(
                 scores.flatten(0, 1), batch.labels.flatten(), ignore_index=NONE, reduction="sum"
             )
-            total += float(each)
-            count += int((batch.labels != NONE).sum())
             for piece, answer in zip(rows.tolist(), answered, strict=True):
                 at, start = split.offsets[pieces.rows[piece]], pieces.starts[piece]
                 first, last = pieces.first[piece], pieces.last[piece]
                 found[at + first : at + last] = answer[first - start : last - start]
+            return float(each), int((batch.labels != NONE).sum())
+
+        parts = runtime.own(batching.reading_order(split.lengths), read)
+        total, count = sum(loss for loss, _ in parts), float(sum(size for _, size in parts))
         runtime.ranks.add(torch.from_numpy(found))  # each step is one rank's, the others' are 0
         total, count = runtime.ranks.totals(total, count)
         return found, total / count if count else float("nan")
@@ -276,7 +278,8 @@ class FrameTagger:
         assert isinstance(model, Network)
         found: list[Framed | None] = [None] * len(pieces)
         sizes = np.array(list(map(len, pieces)), np.int64)
-        for rows in batching.reading_order(sizes):
+
+        def read(rows: NDArray[np.int64]) -> None:
             poll()
             own = Frames.of([pieces[row] for row in rows.tolist()], self.scaler.outputs).padded
             signals = own.to(runtime.device)
@@ -288,4 +291,6 @@ class FrameTagger:
             for place, row in enumerate(rows.tolist()):
                 steps = sizes[row]
                 found[row] = Framed(labels[place, :steps], probs[place, :steps])
+
+        runtime.each(batching.reading_order(sizes), read)
         return [one for one in found if one is not None]
