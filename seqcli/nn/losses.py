@@ -91,7 +91,7 @@ class _LinearCrossEntropy(Function):
         scale: float,
     ) -> Tensor:
         if hidden.device.type == "cpu" and dtype != torch.bfloat16:
-            loss, *grads = _in_full(hidden.to(dtype), weight, bias, targets, scale)
+            loss, *grads = _in_full(hidden.to(weight.dtype), weight, bias, targets, scale)
         else:
             loss, *grads = _widened(hidden, weight, bias, targets, dtype, scale)
         ends = (hidden.dtype, weight.dtype, bias.dtype)
