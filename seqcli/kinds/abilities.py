@@ -21,7 +21,7 @@ from seqcli.kinds.contract import Figures, Kind, Poll
 from seqcli.machine.device import Runtime
 from seqcli.nn.models import LanguageModel
 from seqcli.settings.searching import Searching
-from seqcli.settings.sections import Series, Training, refits
+from seqcli.settings.sections import Series
 from seqcli.text.vocab import Vocab
 
 
@@ -208,9 +208,9 @@ class Refits(Protocol):
         """
 
 
-def refitting(kind: Kind, train: Training) -> Refits | None:
-    """The kind, if the settings ask for that."""
-    return cast(Refits, kind) if refits(train) else None
+def refitting(kind: Kind) -> Refits:
+    """The kind, whose settings have that."""
+    return cast(Refits, kind)
 
 
 class Approximates(Protocol):

@@ -122,16 +122,17 @@ class Session:
         Errors: Diverged, unless the settings ask for another try at half the rate.
         """
         yield from self._passed()
-        if self._to_refit():
-            yield self._refitting()
+        best = self.state.best
+        if best is not None and self._to_refit():
+            yield self._refitting(best)
             yield from self._passed()
 
     def _to_refit(self) -> bool:
         """Whether the last pass is still to begin."""
         asked = refits(self._config.train) and "valid" in self.prepared.splits
-        return asked and not self.state.refit and self.state.best is not None
+        return asked and not self.state.refit
 
-    def _refitting(self) -> Refitting:
+    def _refitting(self, best: Best) -> Refitting:
         """First weights anew, and the state saved: from here on the run is in its last pass."""
         kind, splits = self._together
         state = self.state
@@ -140,7 +141,7 @@ class Session:
         with self._ranks.checked():
             self._transferred()
         self._ranks.share_weights(state.model)
-        state.refitting(self._config.train, batches)
+        state.refitting(self._config.train, best, batches)
         self._save()
         return Refitting(state.refit, len(splits["train"]))
 
@@ -148,9 +149,7 @@ class Session:
     def _together(self) -> tuple[Kind, dict[str, Any]]:
         """What the last pass trains on, and the kind as it begins on that."""
         splits = self.prepared.splits
-        able = refitting(self.kind, self._config.train)
-        assert able is not None
-        kind, both = able.together(splits["train"], splits["valid"])
+        kind, both = refitting(self.kind).together(splits["train"], splits["valid"])
         return kind, {"train": both}
 
     def _passed(self) -> Iterator[Event | RolledBack]:

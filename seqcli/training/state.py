@@ -71,13 +71,12 @@ class TrainState(Counters):
         average = Average(model, train.average) if train.average else None
         return cls(model=model, updater=Updater(model, train), average=average, exploded=exploded)
 
-    def refitting(self, train: Training, batches: int) -> None:
+    def refitting(self, train: Training, best: Best, batches: int) -> None:
         """Begin the last pass: all anew for the weights that the model has now, but the best epoch.
 
         What is counted over the whole run goes on. `batches`: an epoch of the first pass had; its
         rates fell over as much as it came to where time ended it.
         """
-        assert self.best is not None
         timed = self.finished == "time"
         self.length = self.epoch + self.batch / batches if timed else float(train.epochs)
         fresh = TrainState.fresh(self.model, train, self.exploded)
@@ -86,7 +85,7 @@ class TrainState(Counters):
         self.updater, self.average = fresh.updater, fresh.average
         self.carried = self.gained = None
         self.sums.zero_()
-        self.earlier, self.refit, self.finished = self.seconds, self.best.epoch, ""
+        self.earlier, self.refit, self.finished = self.seconds, best.epoch, ""
 
     def answering(self) -> AbstractContextManager[None]:
         """While it is open the model's weights are those to judge and to keep: the mean, if any."""

@@ -13,6 +13,7 @@ from seqcli.errors import ConfigError
 from seqcli.modelfile import storage
 from seqcli.runs.job import Job
 from seqcli.runs.run import Started
+from seqcli.settings.config import to_dict
 from seqcli.tasks.taskfile import resolve, to_toml
 
 FIT = """
@@ -94,3 +95,35 @@ def test_a_run_that_began_without_them_goes_on_without(tmp_path: Path) -> None:
     task = little(tmp_path, "stopped").task
     assert task.fits
     assert finished(replace(asked, task=task, resume=True)).result["epochs"] == 3
+
+
+WORDS = """
+[[fit]]
+up_to = 1000
+words = 1
+[fit.data]
+tokenizer = "characters"
+[[fit]]
+up_to = 1000
+[fit.train]
+epochs = 2
+"""
+
+
+def test_a_row_for_texts_of_a_word_is_taken_up_again(tmp_path: Path) -> None:
+    """The row that a run was set by is found by its settings: their order is not enough."""
+    (tmp_path / "task.toml").write_text(TASK + WORDS)
+    names = ["oslo", "lima", "rome", "bonn", "riga", "kyiv", "bern", "doha", "nice", "graz"]
+    lines = [f"{'ab'[row % 2]}\t{name}{'ab'[row % 2]}" for row, name in enumerate(names * 3)]
+    (tmp_path / "data.tsv").write_text("\n".join(lines) + "\n")
+    asked = job(tmp_path, "one", {"data": {"repeats": "keep"}})
+    interrupted(asked, 2)
+    event = started(replace(asked, resume=True))
+    assert to_dict(event.job.task.config)["data"]["tokenizer"] == "characters"
+    assert event.job.task.config.train.epochs == 3
+    (tmp_path / "data.tsv").unlink()
+    several = job(tmp_path, "several")
+    interrupted(several, 2)
+    event = started(replace(several, resume=True))
+    assert to_dict(event.job.task.config)["data"]["tokenizer"] == "words"
+    assert event.job.task.config.train.epochs == 2
