@@ -242,11 +242,12 @@ def _operands(
     """
     (n, h), v = hidden.shape, len(weight)
     inner = -(-(h + 3) // TILE) * TILE
-    w = weight.new_zeros(v, inner, dtype=dtype)
+    w = weight.new_empty(v, inner, dtype=dtype)  # zeros would be a pass over all of it
     w[:, :h] = weight
     w[:, h] = bias
     w[:, h + 1] = 1
     w[:, h + 2] = bias - w[:, h]
+    w[:, h + 3 :] = 0
     x = hidden.new_zeros(n, inner, dtype=dtype)
     x[:, :h] = hidden
     x[:, h] = 1
