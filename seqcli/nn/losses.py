@@ -91,7 +91,7 @@ class _LinearCrossEntropy(Function):
         scale: float,
     ) -> Tensor:
         if hidden.device.type == "cpu" and dtype != torch.bfloat16:
-            loss, *grads = _in_full(hidden.to(dtype), weight, bias, targets, scale)
+            loss, *grads = _in_full(hidden.to(weight.dtype), weight, bias, targets, scale)
         else:
             loss, *grads = _widened(hidden, weight, bias, targets, dtype, scale)
         ends = (hidden.dtype, weight.dtype, bias.dtype)
@@ -242,11 +242,12 @@ def _operands(
     """
     (n, h), v = hidden.shape, len(weight)
     inner = -(-(h + 3) // TILE) * TILE
-    w = weight.new_zeros(v, inner, dtype=dtype)
+    w = weight.new_empty(v, inner, dtype=dtype)  # zeros would be a pass over all of it
     w[:, :h] = weight
     w[:, h] = bias
     w[:, h + 1] = 1
     w[:, h + 2] = bias - w[:, h]
+    w[:, h + 3 :] = 0
     x = hidden.new_zeros(n, inner, dtype=dtype)
     x[:, :h] = hidden
     x[:, h] = 1
