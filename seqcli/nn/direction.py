@@ -32,12 +32,12 @@ def path(
     |                                              |        | overflow, and 0 * inf be a gradient|
     | LSTM, GRU: not tanh with sigmoid             | steps  | no kernel has it                   |
     | GRU: reset before the product                | steps  | no kernel has it                   |
-    | GRU, RNN: trained on the CPU                 | own    | `WholeSequence`: 1.05 to 1.8 x the |
-    |                                              |        | speed of torch's loop in C++, which|
-    |                                              |        | answers sooner, without gradients  |
+    | GRU, RNN: trained on the CPU                 | own    | `WholeSequence`: mostly 1.05 to    |
+    |                                              |        | 1.8 x the speed of torch's C++ loop|
+    |                                              |        | which is faster without gradients  |
     | LSTM: trained on the CPU in bfloat16, from   | own    | oneDNN's gradients are wrong, or   |
-    | 1,024 units, or 600 and at most 32 rows      |        | slower; in float32 it is at 80 to  |
-    |                                              |        | 93 % of what products allow        |
+    | 1,024 units, or 600 and at most 32 rows      |        | slower; in float32 it needs 0.7 to |
+    |                                              |        | 0.9 of the own pass's time         |
     | everything else                              | kernel | LSTM on the CPU: oneDNN; GPU:      |
     |                                              |        | cuDNN; else torch's loop in C++    |
     """
