@@ -29,8 +29,20 @@ from seqcli.machine.processor import kind
 
 HERE = Path(__file__).parent
 GROUPS = (
-    *("ptb", "imdb", "trained", "classify", "tagging", "translating", "sampling", "reading"),
-    *("startup", "display", "crowded", "scaling", "growth", "floors"),
+    *(
+        "ptb",
+        "imdb",
+        "trained",
+        "texts",
+        "classify",
+        "tagging",
+        "signals",
+        "translating",
+        "sampling",
+        "reading",
+        "startup",
+    ),
+    *("display", "crowded", "scaling", "growth", "floors"),
 )
 
 

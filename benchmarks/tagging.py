@@ -102,7 +102,7 @@ def work(model: str, text: str) -> None:
 
 def measure() -> Iterator[Row]:
     """Each data set trained on once; tagging in turn."""
-    peers.install()
+    peers.install("pycrfsuite")
     for one in WORKS:
         with tempfile.TemporaryDirectory() as name:
             yield from rows(one, Path(name))

@@ -62,6 +62,28 @@ chose. Paths in a task file are read from the folder you are in.
 
 A run keeps all its settings in `OUT.run/config.toml`, which is again a task file.
 
+Settings may follow from how much there is to train on. A task file then has a table of rows,
+smallest first:
+
+```toml
+[[fit]]
+up_to = 20000
+
+[fit.model]
+hidden = [256]
+layers = 1
+
+[fit.train]
+batch_size = 8
+```
+
+`up_to` counts the training part as `train` shows it behind `splits:`, tokens of a text that goes on
+and rows of anything else. The first row that is large enough is laid over the file's settings;
+where there is more than the last one says, they stand as they are. An option or `--set` is never
+moved, and a preset has no rows. `train` and `check` say in a line what was set so, `train --list
+NAME` shows the rows; `OUT.run/config.toml` and the model file hold what came of it, and `--resume`
+goes on with that.
+
 "kinds" names the kinds of model that know the setting; a dash stands for all.
 """
 SAYS = {

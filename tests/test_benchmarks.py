@@ -184,3 +184,40 @@ def test_floors_leave_out_bfloat16_where_it_would_take_minutes() -> None:
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
     assert done.stdout == "['fp32']\n"
     assert done.stderr.startswith("skipped: matrix products, bf16: oneDNN has none on this")
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+def test_the_ngram_model_is_a_distribution(order: int) -> None:
+    from math import exp
+
+    from peers.kneser_ney import losses
+
+    train = "abracadabra, a cat and a bad cab; a dab and a crab. " * 3
+    alphabet = sorted(set(train))
+    for context in ("abr", " a ", "zz", "b"):
+        total = 0.0
+        for token in alphabet:  # what follows, by the losses with it and without
+            texts = (context, context + token)
+            before, after = (losses(train, text, order)[order] * (len(text) - 1) for text in texts)
+            total += exp(before - after)
+        assert total == pytest.approx(1, abs=1e-9)
+
+
+def test_the_ngram_model_of_order_two_is_the_formula() -> None:
+    from math import log
+
+    from peers.kneser_ney import losses
+
+    # aabab: aa and ba once, ab twice (discount 2 / 4); behind a stand a, b, behind b an a, so that
+    # a has two different tokens before it and b one (discount 1 / 3)
+    lower = (1 - 1 / 3 + 2 / 3 * 1 / 2) / 3  # of b
+    assert losses("aabab", "ab", 2)[2] == pytest.approx(-log((2 - 0.5 + 2 * 0.5 * lower) / 3))
+
+
+def test_invented_names_are_made_of_their_syllables() -> None:
+    from small import NAMES, invented, of_syllables
+
+    names, syllables = invented()
+    assert (len(set(names)), of_syllables(names, syllables)) == (NAMES, 1.0)
+    assert invented() == (names, syllables)
+    assert of_syllables(["xq", names[0]], syllables) == 0.5

@@ -17,6 +17,9 @@ model = {
         TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4)),
         LogisticRegression(C=30, max_iter=1000),  # C from cross-validation; 1 learns too little
     ),
+    "text": lambda: make_pipeline(
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 5), sublinear_tf=True), LinearSVC()
+    ),
     "imdb": lambda: make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LinearSVC()
     ),

@@ -61,7 +61,7 @@ def check(
     """
     if not task:
         raise ConfigError("--task is missing", "seqcli train --list shows the tasks")
-    from seqcli.tasks.taskfile import data_of, resolve
+    from seqcli.tasks.taskfile import data_of, fitted, resolve
 
     flags = {
         "data.text_column": text_column,
@@ -79,7 +79,9 @@ def check(
     if as_json:
         answer_json({"task": chosen.name, "data": str(path), **_document(survey)})
     else:
-        for line in _lines(survey):
+        size = survey.splits["train"]
+        fit = fitted(chosen, size, survey.lengths.get("p50", 0)).fit
+        for line in _lines(survey, "" if fit is None else fit.said(size)):
             answer(safe(line))
     if strict and survey.findings:
         raise typer.Exit(1)
@@ -92,11 +94,12 @@ def _document(survey: Survey) -> dict[str, Any]:
     return found
 
 
-def _lines(survey: Survey) -> list[str]:
+def _lines(survey: Survey, fit: str) -> list[str]:
+    """The report; `fit`: what the task sets otherwise for so much."""
     columns = ", ".join(f"{name} {where}" for name, where in survey.columns.items())
     said = [f"format: {survey.format}" + (f"; columns: {columns}" if columns else "")]
     sizes = ", ".join(f"{name} {size:,}" for name, size in survey.splits.items())
-    said.append(f"splits: {sizes}")
+    said += [f"splits: {sizes}", *([fit] if fit else [])]
     if survey.labels is not None:
         order = sorted(survey.labels.items(), key=lambda pair: -pair[1])
         listed = ", ".join(f"{name[:40]} {count:,}" for name, count in order[:LISTED])

@@ -15,6 +15,7 @@ from seqcli.cli.report import (
     duration,
     figures_text,
     finish_lines,
+    refit_line,
     result_lines,
     short_text,
     start_lines,
@@ -22,6 +23,7 @@ from seqcli.cli.report import (
 from seqcli.runs.job import Job
 from seqcli.runs.resume import RolledBack
 from seqcli.runs.run import Finished, RunEvent, Started
+from seqcli.runs.session import Refitting
 from seqcli.training.evaluation import Scoring
 from seqcli.training.loop import Evaluated, Stepped, running
 
@@ -43,9 +45,7 @@ class Display:
 
     def __init__(self, job: Job, quiet: bool, as_json: bool = False) -> None:
         self.job, self.quiet, self.as_json = job, quiet, as_json
-        self.epochs = job.task.config.train.epochs
         self.bar: Progress | None = None
-        self.overfitting = Overfitting(job.task.config.train)
         self.shown = self.told = 0.0
         self.tenth = 0
 
@@ -68,6 +68,8 @@ class Display:
 
     def show(self, event: RunEvent) -> None:
         """One event of the run."""
+        if isinstance(event, Started):
+            self.job = event.job
         if isinstance(event, Finished):
             self._finish(event)
         if self.quiet:
@@ -85,6 +87,8 @@ class Display:
                 self._line(hint)
         elif isinstance(event, RolledBack):
             self._line(f"{event.why}: back to step {event.step:,}, rate halved ({event.number})")
+        elif isinstance(event, Refitting):
+            self._refit(event)
         elif isinstance(event, Scoring) and event.splits:
             self._score(event)
 
@@ -102,6 +106,8 @@ class Display:
             say(line)
 
     def _start(self, event: Started) -> None:
+        train = event.job.task.config.train
+        self.epochs, self.overfitting = train.epochs, Overfitting(train)
         for line in start_lines(self.job, event):
             say(line)
         self.state, self.kind = event.state, event.prepared.kind
@@ -139,6 +145,12 @@ class Display:
         if now - self.told >= PLAIN_SECONDS and tenth != self.tenth:
             self.tenth = tenth
             self._line(f"{self._text(event, now, PLAIN_WIDTH)}  rate {event.rate:.3g}")
+
+    def _refit(self, event: Refitting) -> None:
+        """The last pass: its epochs are counted and its speed is told by themselves."""
+        self._line(refit_line(event))
+        self.epochs, self.units, self.progress = event.epochs, self.state.units, None
+        self.begun = time.monotonic()
 
     def _score(self, event: Scoring) -> None:
         text = f"scoring the best model: {', '.join(event.splits)}"

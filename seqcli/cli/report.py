@@ -17,6 +17,7 @@ from seqcli.training.loop import running
 if TYPE_CHECKING:
     from seqcli.runs.job import Job
     from seqcli.runs.run import Finished, Started
+    from seqcli.runs.session import Refitting
 
 
 def figures_text(spec: Spec, figures: Mapping[str, Any]) -> str:
@@ -82,6 +83,14 @@ def start_lines(job: Job, event: Started) -> list[str]:
     return lines + list(event.notes) + ([few] if few else [])
 
 
+def refit_line(event: Refitting) -> str:
+    """What the last pass is."""
+    return (
+        f"refit: anew for {_epochs(event.epochs)} on the {event.rows:,} rows of training and "
+        "validation; figures of validation stay those from before"
+    )
+
+
 def finish_lines(job: Job, event: Finished) -> list[str]:
     """How long it took, and the best epoch."""
     if event.already:
@@ -89,6 +98,8 @@ def finish_lines(job: Job, event: Finished) -> list[str]:
     result, best = event.result, event.result["best"]
     select = job.task.config.train.select
     chosen = "the last" if select == "last" else f"best epoch {best['epoch']}, by {best['metric']}"
+    if result["refit"] is not None:
+        chosen += ", refitted with the rows of validation"
     lines = [f"done in {duration(result['seconds'])}, {_epochs(result['epochs'])}: kept {chosen}"]
     if event.why == "time":
         published = "; not the published schedule" if job.task.about.published else ""
@@ -172,7 +183,7 @@ def interrupted_lines(job: Job, started: Started | None) -> list[str]:
         loss = f", loss {running(kind, state)['loss']:.4f}"
     elif state.best is not None:
         loss = f", best loss {state.best.figures['loss']:.4f}"
-    epoch = f"epoch {max(state.begun, 1)} of {job.task.config.train.epochs}"
+    epoch = f"epoch {max(state.begun, 1)} of {started.job.task.config.train.epochs}"
     model = folder.model if state.best is not None and folder.model.exists() else folder.last
     return [
         f"interrupted in {epoch}, step {state.step:,}{loss}; all is saved",

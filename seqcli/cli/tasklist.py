@@ -45,6 +45,7 @@ def _record(task: Task) -> dict[str, Any]:
         "data": about.source,
         "figure": about.figure,
         "time": about.time,
+        "fits": [fit.plain for fit in task.fits],
     }
 
 
@@ -78,8 +79,9 @@ def _lines(task: Task, width: int) -> list[str]:
         "time": about.time,
         "command": about.command,
     }
+    fits = [("fit", f"{fit.reach} to train on: {fit.told}") for fit in task.fits]
     lines = [head]
-    for name, text in said.items():
+    for name, text in [*said.items(), *fits]:
         if text:
             room = max(width - INDENT, 20) if name != "command" else len(text)  # to be copied
             first, *rest = textwrap.wrap(text, room)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,27 @@ class Examples:
     def __len__(self) -> int:
         """R, the number of rows."""
         return len(self.labels)
+
+    def joined(self, other: Examples) -> Examples:
+        """The rows of both, this one's first; both are of one reading, with the same features."""
+        tokens = SequencesBuilder()
+        tokens.extend(self.tokens)
+        tokens.extend(other.tokens)
+        features = self.features
+        if features is not None and other.features is not None:
+            rows = np.concatenate([features.rows, other.features.rows])
+            features = Chosen(features.table, rows)
+        keys = self.keys
+        if keys is not None and other.keys is not None:
+            keys = np.concatenate([keys, other.keys])
+        return Examples(
+            tokens.build(),
+            np.concatenate([self.labels, other.labels]),
+            features,
+            np.concatenate([self.rows, other.rows]),
+            self.unlabeled + other.unlabeled,
+            keys,
+        )
 
     def take(self, rows: NDArray[np.int64]) -> Examples:
         """These rows alone."""
@@ -249,8 +271,7 @@ class _Scan:
         label = np.array(places, np.int64)
         if known is None:
             names, label = in_order(names, label)
-        built = ids.build()  # before the tokens are listed: it numbers the last ones
-        assert built is not None
+        built = cast(Sequences, ids.build())  # before tokens are listed: it numbers the last ones
         return cls(
             list(provisional),
             scratch,

@@ -198,6 +198,21 @@ def remembering(kind: Kind) -> Remembers | None:
     return cast(Remembers, kind) if "--exclude-trained" in kind.spec.options else None
 
 
+class Refits(Protocol):
+    """`train.refit`: training and validation rows trained on together."""
+
+    def together(self, train: Any, valid: Any) -> tuple[Kind, Any]:
+        """The kind as it begins on both splits, and both as one split.
+
+        Vocabulary and labels stay those of the training split: the weights have their sizes.
+        """
+
+
+def refitting(kind: Kind) -> Refits:
+    """The kind, whose settings have that."""
+    return cast(Refits, kind)
+
+
 class Approximates(Protocol):
     """`eval --batch-size`: figures that are a little off, sooner."""
 

@@ -64,6 +64,7 @@ class Prepared:
     notes: list[str] = field(default_factory=list)  # lines for the person
     fingerprint: str = ""
     columns: dict[str, str] = field(default_factory=dict)  # of a table, by field, as settings name
+    length: int = 0  # median of tokens in a row that trains; 0: they are in no rows
 
 
 class Rows(NamedTuple):

@@ -14,7 +14,7 @@ from typing import Any
 
 from seqcli.errors import ConfigError
 from seqcli.settings.counting import Sizes
-from seqcli.settings.sections import TEXT, Tokens
+from seqcli.settings.sections import TEXT, Tokens, Training, refits
 from seqcli.settings.table import Table
 from seqcli.text import subwords
 
@@ -130,6 +130,14 @@ def check_tokens(data: Tokens) -> None:
     """Refuse a vocabulary that is too small. Errors: ConfigError."""
     if data.tokenizer == "subwords":
         subwords.size_of(data)
+
+
+def check_refit(train: Training) -> None:
+    """Refuse a schedule that a pass without validation cannot repeat. Errors: ConfigError."""
+    refuse_clash(
+        refits(train) and train.schedule == "plateau",
+        "train.refit repeats the schedule, and train.schedule = plateau follows validation",
+    )
 
 
 def names_problem(learned: Learned, part: str) -> str:

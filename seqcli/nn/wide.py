@@ -26,7 +26,7 @@ class Wide(nn.Module):
         self.register_buffer("rates", torch.ones(buckets, 1) if rated else None)
 
     def start(self, scores: Tensor) -> None:
-        """Begin at part of naive Bayes' scores (buckets, C), and move each as far as it says much.
+        """Begin at scores (buckets, C); of a rated table at part of them, which are naive Bayes'.
 
         With a bucket's rate as the square of its scores, gradient descent on the table is that on
         the weights of features scaled by the scores, as in NB-SVM (Wang & Manning 2012).
@@ -34,7 +34,9 @@ class Wide(nn.Module):
         if self.table.shape[1] == 1:
             scores = scores[:, 1:] - scores[:, :1]
         with torch.no_grad():
-            self.table.copy_(scores * NAIVE_SHARE)
+            self.table.copy_(scores if self.rates is None else scores * NAIVE_SHARE)
+        if self.rates is None:
+            return
         self.rates = scores.square().sum(1, keepdim=True)
 
     def forward(self, buckets: Tensor, starts: Tensor, weights: Tensor) -> Tensor:

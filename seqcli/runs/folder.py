@@ -35,6 +35,8 @@ MAY_CHANGE = frozenset(
         "train.patience",
     }
 )
+# In its last pass, over the rows of validation too, a run's length is settled.
+LASTING = frozenset({"data.path", "train.on_nan"})
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,16 @@ class RunFolder:
 
         Errors: ModelFileError, ConfigError for other settings.
         """
+        saved = self.saved()
+        if saved is not None:
+            same_settings(config, saved.description)
+        return saved
+
+    def saved(self) -> storage.ModelFile | None:
+        """`last.pt`, whatever its settings, or None where there is none yet.
+
+        Errors: ModelFileError.
+        """
         if not self.last.exists():
             return None
         try:
@@ -147,7 +159,6 @@ class RunFolder:
             counters(then["state"])
         except (TypeError, ValueError) as error:
             raise self._no_state() from error
-        _same_settings(config, then["config"])
         return saved
 
     def _no_state(self) -> ModelFileError:
@@ -219,11 +230,14 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
-    """Refuse to resume with other settings; the error lists every difference.
+def same_settings(now: AnyConfig, saved: dict[str, Any]) -> None:
+    """Refuse to resume with other settings than those of the state `saved` describes.
 
-    A setting that was not there yet had its default's effect.
+    A setting that was not there yet had its default's effect. Errors: ConfigError that lists every
+    difference.
     """
+    then = saved["config"]
+    free = LASTING if counters(saved["state"]).refit else MAY_CHANGE
     new, differences = to_dict(now), []
     usual = to_dict(kinds.parts({"kind": now.kind}))
     for section in SECTIONS:
@@ -233,7 +247,7 @@ def _same_settings(now: AnyConfig, then: dict[str, Any]) -> None:
             continue
         for key in sorted({*old_values, *new_values}):
             old, value = old_values.get(key, usual[section].get(key)), new_values.get(key)
-            if old != value and f"{section}.{key}" not in MAY_CHANGE:
+            if old != value and f"{section}.{key}" not in free:
                 differences.append(f"{section}.{key} was {old!r}, is {value!r}")
     if now.kind != then.get("kind"):
         differences.insert(0, f"kind was {then.get('kind')!r}, is {now.kind!r}")

@@ -46,8 +46,11 @@ class Recorder:
             write_bytes(self.folder.settings, settings.encode("utf-8", "surrogateescape"))
 
     def epoch(self, state: TrainState, event: Evaluated) -> None:
-        """The log's row, then the model if it is the best so far."""
-        if not self.ranks.first:
+        """The log's row, then the model if it is the best so far.
+
+        Of the last pass of a run that refits, nothing: it has no figure to be compared.
+        """
+        if not self.ranks.first or state.refit:
             return
         self.folder.log(
             {
@@ -111,11 +114,12 @@ class Recorder:
             "model": str(self.folder.model),
             "run": str(self.folder.path),
             "parameters": parameters(state.model),
-            "epochs": state.begun,
-            "steps": state.step,
+            "epochs": history[-1]["epoch"] if state.refit and history else state.begun,
+            "steps": history[-1]["step"] if state.refit and history else state.step,
             "seconds": state.seconds,
             "tokens_per_second": state.tokens / max(state.seconds, 1e-9),
             "best": {"epoch": best.epoch, "metric": metric, "value": best.figures.get(metric)},
+            "refit": {"epochs": state.begun, "steps": state.step} if state.refit else None,
             "train": history[-1]["train"] if history else None,
             **scores,
             "data": {

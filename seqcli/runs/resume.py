@@ -14,14 +14,33 @@ from seqcli.kinds import contract, spec_of
 from seqcli.kinds.contract import Prepared
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.modelfile.storage import ModelFile
-from seqcli.runs.folder import RunFolder
+from seqcli.runs.folder import MAY_CHANGE, RunFolder
+from seqcli.runs.job import Job
 from seqcli.settings.config import AnyConfig
+from seqcli.tasks.taskfile import set_by
 from seqcli.training.checkpoint import unpack
 from seqcli.training.loop import Diverged
 from seqcli.training.pace import settle
 from seqcli.training.state import TrainState
 
 MOST_ROLLBACKS = 3
+
+
+def as_begun(job: Job, saved: ModelFile) -> Job:
+    """The job of a run to go on with, as that was set for the data it began with.
+
+    A run that was not (of an earlier version) is left to what the job says.
+    """
+    then, sizes = saved.description["config"], saved.description["data"].get("sizes")
+    size = sizes.get("train") if isinstance(sizes, dict) else None
+    for fit in job.task.fits:
+        if (
+            isinstance(size, int)
+            and size <= fit.up_to
+            and fit.begun(job.task.config, then, MAY_CHANGE)
+        ):
+            return replace(job, task=set_by(job.task, fit))
+    return replace(job, task=replace(job.task, fits=()))
 
 
 def take_up(
@@ -41,8 +60,10 @@ def take_up(
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         why = f"{folder.last}: does not fit these settings"
         raise TrainingError(why, "start anew with --force") from error
-    if ranks.first:
+    if ranks.first and not state.refit:  # else the log is whole: the last pass has no rows
         folder.cut_log(state.begun if state.finished else state.epoch)
+    if state.refit:
+        return f"resumed in the last pass at epoch {state.epoch + 1}, step {state.step:,}"
     return f"resumed at epoch {state.epoch + 1}, step {state.step:,}"
 
 

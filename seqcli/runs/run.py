@@ -20,12 +20,13 @@ from seqcli.kinds.spec import next_commands
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import Ranks, joined, launched
 from seqcli.modelfile.storage import ModelFile
-from seqcli.runs.folder import RunFolder
+from seqcli.runs.folder import RunFolder, same_settings
 from seqcli.runs.job import Job
 from seqcli.runs.record import launch
-from seqcli.runs.resume import RolledBack, changed, check_same_cut, check_same_data
-from seqcli.runs.session import Session
+from seqcli.runs.resume import RolledBack, as_begun, changed, check_same_cut, check_same_data
+from seqcli.runs.session import Refitting, Session
 from seqcli.settings.table import Table
+from seqcli.tasks.taskfile import fitted
 from seqcli.training.checkpoint import pack
 from seqcli.training.evaluation import SCORED, Scoring
 from seqcli.training.loop import Event
@@ -36,6 +37,7 @@ from seqcli.training.state import TrainState
 class Started:
     """Data is ready and the model is built."""
 
+    job: Job  # its settings as they are for this much data
     prepared: Prepared
     table: Table
     runtime: Runtime
@@ -55,7 +57,7 @@ class Finished:
     already: bool = False
 
 
-RunEvent = Started | Event | RolledBack | Scoring | Finished
+RunEvent = Started | Event | RolledBack | Refitting | Scoring | Finished
 
 
 def run(job: Job) -> Iterator[RunEvent]:
@@ -74,7 +76,8 @@ def run(job: Job) -> Iterator[RunEvent]:
             done = saved is not None and _nothing_left(job, saved, folder, ranks)
             if not done:
                 with ranks.checked():
-                    session = Session(job, folder, _prepared(job, folder, saved, ranks), ranks)
+                    job, prepared = _prepared(job, folder, saved, ranks)
+                    session = Session(job, folder, prepared, ranks)
                 ranks.agree(session.in_common())
                 notes = session.begin(saved)
         if done:
@@ -83,7 +86,7 @@ def run(job: Job) -> Iterator[RunEvent]:
             return
         parts = session.prepared
         batches = len(parts.kind.batches(parts.splits["train"], 1, ranks))
-        yield Started(parts, session.table(), session.runtime, session.state, notes, batches)
+        yield Started(job, parts, session.table(), session.runtime, session.state, notes, batches)
         with interrupts.deferred():
             yield from session.train()
         packed = pack(session.state, ranks)
@@ -109,9 +112,11 @@ def _claimed(
             folder.claim(force=job.force, resume=job.resume)
             held.enter_context(lock(folder.lock))
             folder.sweep()
-            saved = folder.load_last(job.task.config) if job.resume else None
+            saved = folder.saved() if job.resume else None
+            if saved is not None:
+                same_settings(as_begun(job, saved).task.config, saved.description)
     resume, saved = ranks.told((job.resume, saved))
-    return replace(job, resume=resume), saved
+    return replace(job if saved is None else as_begun(job, saved), resume=resume), saved
 
 
 def _restarted(job: Job, ranks: Ranks, folder: RunFolder) -> Job:
@@ -131,21 +136,37 @@ def _nothing_left(job: Job, saved: ModelFile, folder: RunFolder, ranks: Ranks) -
     return done
 
 
-def _prepared(job: Job, folder: RunFolder, saved: ModelFile | None, ranks: Ranks) -> Prepared:
-    """The data, read by every rank for itself."""
-    config = job.task.config
+def _prepared(
+    job: Job, folder: RunFolder, saved: ModelFile | None, ranks: Ranks
+) -> tuple[Job, Prepared]:
+    """The data, read by every rank for itself, and the job as it is set for this much of it."""
     folder.path.mkdir(exist_ok=True, parents=True)  # of a rank on a host of its own
     try:
-        kind = contract.load(spec_of(config))
-        prepared = kind.prepare(config, job.data, folder.path, interrupts.poll)
+        job, prepared = _read(job, folder)
     finally:
         if not ranks.first:
             with contextlib.suppress(OSError):
                 folder.path.rmdir()  # if that host has nothing else in it
+    config = job.task.config
     if saved is not None and prepared.fingerprint != saved.description["data"]["sha256"]:
         allowed = job.allow_changed_data
         prepared = changed(prepared, saved, job.data, config, allowed=allowed)
     if saved is not None:
         check_same_cut(saved, prepared.kind.parts(job.data), folder)
     len(prepared.kind.batches(prepared.splits["train"], 1, ranks))  # can they be shared?
-    return prepared
+    return job, prepared
+
+
+def _read(job: Job, folder: RunFolder) -> tuple[Job, Prepared]:
+    """The data as the task reads it, and the task as it is set for so much.
+
+    Where that is set otherwise the data is read again: there is little of it.
+    """
+    kind = contract.load(spec_of(job.task.config))
+    prepared = kind.prepare(job.task.config, job.data, folder.path, interrupts.poll)
+    size = prepared.sizes["train"]
+    task = fitted(job.task, size, prepared.length)
+    if task.fit is not None:
+        prepared = kind.prepare(task.config, job.data, folder.path, interrupts.poll)
+        prepared = replace(prepared, notes=[*prepared.notes, task.fit.said(size)])
+    return replace(job, task=task), prepared

@@ -6,15 +6,18 @@ import hashlib
 import json
 import signal
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
+from torch import nn
 
 import seqcli
 from seqcli.errors import TrainingError
 from seqcli.interrupts import Interrupted, interrupts
-from seqcli.kinds.contract import Figures, Prepared
+from seqcli.kinds.abilities import refitting
+from seqcli.kinds.contract import Figures, Kind, Prepared
 from seqcli.machine.device import float32_products, training_runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.modelfile import storage
@@ -24,13 +27,22 @@ from seqcli.runs.record import Recorder
 from seqcli.runs.resume import RolledBack, last_good, roll_back, take_up
 from seqcli.runs.transfer import transfer
 from seqcli.settings.config import to_dict
+from seqcli.settings.sections import refits
 from seqcli.settings.table import Table
 from seqcli.training.checkpoint import Packed, pack
 from seqcli.training.evaluation import SCORED, evaluate
 from seqcli.training.loop import Diverged, Evaluated, Event, fit, sound
-from seqcli.training.state import TrainState
+from seqcli.training.state import Best, TrainState
 
 SAVE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Refitting:
+    """The first pass is over: another begins, over training and validation `rows` together."""
+
+    epochs: int
+    rows: int
 
 
 class Session:
@@ -53,13 +65,18 @@ class Session:
             deterministic=train.deterministic,
         )
         device = self.runtime.device
-        torch.manual_seed(ranks.seed(train.seed))
-        model = self.kind.build(torch.Generator().manual_seed(train.seed)).to(device)
+        model = self._first(self.kind).to(device)
         exploded = self.kind.spec.exploded
         self.state = TrainState.fresh(model, train, exploded)
         exact = torch.float32 if device.type == "mps" else torch.float64  # mps has no float64
         self.state.sums = self.state.sums.to(device, exact)
         self._saved_at = 0.0
+
+    def _first(self, kind: Kind) -> nn.Module:
+        """A model with the first weights of the seed; dropout begins anew with it."""
+        seed = self._config.train.seed
+        torch.manual_seed(self._ranks.seed(seed))
+        return kind.build(torch.Generator().manual_seed(seed))
 
     def table(self) -> Table:
         """What the network is made of."""
@@ -87,18 +104,56 @@ class Session:
             return (note,)
         notes = ["nothing to resume yet: starting anew"] if self._job.resume else []
         with self._ranks.checked():
-            if self._job.init_from is not None and self._ranks.first:
-                notes.append(transfer(self._job.init_from, self.kind, self.state.model))
+            notes += self._transferred()
             self._record.begin()  # not before: until here an error may still end this run
         self._ranks.share_weights(self.state.model)
         self._save()  # a run killed after its first model can then be resumed
         return tuple(notes)
 
-    def train(self) -> Iterator[Event | RolledBack]:
-        """The loop's events, each saved before it is handed on.
+    def _transferred(self) -> list[str]:
+        """Another model's weights as first ones, where that is asked for: rank 0's part."""
+        if self._job.init_from is None or not self._ranks.first:
+            return []
+        return [transfer(self._job.init_from, self.kind, self.state.model)]
+
+    def train(self) -> Iterator[Event | RolledBack | Refitting]:
+        """The loop's events, each saved before it is handed on; with a last pass if asked for.
 
         Errors: Diverged, unless the settings ask for another try at half the rate.
         """
+        yield from self._passed()
+        best = self.state.best
+        if best is not None and self._to_refit():
+            yield self._refitting(best)
+            yield from self._passed()
+
+    def _to_refit(self) -> bool:
+        """Whether the last pass is still to begin."""
+        asked = refits(self._config.train) and "valid" in self.prepared.splits
+        return asked and not self.state.refit
+
+    def _refitting(self, best: Best) -> Refitting:
+        """First weights anew, and the state saved: from here on the run is in its last pass."""
+        kind, splits = self._together
+        state = self.state
+        batches = len(self.kind.batches(self.prepared.splits["train"], 1, self._ranks))
+        state.model.load_state_dict(self._first(kind).state_dict())
+        with self._ranks.checked():
+            self._transferred()
+        self._ranks.share_weights(state.model)
+        state.refitting(self._config.train, best, batches)
+        self._save()
+        return Refitting(state.refit, len(splits["train"]))
+
+    @cached_property
+    def _together(self) -> tuple[Kind, dict[str, Any]]:
+        """What the last pass trains on, and the kind as it begins on that."""
+        splits = self.prepared.splits
+        kind, both = refitting(self.kind).together(splits["train"], splits["valid"])
+        return kind, {"train": both}
+
+    def _passed(self) -> Iterator[Event | RolledBack]:
+        """One pass to its end."""
         while True:
             try:
                 yield from self._loop()
@@ -114,9 +169,11 @@ class Session:
 
     def _loop(self) -> Iterator[Event]:
         alone = self._ranks.world == 1
+        last = self.state.refit > 0
+        kind, splits = self._together if last else (self.kind, self.prepared.splits)
         events = fit(
-            self.kind,
-            self.prepared.splits,
+            kind,
+            splits,
             self.state,
             self._config.train,
             self.runtime,
@@ -159,7 +216,7 @@ class Session:
             raise TrainingError("the run ended before its first update", "give it more time")
         model = self.state.model
         last = {name: value.clone() for name, value in model.state_dict().items()}
-        model.load_state_dict(best.weights)
+        kept = self._refitted(best) if self.state.refit else best
         splits = self.prepared.splits
         float32_products(self.runtime.device, exact=True)  # as `eval` will score it
         torch.set_num_threads(self.runtime.threads)
@@ -167,19 +224,32 @@ class Session:
         scores: dict[str, Figures | None] = dict.fromkeys(SCORED)
         for name in SCORED:
             if name in splits:
+                # the last pass has trained on the rows of validation: the first one's model has not
+                model.load_state_dict((best if name == "valid" else kept).weights)
                 score = self.kind.figures
                 scores[name] = evaluate(score, model, splits[name], fp32, interrupts.poll)
         model.load_state_dict(last)  # a run that more epochs are asked of goes on from here
-        self._record.model(best, scores)
-        result = self._record.result(self.state, best, scores)
+        record = self._record
+        if self.state.refit:
+            trained = {**splits, **self._together[1]}
+            record = replace(record, prepared=replace(self.prepared, splits=trained))
+        record.model(kept, scores)
+        result = record.result(self.state, best, scores)
         marked = None if self._config.train.select == "last" else best.epoch
         spec = self.kind.spec
         self._folder.draw(marked, spec.figure(spec.metric), scores["test"] or scores["valid"])
         if self._job.keep_state:
-            self._record.state(packed, result)
+            record.state(packed, result)
         else:  # the model is written: nothing is lost that anybody wants
             self._folder.last.unlink(missing_ok=True)
         return result
+
+    def _refitted(self, best: Best) -> Best:
+        """The last pass's weights, under the figures of the first one's best epoch."""
+        state = self.state
+        with state.answering():
+            weights = {name: value.clone() for name, value in state.model.state_dict().items()}
+        return Best(state.begun, state.step, best.figures, weights)
 
 
 def _wait() -> None:

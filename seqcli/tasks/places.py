@@ -13,6 +13,8 @@ LONGEST = 2000  # lines that are looked through: each is the end of a text that 
 def line_of(text: str, key: tuple[str, ...]) -> int:
     """The line, from 1, on which the statement begins that brings `key`; 0 where none is found.
 
+    A number, from "0", is a place in an array of tables.
+
     The file's beginnings are read, line by line longer: the first one that holds the key ends with
     that statement, which begins behind the last one that could be read without it.
     """
@@ -32,6 +34,9 @@ def line_of(text: str, key: tuple[str, ...]) -> int:
 
 def _holds(table: Any, key: tuple[str, ...]) -> bool:
     for part in key:
+        if isinstance(table, list) and part.isdecimal() and int(part) < len(table):
+            table = table[int(part)]
+            continue
         if not isinstance(table, Mapping) or part not in table:
             return False
         table = table[part]

@@ -19,6 +19,8 @@ from seqcli.settings import fields
 from seqcli.settings.config import SECTIONS, AnyConfig, to_dict
 from seqcli.settings.counting import Sizes
 from seqcli.settings.fields import setting
+from seqcli.tasks import fits
+from seqcli.tasks.fits import Fit
 from seqcli.tasks.places import line_of, parted
 
 PACKAGE = Path(__file__).parents[1]
@@ -68,12 +70,29 @@ class Task:
     expected: Expected
     config: AnyConfig
     presets: tuple[str, ...]
+    fits: tuple[Fit, ...] = ()  # what is set otherwise for less data, until that is known
+    fit: Fit | None = None  # which of them it was set by
 
 
 def with_data(task: Task, path: Path) -> Task:
     """The task with the data it is going to read, so that its settings tell the whole run."""
     data = dataclasses.replace(task.config.data, path=os.path.abspath(path))
     return dataclasses.replace(task, config=dataclasses.replace(task.config, data=data))
+
+
+def fitted(task: Task, size: int, length: int = 0) -> Task:
+    """The task for a training part of `size` tokens, or rows of so many tokens in the median.
+
+    Itself where that is much. Of several rows of its table the first holds.
+    """
+    fit = next((row for row in task.fits if row.holds(size, length)), None)
+    return set_by(task, fit)
+
+
+def set_by(task: Task, fit: Fit | None) -> Task:
+    """The task as a row of its table sets it, or as it is without any."""
+    config = task.config if fit is None else fit.over(task.config)
+    return dataclasses.replace(task, config=config, fits=(), fit=fit)
 
 
 def data_of(task: Task, path: Path | None) -> tuple[Path, bool]:
@@ -112,7 +131,7 @@ class _File:
             key = error.key or (named.groups() if named else ())
             line = line_of(self.text, (*place, *key)) or line_of(self.text, place)
             where = f"{self.path}, line {line}" if line else f"{self.path}"
-            inside = f"preset {place[1]}: " if place else ""
+            inside = f"preset {place[1]}: " if place[:1] == ("preset",) else ""
             raise ConfigError(f"{where}: {inside}{error.message}", error.hint) from error
 
 
@@ -126,7 +145,7 @@ def resolve(
     values, of a file with its line; DataError for an unreadable file.
     """
     file = _read(_locate(name))
-    table = {key: value for key, value in file.table.items() if key != "preset"}
+    table = {key: value for key, value in file.table.items() if key not in ("preset", "fit")}
     with file.blamed():
         presets = _table(file.table, "preset")
         # alone a file must make sense as a whole; with a preset or options these may mend it
@@ -138,12 +157,35 @@ def resolve(
             _in_sections(over, {**table, **over}, f"preset.{other}.")
             variants[other] = kinds.over(table, over)
             _read_settings(variants[other], kinds.read)
+    rows = () if preset else _fits(file, table)
     table = lookup(variants, preset, f"preset of task {name}") if preset else table
     if overrides:
         table = kinds.over(table, overrides)
     with nullcontext() if overrides else file.blamed(*["preset", preset] * bool(preset)):
         about, expected, config = _read_settings(table, kinds.read)
-    return Task(Path(name).stem, preset, about, expected, config, tuple(presets))
+    if config.kind != kinds.chosen(file.table).name:  # an option made another kind of it
+        rows = ()
+    return Task(
+        Path(name).stem,
+        preset,
+        about,
+        expected,
+        config,
+        tuple(presets),
+        fits.left(rows, overrides or {}),
+    )
+
+
+def _fits(file: _File, table: Mapping[str, Any]) -> tuple[Fit, ...]:
+    """The rows for less data, each of which must make sense over the file. Errors: ConfigError."""
+    if "fit" not in file.table:
+        return ()
+    with file.blamed():
+        rows = fits.read(file.table["fit"])
+    for number, row in enumerate(rows):
+        with file.blamed("fit", str(number)):
+            _read_settings(kinds.over(table, row.settings), kinds.read)
+    return rows
 
 
 def _read_settings(

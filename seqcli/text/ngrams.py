@@ -27,6 +27,7 @@ ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+|[^a-z0-9\s]")  # the same, o
 DIGIT = re.compile(r"\d")
 PORTION = 1 << 15  # characters hashed together: their numbers stay in the processor's cache
 SPAN = 1 << 22  # places hashed together in a text of any length: tens of megabytes at a time
+SMOOTHING = 8.0  # texts
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,7 @@ def naive_bayes(
     (buckets, classes). Counts are of texts that have the bucket, one more than there are (Laplace);
     a bucket that no text has says nothing.
     """
-    counts = np.zeros((buckets, classes), np.int32)
-    for place, block in rows.blocks():
-        owners = np.repeat(labels[place], block.lengths)
-        for label in range(classes):
-            counts[:, label] += np.bincount(block.ids[owners == label], minlength=buckets)
+    counts = _counts(rows, labels, classes, buckets)
     scores = np.empty((buckets, classes), np.float32)
     for label in range(classes):
         own = counts[:, label]
@@ -117,6 +114,44 @@ def naive_bayes(
     scores -= scores.mean(1, keepdims=True)
     scores[~counts.any(1)] = 0
     return scores
+
+
+def smoothed_bayes(
+    rows: Chosen, labels: NDArray[np.int64], classes: int, grams: Ngrams
+) -> NDArray[np.float32]:
+    """What each bucket says for each label: log of its share of the label's texts, less the mean.
+
+    (buckets, classes). A share is smoothed by SMOOTHING texts in which the bucket is as common as
+    in all of them, so that a rare label is not taken for one that speaks against what it lacks.
+    Scaled so that the answers to these very texts are 1 in the mean, without their sign: as much as
+    a beginning may say of so few texts.
+    """
+    counts = _counts(rows, labels, classes, grams.buckets)
+    texts = np.bincount(labels, minlength=classes)
+    seen = counts.any(1)
+    common = counts[seen].sum(1, keepdims=True) / len(labels)
+    found = np.log((counts[seen] + SMOOTHING * common) / (texts + SMOOTHING))
+    scores = np.zeros(counts.shape, np.float32)
+    scores[seen] = found - found.mean(1, keepdims=True)
+    total = 0.0
+    for _, block in rows.blocks():
+        said = scores[block.ids] * grams.weights(block)[:, None]
+        owners = np.repeat(np.arange(len(block)), block.lengths)
+        sums = [np.bincount(owners, one, minlength=len(block)) for one in said.T]
+        total += float(np.abs(sums).sum())
+    return scores * np.float32(len(rows) * classes / max(total, 1e-9))
+
+
+def _counts(
+    rows: Chosen, labels: NDArray[np.int64], classes: int, buckets: int
+) -> NDArray[np.int32]:
+    """Texts of each label that have each bucket, (buckets, classes)."""
+    counts = np.zeros((buckets, classes), np.int32)
+    for place, block in rows.blocks():
+        owners = np.repeat(labels[place], block.lengths)
+        for label in range(classes):
+            counts[:, label] += np.bincount(block.ids[owners == label], minlength=buckets)
+    return counts
 
 
 def _code(word: str) -> int:

@@ -230,6 +230,8 @@ def _judge(
     A part of an epoch may be kept, but does not count: a run that is gone on with from there counts
     what one run counts.
     """
+    if state.refit:  # nothing to judge by: the best epoch stays what the first pass says
+        return False
     metric = chosen_by(kind, train, figures)
     figure = kind.spec.figure(metric)
     if whole and (state.gained is None or better(figure, figures, state.gained)):

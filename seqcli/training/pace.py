@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seqcli.settings.sections import Training
+from seqcli.settings.sections import Training, refits
 from seqcli.training.state import Counters
 
 
@@ -28,11 +28,12 @@ class Pace:
         The time is the state's: the same at every rank.
         """
         done = at.epoch * self.batches + at.batch
-        share = done / max(self.train.epochs * self.batches, 1)
+        share = done / max((at.length or self.train.epochs) * self.batches, 1)
         if self.train.max_steps is not None:
             share = max(share, at.step / self.train.max_steps)
         if self.train.max_time is not None:
-            share = max(share, at.seconds / _for_training(at, self.train.max_time))
+            spent = at.seconds - at.earlier
+            share = max(share, spent / _for_training(at, self.train, self.train.max_time))
         return min(share, 1.0)
 
     def over(self, at: Counters) -> bool:
@@ -42,17 +43,25 @@ class Pace:
 
 def settle(at: Counters, train: Training) -> str:
     """Why a run with these counters has nothing left to do; "" where it has."""
-    if at.epoch >= train.epochs:
+    if at.epoch >= (at.refit or train.epochs):
         return "epochs"
     if train.max_steps is not None and at.step >= train.max_steps:
         return "steps"
     if train.patience and at.stale >= train.patience:
         return "patience"
     if train.max_time is not None and at.finished == "time":
-        return "time" if at.seconds >= _for_training(at, train.max_time) else ""
+        spent = at.seconds - at.earlier
+        return "time" if spent >= _for_training(at, train, train.max_time) else ""
     return ""
 
 
-def _for_training(at: Counters, most: float) -> float:
-    """Seconds until the last validation must begin; half of all of them are for training."""
+def _for_training(at: Counters, train: Training, most: float) -> float:
+    """Seconds of a pass until its last validation must begin; half of all of them are for training.
+
+    A run that is to refit has half of its time for each pass, and the last one what is left.
+    """
+    if at.refit:
+        return max(most - at.earlier, 1e-9)
+    if refits(train) and at.reading_seconds:  # without a validation there is nothing to refit on
+        most /= 2
     return most - min(at.reading_seconds, most / 2)

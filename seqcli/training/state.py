@@ -41,6 +41,9 @@ class Counters:
     falls: int = 0  # of the rate, on a plateau
     rollbacks: int = 0  # each halved the rate
     rate: float = 0.0  # of the last update
+    refit: int = 0  # epochs of the last pass, over training and validation rows; 0: not begun
+    length: float = 0.0  # epochs over which that pass's rates fall; it may end before
+    earlier: float = 0.0  # seconds, of those in all, before the last pass
     finished: str = ""  # why, once it is; where that cut an epoch short, more may be asked for
 
     @property
@@ -67,6 +70,22 @@ class TrainState(Counters):
         """The state of a run that begins with the weights that the model has."""
         average = Average(model, train.average) if train.average else None
         return cls(model=model, updater=Updater(model, train), average=average, exploded=exploded)
+
+    def refitting(self, train: Training, best: Best, batches: int) -> None:
+        """Begin the last pass: all anew for the weights that the model has now, but the best epoch.
+
+        What is counted over the whole run goes on. `batches`: an epoch of the first pass had; its
+        rates fell over as much as it came to where time ended it.
+        """
+        timed = self.finished == "time"
+        self.length = self.epoch + self.batch / batches if timed else float(train.epochs)
+        fresh = TrainState.fresh(self.model, train, self.exploded)
+        for name in ("epoch", "batch", "step", "count", "stale", "falls", "reading_seconds"):
+            setattr(self, name, getattr(fresh, name))
+        self.updater, self.average = fresh.updater, fresh.average
+        self.carried = self.gained = None
+        self.sums.zero_()
+        self.earlier, self.refit, self.finished = self.seconds, best.epoch, ""
 
     def answering(self) -> AbstractContextManager[None]:
         """While it is open the model's weights are those to judge and to keep: the mean, if any."""

@@ -181,7 +181,8 @@ def test_list() -> None:
     assert all(len(line) <= 80 for line in shown.stdout.splitlines())
     lines = shown.stdout.splitlines()[1:-2]
     for row, line in zip(rows, lines, strict=True):  # one line a preset
-        assert list(row) == ["task", "preset", "kind", "title", "data", "figure", "time"]
+        keys = ["task", "preset", "kind", "title", "data", "figure", "time", "fits"]
+        assert list(row) == keys
         assert (
             line.split()[: 1 + bool(row["preset"])]
             == [row["task"], row["preset"]][: 1 + bool(row["preset"])]

@@ -132,9 +132,11 @@ def test_columns_from_the_zero_state() -> None:
 
 def test_validation_has_the_shape_of_training() -> None:
     kind, network = tiny(train={"batch_size": 4, "steps": 6})
-    ids = stream(103)
+    ids = stream(2103)
     figures = kind.validation(network, Text(ids, 0.0), CPU, nothing)
-    assert figures["tokens"] == 4 * 6 * ((103 // 4 - 1) // 6)
+    assert figures["tokens"] == 4 * 6 * ((2103 // 4 - 1) // 6)
+    half = kind.validation(network, Text(ids[:1100], 0.0), CPU, nothing)
+    assert half["tokens"] == 2 * 6 * ((1100 // 2 - 1) // 6)
     few = kind.validation(network, Text(ids[:10], 0.0), CPU, nothing)
     assert few["tokens"] == 6  # fewer columns, where the text is short
     assert kind.validation(network, Text(ids[:2], 0.0), CPU, nothing)["tokens"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,24 @@ import torch
 from tiny_runs import write_tagged
 
 from seqcli import kinds
+from seqcli.data.padded import ROUND
 from seqcli.errors import ConfigError, DataError
-from seqcli.kinds.tagger.batches import FILL, gather, spelled_ahead, spellings
+from seqcli.kinds.tagger.batches import (
+    FILL,
+    TOKENS,
+    WASTE,
+    gather,
+    reading_order,
+    spelled_ahead,
+    spellings,
+)
 from seqcli.kinds.tagger.kind import Tagger
 from seqcli.kinds.tagger.spec import SPEC
 from seqcli.machine.device import Runtime
 from seqcli.nn.tagging import Tagger as Network
 from seqcli.settings.counting import Sizes
 from seqcli.text.schemes import PLAIN, ill_formed, spans
+from seqcli.text.sequences import Sequences
 
 RUNTIME = Runtime(torch.device("cpu"), "fp32", 1)
 SENTENCES = [
@@ -113,7 +124,6 @@ def test_probabilities_are_those_of_all_paths() -> None:
 
 def _bare(sentence: list[str]) -> Any:
     from seqcli.data.tagged import TaggedSentences
-    from seqcli.text.sequences import Sequences
 
     words = Sequences.from_rows([range(len(sentence))])
     none = Sequences.from_rows([[0] * len(sentence)])
@@ -293,3 +303,20 @@ def test_word_vectors_are_first_rows(tmp_path: Path) -> None:
     table = SPEC.count(config.model, SPEC.sizes(kind.learned()))
     trained = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
     assert table.trainable == trained < table.total
+
+
+@pytest.mark.parametrize("lengths", [[], [5], [0, 0, 3], [1] * 900 + [200] * 9 + [7, 90, 4000]])
+def test_what_is_read_is_batched_with_little_padding(lengths: list[int]) -> None:
+    """Every piece once, by length; each batch within its bounds, but for a piece alone."""
+    words = Sequences.from_rows([0] * length for length in lengths)
+    split: Any = SimpleNamespace(lengths=words.lengths)
+    order = reading_order(split, 5)
+    assert sorted(place for rows in order for place in rows.tolist()) == [*range(len(lengths))]
+    for rows in order:
+        own = words.lengths[rows]
+        wide = -(-int(own.max()) // ROUND) * ROUND
+        assert len(rows) == 1 or len(rows) * wide <= TOKENS
+        waste = len(rows) * wide - (-(-own.clip(1) // ROUND) * ROUND).sum()
+        assert waste <= WASTE
+    many = reading_order(split, 5000)  # of so many tags two rows are all that a step holds
+    assert max(map(len, many), default=0) <= 2

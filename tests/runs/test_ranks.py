@@ -41,7 +41,12 @@ CLASSIFIER += "--set train.schedule=constant "
 TAGGER = "train --task ner --data tags.conll --device cpu --threads 1 --hidden 6 --embed 5 "
 TAGGER += "--set model.character_hidden=4 --set model.window_buckets=64 --batch-size 8 "
 TAGGER += "--set train.schedule=constant --set train.warmup=0 --set train.average=0.5 "
-COMMANDS = {"language": LANGUAGE, "classifier": CLASSIFIER, "tagger": TAGGER}
+COMMANDS = {
+    "language": LANGUAGE,
+    "classifier": CLASSIFIER,
+    "refitted": f"{CLASSIFIER}--refit ",
+    "tagger": TAGGER,
+}
 
 
 def launch(command: str, world: int, folder: Path, *more: str) -> Processes:

@@ -14,6 +14,7 @@ from typing import Any
 
 import number_kind
 from tiny_runs import (
+    TASK,
     figures_of,
     log_rows,
     write_data,
@@ -21,14 +22,13 @@ from tiny_runs import (
     write_recordings,
     write_steps,
     write_tagged,
-    write_task,
 )
 
 import seqcli.kinds
 from seqcli.modelfile import storage
 from torture.forkserver import Server
 
-CLOCKS = ("seconds", "reading_seconds")
+CLOCKS = ("seconds", "reading_seconds", "earlier")
 TALE = "the cat sat on the mat and the dog sat on the log; a bird sang and the cat ran away.\n"
 LANGUAGE = """
 kind = "language-model"
@@ -201,7 +201,7 @@ def _language(folder: Path) -> None:
 
 def _classifier(folder: Path) -> None:
     write_data(folder / "data.txt")
-    write_task(folder / "tiny.toml")
+    (folder / "tiny.toml").write_text(f"{TASK}refit = true\n")  # in both of its passes
 
 
 def _numbers(folder: Path) -> None:

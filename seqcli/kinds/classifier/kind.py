@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from seqcli.data import batching
 from seqcli.data.batching import TextBatch
 from seqcli.data.labeled import Encoder, Examples, load
-from seqcli.data.survey import Survey
+from seqcli.data.survey import Survey, lengths_of
 from seqcli.data.trained import Keys
 from seqcli.data.vectors import find
 from seqcli.errors import ConfigError
@@ -84,11 +84,13 @@ class Classifier:
         if config.model.vectors:
             vectors, found, _ = find(Path(config.model.vectors), data.vocab, config.model.embed)
             notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
-        scores = reading.naive_scores(config, data)
+        scores = reading.naive_scores(config, data.splits["train"], len(data.labels))
         kind = cls(config, data.vocab, data.labels, tuple(counts.tolist()), vectors, scores)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
         splits, columns = dict(data.splits), source.named()
-        return Prepared(kind, splits, sizes, "examples", notes, data.fingerprint, columns)
+        length = lengths_of(data.splits["train"].tokens.lengths)["p50"]
+        fingerprint = data.fingerprint
+        return Prepared(kind, splits, sizes, "examples", notes, fingerprint, columns, length)
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
@@ -169,6 +171,12 @@ class Classifier:
     def only(self, split: Examples, rows: NDArray[np.int64]) -> Examples:
         """See `Remembers.only`."""
         return split.take(rows)
+
+    def together(self, train: Examples, valid: Examples) -> tuple[Classifier, Examples]:
+        """See `Refits.together`: the n-gram table starts from the texts of both."""
+        both = train.joined(valid)
+        scores = reading.naive_scores(self.config, both, len(self.labels))
+        return replace(self, first_scores=scores), both
 
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from seqcli.data.labeled import LabeledData
+from seqcli.data.labeled import Examples
 from seqcli.kinds.classifier.network import ngrams
 from seqcli.kinds.classifier.spec import Settings
-from seqcli.text.ngrams import naive_bayes
+from seqcli.text.ngrams import naive_bayes, smoothed_bayes
 from seqcli.text.sequences import Features
 
 
@@ -18,9 +18,11 @@ def features(config: Settings) -> Features | None:
     return None if grams is None else grams.rows
 
 
-def naive_scores(config: Settings, data: LabeledData) -> NDArray[np.float32] | None:
-    """What the n-gram table starts from, fitted on the training split alone."""
-    train, model = data.splits["train"], config.model
-    if model.wide_init != "naive-bayes" or train.features is None:
+def naive_scores(config: Settings, train: Examples, labels: int) -> NDArray[np.float32] | None:
+    """What the n-gram table starts from, fitted on the rows that are trained on alone."""
+    model, grams = config.model, ngrams(config)
+    if model.wide_init == "zero" or train.features is None or grams is None:
         return None
-    return naive_bayes(train.features, train.labels, len(data.labels), model.wide_buckets)
+    if model.wide_init == "smoothed-bayes":
+        return smoothed_bayes(train.features, train.labels, labels, grams)
+    return naive_bayes(train.features, train.labels, labels, model.wide_buckets)

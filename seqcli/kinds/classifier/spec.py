@@ -9,6 +9,7 @@ from seqcli.kinds.spec import (
     Figure,
     Learned,
     Spec,
+    check_refit,
     check_tokens,
     names_problem,
     refuse_clash,
@@ -22,6 +23,7 @@ from seqcli.settings.sections import (
     TEXT,
     ByLabel,
     NgramTraining,
+    Refitting,
     TokenLayers,
     TrimmedText,
     TwoWayLayers,
@@ -63,8 +65,9 @@ class Model(Vectors, Answer, TokenLayers):
     wide_buckets: int = setting(1 << 18, "rows of the n-gram table", low=2, high=1 << 28)
     wide_init: str = setting(
         "zero",
-        "how the n-gram table starts; naive-bayes also gives each n-gram a rate of its own",
-        choices=("zero", "naive-bayes"),
+        "how the n-gram table starts; naive-bayes also gives each n-gram a rate of its own, "
+        "smoothed-bayes is for few rows",
+        choices=("zero", "naive-bayes", "smoothed-bayes"),
     )
     wide_share: float | None = setting(
         None,
@@ -81,7 +84,7 @@ class Model(Vectors, Answer, TokenLayers):
 
 
 @dataclass(frozen=True)
-class Train(ByLabel, NgramTraining):
+class Train(ByLabel, NgramTraining, Refitting):
     """[train] of a classifier of text."""
 
     draw: str = setting("shuffle", "every row once, or label first", choices=("shuffle", "label"))
@@ -153,6 +156,7 @@ def check(config: Settings) -> None:
     check_tokens(config.data)
     model, train = config.model, config.train
     check_answer(model)
+    check_refit(train)
     if train.draws and train.draw != "label":
         raise ConfigError("train.draws counts the draws of train.draw = label")
     if model.wide_init != "zero" and not model.wide:

@@ -43,6 +43,7 @@ from seqcli.text.vocab import Vocab
 
 PORTION = 8  # a part so small is read to see how long the whole takes
 READ_EACH = 64  # tokens that are compared as one: a word's loss hangs on those before it
+SHORTEST = 512  # tokens of a column of validation: each begins without a context
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 
 
@@ -240,7 +241,8 @@ class LanguageModel:
     def validation(self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll) -> Figures:
         """Figures in the shape of training, as while it goes on: fast, and a little pessimistic."""
         train = self.config.train
-        columns = max(min(train.batch_size, len(split.ids) // (train.steps + 1)), 1)
+        shortest = max(train.steps + 1, SHORTEST)
+        columns = max(min(train.batch_size, len(split.ids) // shortest), 1)
         windows = Columns(split.ids, columns, train.steps, ranks=runtime.ranks)
         return self._score(model, split, windows, runtime, poll)
 

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqcli.data import batching
 from seqcli.data.padded import ROUND, Padded
 from seqcli.data.pieces import Pieces
 from seqcli.data.tagged import TaggedSentences
@@ -25,6 +24,7 @@ UNKNOWN_TAG = -1
 TOKENS = 1 << 12  # of a batch that is only read: what the gates leave fits a core's cache
 FILL = 16  # words of like length are filled up to a multiple: oneDNN keeps code for every shape
 SPELLED = 1 << 11  # words spelled at a time where all are spelled before they are read
+WASTE = 1 << 8  # steps of padding that cost as much as a batch does by itself
 PAIRS = 1 << 26  # numbers of a step of the best path: one for each pair of tags in each row
 
 
@@ -197,12 +197,23 @@ def spelled_ahead(
 
 
 def reading_order(split: Split, tags: int) -> list[NDArray[np.int64]]:
-    """Pieces of batches that are only read: bounded memory, also for pairs of many tags."""
-    found = []
-    for rows in batching.reading_order(split.lengths):
-        longest = max(int(split.lengths[rows[-1]]), 1)  # lengths rise
-        most = max(min(PAIRS // tags**2, TOKENS // longest), 1)
-        found += [rows[at : at + most] for at in range(0, len(rows), most)]
+    """Pieces of batches that are only read, by length: bounded memory, and little padding.
+
+    A batch ends where one more piece would pad the others by more than another batch costs.
+    """
+    order = np.argsort(split.lengths, kind="stable")
+    widths = (-(-np.maximum(split.lengths[order], 1) // ROUND) * ROUND).tolist()
+    most = max(PAIRS // tags**2, 1)
+    found, first, used = list[NDArray[np.int64]](), 0, 0
+    for place, width in enumerate(widths):  # they rise
+        rows = place - first + 1
+        padded = rows * width
+        if rows > 1 and (rows > most or padded > TOKENS or padded - used - width > WASTE):
+            found.append(order[first:place])
+            first, used = place, 0
+        used += width
+    if len(order):
+        found.append(order[first:])
     return found
 
 

@@ -1,0 +1,141 @@
+"""Settings that follow from how much there is to train on: the `[[fit]]` tables of a task file.
+
+A task's settings are those for its real data. Where there is less, a row of the table says what is
+set otherwise: a smaller network, fewer columns, more updates. It moves no setting that a person
+gave, and none of a preset: those say themselves what they are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from seqcli import kinds
+from seqcli.errors import ConfigError
+from seqcli.settings import fields
+from seqcli.settings.config import SECTIONS, AnyConfig, to_dict
+from seqcli.settings.fields import setting
+
+Table = Mapping[str, Mapping[str, Any]]  # section -> key -> value
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a row of the table is for."""
+
+    up_to: int = setting(0, "most to train on: tokens of a text that goes on, else rows", low=1)
+    words: int | None = setting(None, "and half of the rows have so many tokens at most", low=1)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A row: the settings for a training part of at most `up_to` tokens, or rows.
+
+    With `words`, for one of which half of the rows have at most so many tokens.
+    """
+
+    up_to: int
+    settings: Table
+    words: int | None = None
+
+    def holds(self, size: int, length: int) -> bool:
+        """Whether it is for `size` to train on; `length`: median of tokens in a row, 0 without."""
+        return size <= self.up_to and (self.words is None or 0 < length <= self.words)
+
+    @property
+    def reach(self) -> str:
+        """What it is for, for a person."""
+        if self.words is None:
+            return f"at most {self.up_to:,}"
+        tokens = f"{self.words} token" + "s" * (self.words != 1)
+        return f"at most {self.up_to:,} of mostly {tokens}"
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As JSON values, by the names of a task file."""
+        limits = {"up_to": self.up_to, "words": self.words}
+        return {**{name: limit for name, limit in limits.items() if limit}, **self.settings}
+
+    @property
+    def told(self) -> str:
+        """The settings, for a person."""
+        return ", ".join(
+            f"{key} {_told(value)}"
+            for values in self.settings.values()
+            for key, value in values.items()
+        )
+
+    def said(self, size: int) -> str:
+        """What a training part of `size` makes of the settings, for a person."""
+        return f"{size:,} to train on, so as for {self.reach}: {self.told}"
+
+    def over(self, config: AnyConfig) -> AnyConfig:
+        """The config with this row's settings. Errors: ConfigError."""
+        return kinds.read(kinds.over(to_dict(config), self.settings))
+
+    def begun(self, config: AnyConfig, then: Mapping[str, Any], free: Collection[str]) -> bool:
+        """Whether a run of the settings `then` was fitted so; `free`: what may change since."""
+        now = to_dict(self.over(config))
+        return all(
+            isinstance(then.get(section), Mapping)
+            and now[section].get(key) == then[section].get(key)
+            for section, values in self.settings.items()
+            for key in values
+            if f"{section}.{key}" not in free
+        )
+
+
+def read(table: Any) -> tuple[Fit, ...]:
+    """The rows of `[[fit]]`, smallest first, as they stand in the file. Errors: ConfigError."""
+    if not isinstance(table, list) or not all(isinstance(row, Mapping) for row in table):
+        raise _misplaced("[[fit]]: tables of settings expected", "")
+    rows = [_row(row) for row in table]
+    for words in dict.fromkeys(row.words for row in rows):
+        for less, more in pairwise(row for row in rows if row.words == words):
+            if more.up_to <= less.up_to:
+                problem = f"[[fit]]: up_to = {more.up_to} behind {less.up_to}"
+                raise _misplaced(problem, "smallest first")
+    return tuple(rows)
+
+
+def _row(row: Mapping[str, Any]) -> Fit:
+    settings = {key: value for key, value in row.items() if isinstance(value, Mapping)}
+    limit = fields.read(Limit, {key: row[key] for key in row.keys() - settings.keys()}, "fit")
+    if limit.up_to == 0:
+        raise _misplaced("[[fit]]: up_to is missing", "up_to = 20000, for example")
+    for section in settings.keys() - set(SECTIONS):
+        raise _misplaced(f"[fit.{section}]: one of {', '.join(SECTIONS)} expected", "")
+    return Fit(limit.up_to, settings, limit.words)
+
+
+def _misplaced(problem: str, hint: str) -> ConfigError:
+    error = ConfigError(problem, hint)
+    error.key = ("fit",)
+    return error
+
+
+def left(rows: tuple[Fit, ...], given: Table) -> tuple[Fit, ...]:
+    """The rows without the settings that were given otherwise."""
+    return tuple(
+        Fit(
+            row.up_to,
+            {
+                section: {
+                    key: value for key, value in values.items() if key not in given.get(section, {})
+                }
+                for section, values in row.settings.items()
+            },
+            row.words,
+        )
+        for row in rows
+    )
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return "x".join(map(str, value)) or "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)

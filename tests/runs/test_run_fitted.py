@@ -1,0 +1,129 @@
+"""A run on little data is that of the settings its task has for so little, to its last file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_runs import TASK, begun, figures_of, finished, interrupted, job
+
+from seqcli.errors import ConfigError
+from seqcli.modelfile import storage
+from seqcli.runs.job import Job
+from seqcli.runs.run import Started
+from seqcli.settings.config import to_dict
+from seqcli.tasks.taskfile import resolve, to_toml
+
+FIT = """
+[[fit]]
+up_to = {up_to}
+[fit.model]
+hidden = [7]
+[fit.data]
+min_count = 2
+[fit.train]
+epochs = 2
+"""
+
+
+def little(folder: Path, name: str = "out", up_to: int = 100, overrides: Any = None) -> Job:
+    """A job whose task has other settings for at most so many rows: it has 38 to train on."""
+    folder.mkdir(exist_ok=True)
+    (folder / "task.toml").write_text(TASK + FIT.format(up_to=up_to))
+    return job(folder, name, overrides)
+
+
+def started(asked: Job) -> Started:
+    events = begun(asked)
+    first = next(events)
+    events.close()
+    assert isinstance(first, Started)
+    return first
+
+
+def test_all_that_a_run_writes_tells_its_settings(tmp_path: Path) -> None:
+    asked = little(tmp_path)
+    event = started(asked)
+    assert event.prepared.notes[-1] == (
+        "38 to train on, so as for at most 100: hidden 7, min_count 2, epochs 2"
+    )
+    result = finished(replace(asked, force=True)).result
+    assert result["epochs"] == 2
+    written = resolve(str(tmp_path / "out.run" / "config.toml"))
+    model = storage.load(asked.out).description
+    assert written.config == event.job.task.config
+    assert model["config"]["model"]["hidden"] == [7]
+    assert (
+        result["data"]["vocabulary"]
+        < finished(job(tmp_path / "much", "out")).result["data"]["vocabulary"]
+    )  # the data was read with them too
+    (tmp_path / "again.toml").write_text(to_toml(written.config))
+    again = replace(asked, task=resolve(str(tmp_path / "again.toml")), force=True)
+    assert figures_of(finished(again).result) | {"task": ""} == figures_of(result) | {"task": ""}
+
+
+def test_enough_data_leaves_the_task_as_it_is(tmp_path: Path) -> None:
+    event = started(little(tmp_path, up_to=37))
+    assert event.job.task.config == little(tmp_path, up_to=37).task.config
+    assert event.job.task.fit is None
+
+
+def test_what_was_given_is_kept(tmp_path: Path) -> None:
+    given = {"model": {"hidden": [5]}, "train": {"epochs": 3}, "data": {"min_count": 1}}
+    asked = little(tmp_path, overrides=given)
+    assert started(asked).job.task.config == asked.task.config
+
+
+def test_a_stopped_run_goes_on_with_them(tmp_path: Path) -> None:
+    whole = finished(little(tmp_path, "whole")).result
+    asked = little(tmp_path, "stopped")
+    interrupted(asked, 3)
+    result = finished(replace(asked, resume=True)).result
+    assert figures_of(result) == figures_of(whole)
+    more = little(tmp_path, "stopped", overrides={"train": {"epochs": 3}})
+    assert finished(replace(more, resume=True)).result["epochs"] == 3
+    other = little(tmp_path, "stopped", overrides={"model": {"hidden": [9]}})
+    with pytest.raises(ConfigError, match=r"model\.hidden was \[7\], is \[9\]"):
+        finished(replace(other, resume=True))
+
+
+def test_a_run_that_began_without_them_goes_on_without(tmp_path: Path) -> None:
+    asked = job(tmp_path, "stopped")
+    interrupted(asked, 3)
+    task = little(tmp_path, "stopped").task
+    assert task.fits
+    assert finished(replace(asked, task=task, resume=True)).result["epochs"] == 3
+
+
+WORDS = """
+[[fit]]
+up_to = 1000
+words = 1
+[fit.data]
+tokenizer = "characters"
+[[fit]]
+up_to = 1000
+[fit.train]
+epochs = 2
+"""
+
+
+def test_a_row_for_texts_of_a_word_is_taken_up_again(tmp_path: Path) -> None:
+    """The row that a run was set by is found by its settings: their order is not enough."""
+    (tmp_path / "task.toml").write_text(TASK + WORDS)
+    names = ["oslo", "lima", "rome", "bonn", "riga", "kyiv", "bern", "doha", "nice", "graz"]
+    lines = [f"{'ab'[row % 2]}\t{name}{'ab'[row % 2]}" for row, name in enumerate(names * 3)]
+    (tmp_path / "data.tsv").write_text("\n".join(lines) + "\n")
+    asked = job(tmp_path, "one", {"data": {"repeats": "keep"}})
+    interrupted(asked, 2)
+    event = started(replace(asked, resume=True))
+    assert to_dict(event.job.task.config)["data"]["tokenizer"] == "characters"
+    assert event.job.task.config.train.epochs == 3
+    (tmp_path / "data.tsv").unlink()
+    several = job(tmp_path, "several")
+    interrupted(several, 2)
+    event = started(replace(several, resume=True))
+    assert to_dict(event.job.task.config)["data"]["tokenizer"] == "words"
+    assert event.job.task.config.train.epochs == 2

@@ -1,0 +1,174 @@
+"""Settings that follow from how much there is to train on: `[[fit]]` of a task file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqcli.errors import ConfigError, SeqcliError
+from seqcli.settings.config import to_dict
+from seqcli.settings.fields import Typed
+from seqcli.tasks.taskfile import Task, fitted, names, resolve, to_toml
+
+TEXT = """\
+kind = "language-model"
+
+[model]
+hidden = [64]
+layers = 2
+
+[train]
+epochs = 5
+
+[[fit]]
+up_to = 100
+
+[fit.model]
+hidden = [8]
+layers = 1
+
+[fit.train]
+epochs = 50
+
+[[fit]]
+up_to = 1000
+
+[fit.train]
+epochs = 20
+
+[preset.other.train]
+lr = 0.1
+"""
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXT)
+    return path
+
+
+def settings(found: Task) -> tuple[Any, int]:
+    return found.config.model.sizes, found.config.train.epochs
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (1, ((8,), 50)),
+        (100, ((8,), 50)),
+        (101, ((64, 64), 20)),
+        (1000, ((64, 64), 20)),
+        (1001, ((64, 64), 5)),
+    ],
+)
+def test_the_first_row_that_is_large_enough_counts(
+    task: Path, size: int, expected: tuple[Any, int]
+) -> None:
+    found = fitted(resolve(str(task)), size)
+    assert settings(found) == expected
+    assert (found.fit is None) == (size > 1000)
+    assert fitted(found, 1) == found or found.fit is not None  # once is all
+    assert settings(fitted(found, 1)) == expected
+
+
+def test_what_was_given_stays(task: Path) -> None:
+    given = resolve(str(task), "", {"train": {"epochs": Typed("5")}, "model": {"layers": 2}})
+    found = fitted(given, 50)
+    assert settings(found) == ((8, 8), 5)
+    assert found.fit is not None
+    assert found.fit.told == "hidden 8"
+
+
+def test_presets_and_other_kinds_have_none(task: Path) -> None:
+    assert resolve(str(task), "other").fits == ()
+    assert resolve(str(task), "", {"model": {"condition": True}}).fits == ()
+    for name in names():
+        whole = resolve(name)
+        assert all(not resolve(name, preset).fits for preset in whole.presets)
+        assert fitted(whole, 10**9).config == whole.config
+
+
+def test_the_settings_written_are_a_task_of_their_own(task: Path, tmp_path: Path) -> None:
+    found = fitted(resolve(str(task)), 50)
+    again = tmp_path / "config.toml"
+    again.write_text(to_toml(found.config))
+    assert resolve(str(again)).config == found.config
+    assert resolve(str(again)).fits == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("hidden = [8]", "hiden = [8]", "line 14: unknown setting in [model] 'hiden'"),
+        ("epochs = 20", "epochs = 0", "line 24: train.epochs: at least 1"),
+        ("up_to = 1000", "up_to = 100", "line 10: [[fit]]: up_to = 100 behind 100"),
+        ("up_to = 1000", "", "line 10: [[fit]]: up_to is missing"),
+        ("up_to = 1000", "upto = 1000", "unknown setting in [fit] 'upto'"),
+        ("[fit.train]\nepochs = 20", "[fit.trian]\nepochs = 20", "[fit.trian]: one of data"),
+        ("[[fit]]\nup_to = 100\n", "[fit]\nup_to = 100\n", "not a task file"),
+    ],
+)
+def test_mistakes_are_told_with_their_line(task: Path, before: str, after: str, said: str) -> None:
+    task.write_text(TEXT.replace(before, after, 1))
+    with pytest.raises(SeqcliError) as caught:
+        resolve(str(task))
+    assert said in str(caught.value)
+
+
+def test_one_table_in_place_of_several(task: Path) -> None:
+    task.write_text('kind = "language-model"\n[fit]\nup_to = 3\n')
+    with pytest.raises(ConfigError, match=r"line 2: \[\[fit\]\]: tables of settings expected"):
+        resolve(str(task))
+
+
+SHORT = """\
+kind = "classifier"
+
+[[fit]]
+up_to = 1000
+words = 1
+
+[fit.data]
+tokenizer = "characters"
+
+[[fit]]
+up_to = 100
+
+[fit.train]
+epochs = 30
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "expected"),
+    [
+        (50, 1, ("characters", 10)),  # of several rows the first that holds
+        (1000, 1, ("characters", 10)),
+        (1001, 1, ("words", 10)),
+        (50, 2, ("words", 30)),
+        (50, 0, ("words", 30)),  # in no rows
+        (101, 2, ("words", 10)),
+    ],
+)
+def test_rows_for_texts_of_a_word(
+    tmp_path: Path, size: int, length: int, expected: tuple[str, int]
+) -> None:
+    path = tmp_path / "short.toml"
+    path.write_text(SHORT)
+    found = to_dict(fitted(resolve(str(path)), size, length).config)
+    assert (found["data"]["tokenizer"], found["train"]["epochs"]) == expected
+
+
+def test_what_rows_are_for_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "short.toml"
+    path.write_text(SHORT)
+    one, other = resolve(str(path)).fits
+    assert one.said(7) == (
+        "7 to train on, so as for at most 1,000 of mostly 1 token: tokenizer characters"
+    )
+    assert other.said(7) == "7 to train on, so as for at most 100: epochs 30"
+    assert one.plain == {"up_to": 1000, "words": 1, "data": {"tokenizer": "characters"}}
+    assert other.plain == {"up_to": 100, "train": {"epochs": 30}}
