@@ -21,7 +21,8 @@ try:
     main()
 except SystemExit as end:
     code = end.code
-print([code, {LEFT_OUT!r} in sys.modules, gc.isenabled(), gc.get_freeze_count() > 0], file=sys.stderr)
+frozen = gc.get_freeze_count() > 0
+print([code, {LEFT_OUT!r} in sys.modules, gc.isenabled(), frozen], file=sys.stderr)
 import torch, {LEFT_OUT}
 layer = torch.nn.Linear(3, 2, device="meta")
 print(tuple(layer(torch.ones(4, 3, device="meta")).shape), file=sys.stderr)
