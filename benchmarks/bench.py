@@ -39,6 +39,7 @@ GROUPS = (
         "signals",
         "translating",
         "sampling",
+        "reading",
         "startup",
     ),
     *("display", "crowded", "scaling", "growth", "floors"),

@@ -20,6 +20,7 @@ PACKAGES = {
     "sklearn": ["scikit-learn==1.9.1"],
     "pycrfsuite": ["python-crfsuite==0.9.12"],
     "aeon": ["aeon==1.6.0"],
+    "datasets": ["datasets==5.2.0"],
     "gensim": ["gensim==4.4.0"],
 }
 
