@@ -36,6 +36,7 @@ GROUPS = (
         "texts",
         "classify",
         "tagging",
+        "signals",
         "translating",
         "sampling",
         "startup",
