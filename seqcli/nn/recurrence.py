@@ -17,8 +17,13 @@ from torch import Tensor
 
 from seqcli.nn.products import Plus
 
-_sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
-_tanh_backward = torch.ops.aten.tanh_backward.grad_input
+
+def _sigmoid_backward(grad: Tensor, value: Tensor, grad_input: Tensor) -> None:
+    torch.ops.aten.sigmoid_backward.grad_input(grad, value, grad_input=grad_input)
+
+
+def _tanh_backward(grad: Tensor, value: Tensor, grad_input: Tensor) -> None:
+    torch.ops.aten.tanh_backward.grad_input(grad, value, grad_input=grad_input)
 
 
 MINUS_ONE = torch.tensor(-1.0)  # a scalar: it takes the other operand's precision
