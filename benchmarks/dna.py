@@ -1,9 +1,10 @@
 """DNA and frames beside linear models: accuracy under cross-validation, and by person.
 
-dna: `--task dna` and a logistic regression on counts of k-mers at their places (k up to 3), on the
-same five folds of sequences; no sequence is in two folds. frames: `--task frames` on gesture-phase,
-trained on person a without its third video, which validates, tested on person b, and a logistic
-regression on each frame's numbers, scaled by their recording, on all of a. Real data alone.
+dna: `--task dna` (`--preset few` for promoters) and a logistic regression on counts of k-mers at
+their places (k up to 3), on the same five folds of sequences; no sequence is in two folds.
+frames: `--task frames` on gesture-phase, trained on person a without its third video, which
+validates, tested on person b, and a logistic regression on each frame's numbers, scaled by their
+recording, on all of a. Real data alone.
 
     SEQCLI_DATA=folder python benchmarks/dna.py promoters | splice | frames
 """
@@ -30,6 +31,7 @@ from seqcli.kinds.tagger.frames.metrics import segment_figures
 
 FOLDS = 5
 FILES = {"promoters": "promoters/promoters.data", "splice": "splice/splice.data"}
+GIVEN = {"promoters": ["--preset", "few"], "splice": []}  # beside --task dna
 LONGEST = 3  # letters of a k-mer
 TRAIN = [*SEQCLI, "train", "--threads", 1, "--quiet", "--json"]
 
@@ -65,12 +67,14 @@ def linear(train: list[tuple[str, str]], test: list[tuple[str, str]]) -> float:
     return float(model.score([placed(text) for _, text in test], [label for label, _ in test]))
 
 
-def ours(train: list[tuple[str, str]], test: list[tuple[str, str]], folder: Path) -> float:
+def ours(
+    train: list[tuple[str, str]], test: list[tuple[str, str]], folder: Path, options: list[str]
+) -> float:
     """The accuracy of --task dna; all that is not tested trains."""
     for name, part in (("train", train), ("test", test)):
         lines = [f"{label},{number},{text}" for number, (label, text) in enumerate(part)]
         (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
-    given = ["--task", "dna", "--data", folder, "--set", "data.valid=0", "--force"]
+    given = ["--task", "dna", *options, "--data", folder, "--set", "data.valid=0", "--force"]
     told = json.loads(run([*TRAIN, *given, "--out", folder / "m.pt"]).output)
     return float(told["test"]["accuracy"])
 
@@ -84,7 +88,7 @@ def dna(name: str) -> None:
         test = [row for row in every if fold_of(row[1]) == fold]
         found["k-mer logistic regression"].append(linear(train, test))
         with tempfile.TemporaryDirectory() as folder:
-            found["seqcli"].append(ours(train, test, Path(folder)))
+            found["seqcli"].append(ours(train, test, Path(folder), GIVEN[name]))
     for who, shares in found.items():
         each = " ".join(f"{share:.4f}" for share in shares)
         print(f"{name}, {FOLDS} folds, {who}: {np.mean(shares):.4f} ({each})")

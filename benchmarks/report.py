@@ -83,9 +83,14 @@ def page(results: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def told(groups: dict[str, Any]) -> dict[str, Any]:
+    """What the README tells of one kind of processor."""
+    return {name: groups[name] for name in SHORT if name in groups}
+
+
 def short(groups: dict[str, Any]) -> dict[str, Row]:
-    """The README's rows of one kind of processor, by their first cell."""
-    found = [row for name in SHORT if name in groups for row in rows(groups[name])]
+    """Its rows there, by their first cell."""
+    found = [row for group in told(groups).values() for row in rows(group)]
     chosen = [row for row in found if not any(word in row.name for word in DETAILS)]
     return {f"{row.name}, {row.unit}": row for row in chosen}
 
@@ -101,7 +106,9 @@ def cell(row: Row | None, name: str) -> str:
 
 def summary(results: dict[str, Any]) -> str:
     """The README's part: a column for each kind of processor."""
-    found = {processor: short(groups) for processor, groups in results.items()}
+    found = {
+        processor: chosen for processor, groups in results.items() if (chosen := short(groups))
+    }
     names: dict[str, list[str]] = {}  # of the programs beside seqcli, by row
     for by_row in found.values():
         for first, row in by_row.items():
@@ -114,8 +121,8 @@ def summary(results: dict[str, Any]) -> str:
             lines.append(f"| {'' if place else first} | {name} | {' | '.join(cells)} |")
     machines = [
         f"- {processor}: {machine}"
-        for processor, groups in results.items()
-        for machine in {group["machine"]: "" for group in groups.values()}
+        for processor in found
+        for machine in {one["machine"]: "" for one in told(results[processor]).values()}
     ]
     return "\n" + "\n".join([*machines, "", *lines]) + "\n\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -83,9 +84,13 @@ def seconds(work: Callable[[], object]) -> float:
 
 @dataclass(frozen=True)
 class Ran:
-    """A whole process: its time, its largest resident memory, its output."""
+    """A whole process: its time, its largest resident memory, its output.
+
+    processor: seconds that it kept a core, the system's work for it included.
+    """
 
     seconds: float
+    processor: float
     megabytes: float
     output: str
 
@@ -93,7 +98,7 @@ class Ran:
 def run(command: Sequence[object], folder: Path | str = ".") -> Ran:
     """Run it to its end; SystemExit with its last words where it fails."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), _children()
         process = subprocess.Popen(
             [str(word) for word in command],
             cwd=folder,
@@ -112,7 +117,13 @@ def run(command: Sequence[object], folder: Path | str = ".") -> Ran:
             texts.append(file.read().decode("utf-8", "replace"))
     if process.returncode:
         raise SystemExit(f"{command}: exit {process.returncode}\n{texts[1][-2000:]}")
-    return Ran(taken, most, texts[0])
+    return Ran(taken, _children() - worked, most, texts[0])
+
+
+def _children() -> float:
+    """Processor seconds of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class Worker:

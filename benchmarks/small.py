@@ -69,7 +69,10 @@ def text(name: str) -> str:
 
 def splits(path: Path, document: str) -> dict[str, str]:
     """The parts that seqcli trains and validates on, a character a token."""
-    asked = {"data": {"document": document}, "train": {"batch_size": 1}}
+    asked: dict[str, dict[str, Any]] = {
+        "data": {"document": document},
+        "train": {"batch_size": 1},
+    }
     config: Any = resolve("char", "", asked).config
     kind = contract.load(spec_of(config))
     prepared = kind.prepare(config, path, path.parent, lambda: None)

@@ -13,6 +13,7 @@ from seqcli.data.scaling import Scaler
 from seqcli.kinds.tagger.frames.kind import FrameTagger
 from seqcli.modelfile import storage
 from seqcli.settings.config import to_dict
+from seqcli.settings.sections import BY_RECORDING
 
 MODEL = {"cell": "gru", "hidden": [5], "bidirectional": True, "differences": [1], "window": 3}
 
@@ -23,7 +24,8 @@ def tiny(
     """A tagger of three labels on channels x and y, and its network in eval mode."""
     own = {"input": "numbers", "max_steps": 32, **(data or {})}
     config: Any = kinds.read({"kind": "tagger", "data": own, "model": {**MODEL, **(model or {})}})
-    scaler = Scaler(np.array([0.0, 1.0]), np.array([2.0, 2.0]), config.data.scale == "recording")
+    how, center, width = config.data.scale, np.array([0.0, 1.0]), np.array([2.0, 2.0])
+    scaler = Scaler(center, width, how in BY_RECORDING, together=how == "whole")
     labels = ("down", "flat", "up")
     kind = FrameTagger(config, ("x", "y"), scaler, ((1.0, 0.5),), labels, (3, 5, 2))
     network = kind.build(torch.Generator())

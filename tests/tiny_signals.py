@@ -13,6 +13,7 @@ from seqcli.data.scaling import Scaler
 from seqcli.kinds.classifier.signals.kind import SignalClassifier
 from seqcli.modelfile import storage
 from seqcli.settings.config import to_dict
+from seqcli.settings.sections import BY_RECORDING
 
 MODEL = {
     "cell": "gru",
@@ -38,8 +39,8 @@ def tiny(
     )
     count = len(channels)
     center, width = np.arange(count, dtype=np.float64), np.full(count, 2.0)
-    by_recording = config.data.scale == "recording"
-    scaler = Scaler(center, width, by_recording, config.data.mask_channels)
+    how, mask = config.data.scale, config.data.mask_channels
+    scaler = Scaler(center, width, how in BY_RECORDING, mask, how == "whole")
     kind = SignalClassifier(config, channels, scaler, ("down", "up"), (3, 5))
     network = kind.build(torch.Generator())
     state = {

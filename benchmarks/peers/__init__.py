@@ -20,6 +20,7 @@ PACKAGES = {
     "sklearn": ["scikit-learn==1.9.1"],
     "pycrfsuite": ["python-crfsuite==0.9.12"],
     "aeon": ["aeon==1.6.0"],
+    "datasets": ["datasets==5.2.0"],
     "gensim": ["gensim==4.4.0"],
 }
 
@@ -32,7 +33,7 @@ def install(*modules: str) -> None:
         wanted = PACKAGES[module]
         if has(module):
             continue
-        command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*command, *wanted], stdin=subprocess.DEVNULL, check=False)
         has.cache_clear()
         if not has(module):
@@ -57,7 +58,8 @@ def versions() -> list[str]:
     """Names and versions of the peers that are there."""
     if not PYTHON.exists():
         return []
-    command = [PYTHON, "-m", "pip", "list", "--format", "freeze", "--disable-pip-version-check"]
+    command = [str(PYTHON), "-m", "pip", "list", "--format", "freeze"]
+    command += ["--disable-pip-version-check"]
     found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
     wanted = {package.split("==")[0] for packages in PACKAGES.values() for package in packages}
     known = [line.split("==") for line in found if "==" in line]

@@ -26,6 +26,7 @@ from seqcli.readers.record import Piece
 from seqcli.readers.recording import Recording, Wanted
 from seqcli.readers.series_source import SeriesSource
 from seqcli.readers.series_tables import Part, csv_table, long_parquet, parts_of, tsv_table
+from seqcli.settings.sections import BY_RECORDING
 
 PART = 1 << 10  # rows of a table read at a time
 GROUP = 1 << 14  # steps answered together
@@ -266,7 +267,7 @@ class FrameSource:
         """
         if not self.columns:
             return None
-        if kind.reading.scale != "recording":
+        if kind.reading.scale not in BY_RECORDING:
             return _always(kind.scaled(()))
         numbered = _numbered(self.parts(place, count))
         return (

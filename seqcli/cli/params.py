@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from seqcli import kinds
-from seqcli.cli.console import answer, answer_json, out
+from seqcli.cli.console import answer, answer_json, out, say
 from seqcli.cli.options import described, model_path, overrides
 from seqcli.errors import ConfigError
 from seqcli.kinds import KINDS
@@ -196,6 +196,8 @@ def _from_task(name: str, preset: str, given: Overrides, sizes: Sizes) -> _Netwo
     from seqcli.tasks import taskfile
 
     task = taskfile.resolve(name, preset, given)
+    if any(fit.settings.get("model") for fit in task.fits):
+        say(f"with less to train on the network is another: seqcli train --list {name}")
     expected = {key: size for key, size in vars(task.expected.sizes).items() if size is not None}
     known = {key: size for key, size in vars(sizes).items() if size is not None}
     return _Network(kinds.spec_of(task.config), task.config.model, Sizes(**{**expected, **known}))

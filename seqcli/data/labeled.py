@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -270,8 +271,7 @@ class _Scan:
         label = np.array(places, np.int64)
         if known is None:
             names, label = in_order(names, label)
-        built = ids.build()  # before the tokens are listed: it numbers the last ones
-        assert built is not None
+        built = cast(Sequences, ids.build())  # before tokens are listed: it numbers the last ones
         return cls(
             list(provisional),
             scratch,

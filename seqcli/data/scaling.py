@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqcli.settings.sections import BY_RECORDING
+
 LIMIT = 1e6  # widths from the center beyond which a number is read as this: no infinity comes in
 LEAST = 1e-30  # a width below it is that of a constant channel
 SAMPLE = 1 << 24  # steps that median and quartiles are taken of
@@ -20,14 +22,16 @@ Channels = NDArray[np.float64]  # (C,)
 class Scaler:
     """(x - center) / width, channel by channel; missing numbers become 0, the center.
 
-    by_recording: center and width are the recording's own instead. mask: C more channels say which
-    numbers are there, 1, and which not, 0.
+    by_recording: center and width are the recording's own instead, and with `together` the same for
+    all of its channels, so that what they are beside each other stays. mask: C more channels say
+    which numbers are there, 1, and which not, 0.
     """
 
     center: Channels
     width: Channels
     by_recording: bool = False
     mask: bool = False
+    together: bool = False
 
     @property
     def outputs(self) -> int:
@@ -39,7 +43,7 @@ class Scaler:
         there = ~np.isnan(values)
         center, width = self.center, self.width
         if self.by_recording:
-            center, width = moments(values)
+            center, width = self._own([values])
         scaled = np.clip((values - center) / width, -LIMIT, LIMIT)
         known: NDArray[np.float32] = np.where(there, scaled, 0.0).astype(np.float32)
         if not self.mask:
@@ -50,8 +54,16 @@ class Scaler:
         """The scaler for the parts of one recording, of which `blocks` (T, C) are all."""
         if not self.by_recording:
             return self
-        center, width = _moments(blocks, len(self.center))
+        center, width = self._own(blocks)
         return replace(self, center=center, width=width, by_recording=False)
+
+    def _own(self, blocks: Iterable[NDArray[np.float64]]) -> tuple[Channels, Channels]:
+        """Center and width of a recording in blocks (T, C)."""
+        channels = len(self.center)
+        if not self.together:
+            return _moments(blocks, channels)
+        center, width = _moments((block.reshape(-1, 1) for block in blocks), 1)
+        return np.repeat(center, channels), np.repeat(width, channels)
 
     def cut(self, values: NDArray[np.float64]) -> int:
         """How many numbers lie beyond LIMIT."""
@@ -67,7 +79,7 @@ class Scaler:
     def restore(cls, learned: dict[str, Any], how: str, *, mask: bool) -> Scaler:
         """From what `learned` gave, and the settings."""
         center, width = np.array(learned["center"]), np.array(learned["width"])
-        return cls(center, width, how == "recording", mask)
+        return cls(center, width, how in BY_RECORDING, mask, how == "whole")
 
 
 def moments(values: NDArray[np.float64]) -> tuple[Channels, Channels]:
@@ -81,14 +93,14 @@ def fit(
     """A scaler for the training split; `blocks`: its steps (N, C), a block at a time, every time.
 
     how: "standard", "robust" (median, and 0.7413 times the distance of the quartiles, which is the
-    deviation of what is normal), "recording" or "none". A constant channel is only moved.
+    deviation of what is normal), "recording", "whole" or "none". A constant channel is only moved.
     """
     center, width = np.zeros(channels), np.ones(channels)
     if how == "standard":
         center, width = _moments(blocks(), channels)
     elif how == "robust":
         center, width = _quartiles(blocks, channels)
-    return Scaler(center, width, how == "recording", mask)
+    return Scaler(center, width, how in BY_RECORDING, mask, how == "whole")
 
 
 def _moments(blocks: Iterable[NDArray[np.float64]], channels: int) -> tuple[Channels, Channels]:

@@ -15,7 +15,10 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from seqcli.nn.products import times
+
 MAX_LOGITS = 1 << 24  # held at one time: 32 MB in bfloat16
+SLICE = 1 << 19  # logits between their product and the next one that needs them: 2 MB in float32
 TILE = 32  # AMX takes 32 bfloat16 of the inner dimension at a time; a partial tile costs 40 %
 
 
@@ -74,20 +77,7 @@ class _LinearCrossEntropy(Function):
         p = logits.softmax(1); p[n, targets] -= 1                     # d loss / d logits
         d_hidden, d_weight, d_bias = p @ weight, p.T @ hidden, p.sum(0)
 
-    How: one product gives logits with bias, each row n shifted by the logit of its own target.
-    For that both operands are widened (`_widened`), in room that padding the inner dimension to
-    whole tiles leaves anyway; r is what rounding to `dtype` left of the bias:
-
-        columns      0 … H-1   H      H+1    H+2   …
-        w (V, ·)     weight    bias   1      r     0
-        x (N, ·)     hidden    1      -own   1     0        own (N,): w[targets] · x
-
-        w @ x.T (V, N) = (logits - own).T, so that  loss = log(exp(w @ x.T).sum(0)).sum()
-        p @ x   (V, ·) = d_weight in columns 0 … H-1, d_bias in column H, where x is 1
-
-    The shift makes bfloat16 round small numbers, not large ones. Logits lie as (V, N): then
-    neither product needs a transposed operand. Where a word's loss is past 88 nats exp overflows:
-    there the largest logit is the shift (`_exponentials`).
+    How: `_in_full` on the CPU in float32, `_widened` in bfloat16 and on other devices.
     """
 
     @staticmethod
@@ -100,31 +90,12 @@ class _LinearCrossEntropy(Function):
         dtype: torch.dtype,
         scale: float,
     ) -> Tensor:
-        (n, h), v = hidden.shape, len(weight)
-        w, x = _widened(hidden, weight, bias, dtype)
-        exact = torch.promote_types(dtype, torch.float32)
-        own = (x.to(exact) * w[targets].to(exact)).sum(1)  # the targets' logits
-        x[:, h + 1] = -own
-        loss = -(own + x[:, h + 1]).sum()  # what rounding to `dtype` left of the shift
-        d_hidden = torch.empty_like(hidden)
-        d_w: Tensor | None = None
-        rows = max(1, MAX_LOGITS // v)
-        for start in range(0, n, rows):
-            part = slice(start, start + rows)
-            xs, t = x[part], targets[part]
-            p, total, peak = _exponentials(w, xs)
-            loss += (total.log() + peak).sum()
-            # softmax minus one-hot, still times `total`
-            p[t, torch.arange(len(t), device=t.device)] -= total.to(dtype)
-            share = (scale / total)[:, None]
-            d_hidden[part] = torch.mm(p.t(), w[:, :h]) * share
-            product = torch.mm(p, (xs * share).to(dtype))  # (V, inner): d_weight, d_bias
-            if d_w is None:
-                d_w = product.to(exact) if rows < n else product
-            else:
-                d_w += product
-        assert d_w is not None
-        ctx.save_for_backward(d_hidden, d_w[:, :h].to(weight.dtype), d_w[:, h].to(bias.dtype))
+        if hidden.device.type == "cpu" and dtype != torch.bfloat16:
+            loss, *grads = _in_full(hidden.to(weight.dtype), weight, bias, targets, scale)
+        else:
+            loss, *grads = _widened(hidden, weight, bias, targets, dtype, scale)
+        ends = (hidden.dtype, weight.dtype, bias.dtype)
+        ctx.save_for_backward(*(grad.to(end) for grad, end in zip(grads, ends, strict=True)))
         return loss * scale
 
     @staticmethod
@@ -134,6 +105,116 @@ class _LinearCrossEntropy(Function):
         if d_loss != 1:  # passes over V x H; `scale` spares them
             grads = tuple(grad * d_loss.to(grad.dtype) for grad in grads)
         return (*grads, None, None, None)
+
+
+def _in_full(
+    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, scale: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Sum of losses and the gradients of hidden, weight and bias, times `scale`; operands as given.
+
+    The vocabulary goes by in slices: their logits become exponentials and the slice's share of
+    `d_hidden` before they leave the cache. Weight and bias are read where they lie.
+    """
+    own = (hidden * weight[targets]).sum(1) + bias[targets]  # the targets' logits
+    loss, d_hidden = own.new_zeros(()), torch.empty_like(hidden)
+    d_weight: Tensor | None = None
+    d_bias = torch.zeros_like(bias)
+    rows = max(1, MAX_LOGITS // len(weight))
+    for start in range(0, len(hidden), rows):
+        part = slice(start, start + rows)
+        x, shift = hidden[part], own[part]
+        p, total, products = _softmax(x, weight, bias, shift)
+        if not total.isfinite().all():  # a loss past 88 nats
+            shift = _peak(x, weight, bias)
+            p, total, products = _softmax(x, weight, bias, shift)
+        loss += (total.log() + (shift - own[part])).sum()
+        share = scale / total
+        d_hidden[part] = products * share[:, None]
+        product = times(p, x * share[:, None])
+        d_weight = product if d_weight is None else d_weight.add_(product)
+        d_bias += p @ share
+    assert d_weight is not None
+    d_hidden.sub_(weight[targets], alpha=scale)  # softmax minus one-hot: the latter's share
+    d_weight.index_add_(0, targets, hidden, alpha=-scale)
+    d_bias.index_add_(0, targets, torch.ones_like(own), alpha=-scale)
+    return loss, d_hidden, d_weight, d_bias
+
+
+def _slices(rows: int, size: int) -> list[slice]:
+    """Slices of a vocabulary for so many rows."""
+    step = max(64, SLICE // rows)
+    return [slice(start, min(start + step, size)) for start in range(0, size, step)]
+
+
+def _softmax(
+    x: Tensor, weight: Tensor, bias: Tensor, shift: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """p = exp(weight @ x.T + bias - shift) (V, N), its sums over V (N,), and p.T @ weight (N, H).
+
+    Logits lie as (V, N): so the large product with them needs no transposed operand.
+    """
+    p = x.new_empty(len(weight), len(x))
+    total, products = torch.zeros_like(shift), torch.zeros_like(x)
+    for part in _slices(len(x), len(weight)):
+        torch.sub(bias[part, None], shift, out=p[part])
+        p[part].addmm_(weight[part], x.t()).exp_()
+        total += p[part].sum(0)
+        products += times(p[part].t(), weight[part])
+    return p, total, products
+
+
+def _peak(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """The largest logit of each row, (N,)."""
+    parts = _slices(len(x), len(weight))
+    found = [torch.addmm(bias[part, None], weight[part], x.t()).amax(0) for part in parts]
+    return torch.stack(found).amax(0)
+
+
+def _widened(
+    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype, scale: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """As `_in_full`, in `dtype`.
+
+    One product gives logits with bias, each row n shifted by the logit of its own target. For that
+    both operands are widened (`_operands`), in room that padding the inner dimension to whole
+    tiles leaves anyway; r is what rounding to `dtype` left of the bias:
+
+        columns      0 … H-1   H      H+1    H+2   …
+        w (V, ·)     weight    bias   1      r     0
+        x (N, ·)     hidden    1      -own   1     0        own (N,): w[targets] · x
+
+        w @ x.T (V, N) = (logits - own).T, so that  loss = log(exp(w @ x.T).sum(0)).sum()
+        p @ x   (V, ·) = d_weight in columns 0 … H-1, d_bias in column H, where x is 1
+
+    The shift makes bfloat16 round small numbers, not large ones. Logits lie as (V, N): then
+    neither product needs a transposed operand. Where a word's loss is past 88 nats exp overflows:
+    there the largest logit is the shift (`_exponentials`).
+    """
+    (n, h), v = hidden.shape, len(weight)
+    w, x = _operands(hidden, weight, bias, dtype)
+    exact = torch.promote_types(dtype, torch.float32)
+    own = (x.to(exact) * w[targets].to(exact)).sum(1)  # the targets' logits
+    x[:, h + 1] = -own
+    loss = -(own + x[:, h + 1]).sum()  # what rounding to `dtype` left of the shift
+    d_hidden = torch.empty_like(hidden)
+    d_w: Tensor | None = None
+    rows = max(1, MAX_LOGITS // v)
+    for start in range(0, n, rows):
+        part = slice(start, start + rows)
+        xs, t = x[part], targets[part]
+        p, total, peak = _exponentials(w, xs)
+        loss += (total.log() + peak).sum()
+        # softmax minus one-hot, still times `total`
+        p[t, torch.arange(len(t), device=t.device)] -= total.to(dtype)
+        share = (scale / total)[:, None]
+        d_hidden[part] = torch.mm(p.t(), w[:, :h]) * share
+        product = torch.mm(p, (xs * share).to(dtype))  # (V, inner): d_weight, d_bias
+        if d_w is None:
+            d_w = product.to(exact) if rows < n else product
+        else:
+            d_w += product
+    assert d_w is not None
+    return loss, d_hidden, d_w[:, :h], d_w[:, h]
 
 
 def _exponentials(w: Tensor, xs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -152,20 +233,21 @@ def _exponentials(w: Tensor, xs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return p, _row_sums(p), peak.to(torch.promote_types(p.dtype, torch.float32))
 
 
-def _widened(
+def _operands(
     hidden: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    """w (V, inner) and x (N, inner) of `_LinearCrossEntropy` in `dtype`; the shift is still 0.
+    """w (V, inner) and x (N, inner) of `_widened` in `dtype`; the shift is still 0.
 
     A trained bias is large: rounded to bfloat16 once it made most of the gradient's error.
     """
     (n, h), v = hidden.shape, len(weight)
     inner = -(-(h + 3) // TILE) * TILE
-    w = weight.new_zeros(v, inner, dtype=dtype)
+    w = weight.new_empty(v, inner, dtype=dtype)  # zeros would be a pass over all of it
     w[:, :h] = weight
     w[:, h] = bias
     w[:, h + 1] = 1
     w[:, h + 2] = bias - w[:, h]
+    w[:, h + 3 :] = 0
     x = hidden.new_zeros(n, inner, dtype=dtype)
     x[:, :h] = hidden
     x[:, h] = 1

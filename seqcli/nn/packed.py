@@ -1,4 +1,4 @@
-"""Matrix products of few rows in bfloat16: the weight laid out once, not at every call."""
+"""Matrix products of few rows by oneDNN: the weight laid out once, not at every call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 def packed(weight: Tensor) -> Callable[[Tensor], Tensor]:
-    """(N, K) bfloat16 -> what turns (B, K) bfloat16 into (B, N) bfloat16.
+    """(N, K) bfloat16 or float32 -> what turns (B, K) into (B, N) of that precision.
 
     oneDNN would lay the weight out at every call: half again the time of 20 rows on a CPU.
     """

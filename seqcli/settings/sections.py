@@ -18,6 +18,7 @@ FORMATS = ("auto", *TABLES, "fasttext", "folders", "files", "text")
 SERIES_FORMATS = ("auto", "ts", "arff", "ucr", *TABLES, "npz", "npy", "wav")
 TAG_FORMATS = ("auto", "columns", "conllu", "jsonl", "aligned", "slash")
 PAIR_FORMATS = ("auto", "aligned", "csv", "tsv", "jsonl")
+BY_RECORDING = ("recording", "whole")  # of data.scale: what each recording says by itself
 TEXT, NUMBERS = INPUTS = ("text", "numbers")  # what sequences are made of
 MAX_SIZE = 1 << 20  # of a layer: far above any use, far below what overflows a product
 
@@ -194,8 +195,9 @@ class Series(Sound, Labels, Reading):
     scale: str = setting(
         "standard",
         "numbers less their mean, by their deviation; robust: median and quartiles (both of the "
-        "training split); recording: mean and deviation of each recording",
-        choices=("standard", "robust", "recording", "none"),
+        "training split); recording: mean and deviation of each recording; whole: the same of all "
+        "its channels together, which of sound is its loudness",
+        choices=("standard", "robust", *BY_RECORDING, "none"),
     )
     repeats: str = setting(
         "group",

@@ -28,6 +28,7 @@ DIGIT = re.compile(r"\d")
 PORTION = 1 << 15  # characters hashed together: their numbers stay in the processor's cache
 SPAN = 1 << 22  # places hashed together in a text of any length: tens of megabytes at a time
 SMOOTHING = 8.0  # texts
+START = 2.0  # logits
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,8 @@ def smoothed_bayes(
 
     (buckets, classes). A share is smoothed by SMOOTHING texts in which the bucket is as common as
     in all of them, so that a rare label is not taken for one that speaks against what it lacks.
-    Scaled so that the answers to these very texts are 1 in the mean, without their sign: as much as
-    a beginning may say of so few texts.
+    Scaled so that these very texts' own labels stand START * (1 - 1 / classes) above the mean of
+    all in their answers: part of what a network that fits them says.
     """
     counts = _counts(rows, labels, classes, grams.buckets)
     texts = np.bincount(labels, minlength=classes)
@@ -133,13 +134,11 @@ def smoothed_bayes(
     found = np.log((counts[seen] + SMOOTHING * common) / (texts + SMOOTHING))
     scores = np.zeros(counts.shape, np.float32)
     scores[seen] = found - found.mean(1, keepdims=True)
-    total = 0.0
-    for _, block in rows.blocks():
-        said = scores[block.ids] * grams.weights(block)[:, None]
-        owners = np.repeat(np.arange(len(block)), block.lengths)
-        sums = [np.bincount(owners, one, minlength=len(block)) for one in said.T]
-        total += float(np.abs(sums).sum())
-    return scores * np.float32(len(rows) * classes / max(total, 1e-9))
+    height, total = START * (1 - 1 / classes), 0.0
+    for place, block in rows.blocks():
+        owners = np.repeat(labels[place], block.lengths)
+        total += float((scores[block.ids, owners] * grams.weights(block)).sum())
+    return scores * np.float32(height * len(labels) / total if total > 0 else 0)
 
 
 def _counts(

@@ -120,19 +120,21 @@ class Scanner:
             encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
             whole = b"\n".join([*encoded, b""])
             ends = np.cumsum(np.fromiter(map(len, encoded), np.int64, len(texts)) + 1)
-        if self._shape is not None:
-            classes = np.frombuffer(whole.translate(self._shape.classes), np.uint8)
+        shape = self._shape
+        if shape is not None:
+            classes = np.frombuffer(whole.translate(shape.classes), np.uint8)
             others = np.flatnonzero(classes == OTHER)
             if len(others) * MOSTLY_ASCII <= len(whole):
-                return self._scanned(whole + bytes(16), classes, others, ends)
+                return self._scanned(whole + bytes(16), shape.once, classes, others, ends)
         if len(cleaned) == len(joined):
             texts = [self._clean(text) for text in texts]
         return _flat([list(map(self._number, self._split(text))) for text in texts])
 
-    def _scanned(self, text: bytes, classes: Bytes, others: Places, ends: Places) -> Sequences:
+    def _scanned(
+        self, text: bytes, once: bool, classes: Bytes, others: Places, ends: Places
+    ) -> Sequences:
         """Rows of texts that end before `ends` (R,); 16 bytes more stand behind them."""
-        assert self._shape is not None
-        found = _found(classes, others, once=self._shape.once)
+        found = _found(classes, others, once=once)
         ids = np.full(len(found.starts), ABSENT, np.int64)
         short = np.flatnonzero((found.sizes <= LONGEST) & ~found.foreign)
         ids[short] = self._table.get(*_keys(text, found, short))

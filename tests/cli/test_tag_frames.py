@@ -90,7 +90,13 @@ def test_tag_answers_as_eval_counts(model: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"data": {"scale": "recording"}}, {"model": {"change_cost": 1.0}}]
+    "given",
+    [
+        {},
+        {"data": {"scale": "recording"}},
+        {"data": {"scale": "whole"}},
+        {"model": {"change_cost": 1.0}},
+    ],
 )
 def test_a_stream_answers_as_the_whole(given: dict[str, Any], tmp_path: Path) -> None:
     """Parts of a table, read in pieces of 32 steps, as `eval` reads them."""

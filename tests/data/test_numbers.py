@@ -77,6 +77,17 @@ def test_a_recording_by_itself(tmp_path: Path) -> None:
         np.testing.assert_allclose(own.std(0), 1, rtol=1e-4)
 
 
+def test_a_recording_by_itself_with_its_channels_together(tmp_path: Path) -> None:
+    rows, labels = drawn()
+    rows[0][1, 0] = np.nan
+    data = load(write(tmp_path / "x.npz", rows, labels), scale="whole", valid=0, test=0)
+    split = data.splits["train"]
+    for place, number in zip(split.rows, split.numbers, strict=True):
+        row = rows[number]
+        own = np.nan_to_num((row - np.nanmean(row)) / np.nanstd(row))
+        np.testing.assert_allclose(split.frames.row(place), own, atol=1e-4)
+
+
 def test_missing_numbers_are_the_center_and_told_beside(tmp_path: Path) -> None:
     rows, labels = drawn()
     rows[0][1, 0] = np.nan
@@ -89,7 +100,9 @@ def test_missing_numbers_are_the_center_and_told_beside(tmp_path: Path) -> None:
     assert data.missing == pytest.approx(1 / sum(one.size for one in rows))
 
 
-@given(NUMBERS, st.sampled_from(["standard", "robust", "recording", "none"]), st.booleans())
+@given(
+    NUMBERS, st.sampled_from(["standard", "robust", "recording", "whole", "none"]), st.booleans()
+)
 def test_whatever_is_scaled_is_finite(values: Any, how: str, mask: bool) -> None:
     scaler = scaling.fit(how, lambda: [values], values.shape[1], mask=mask)
     found = scaler(values)

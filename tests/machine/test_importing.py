@@ -15,13 +15,14 @@ from tiny_runs import seqcli
 from seqcli.machine.importing import LEFT_OUT, import_torch
 
 PROBE = f"""
-import sys
+import gc, sys
 from seqcli.cli.app import main
 try:
     main()
 except SystemExit as end:
     code = end.code
-print([code, {LEFT_OUT!r} in sys.modules], file=sys.stderr)
+frozen = gc.get_freeze_count() > 0
+print([code, {LEFT_OUT!r} in sys.modules, gc.isenabled(), frozen], file=sys.stderr)
 import torch, {LEFT_OUT}
 layer = torch.nn.Linear(3, 2, device="meta")
 print(tuple(layer(torch.ones(4, 3, device="meta")).shape), file=sys.stderr)
@@ -41,7 +42,7 @@ def test_a_command_answers_the_same_without_them(tmp_path: Path, cell: str) -> N
     model = str(write_model(tmp_path / "a.pt", model=sizes))
     asked = ["classify", "--model", model, "win a prize now", "--json", "--explain"]
     found, told = fresh(*asked)
-    assert told == ["[0, False]", "(4, 2)"]
+    assert told == ["[0, False, True, True]", "(4, 2)"]
     assert json.loads(found) == json.loads(seqcli(*asked).stdout)
 
 
@@ -49,7 +50,7 @@ def test_so_does_a_language_model(tmp_path: Path) -> None:
     model = str(write(tmp_path / "l.pt", *tiny()))
     asked = ["sample", "--model", model, "--seed", "1", "--threads", "1"]
     found, told = fresh(*asked)
-    assert told == ["[0, False]", "(4, 2)"]
+    assert told == ["[0, False, True, True]", "(4, 2)"]
     assert found == seqcli(*asked).stdout
 
 

@@ -19,11 +19,11 @@ PATHS = [
     ("lstm", {}, "kernel"),
     ("lstm", {"activation": "relu"}, "steps"),
     ("lstm", {"recurrent_activation": "hard_sigmoid"}, "steps"),
-    ("gru", {}, "kernel"),
+    ("gru", {}, "own"),
     ("gru", {"reset_after": False}, "steps"),
     ("gru", {"activation": "relu"}, "steps"),
-    ("rnn", {}, "kernel"),
-    ("rnn", {"recurrent_activation": "linear"}, "kernel"),  # it has no gate
+    ("rnn", {}, "own"),
+    ("rnn", {"recurrent_activation": "linear"}, "own"),  # it has no gate
     ("rnn", {"activation": "linear"}, "steps"),
 ]
 
@@ -35,11 +35,14 @@ def test_paths(name: str, options: dict[str, Any], way: str) -> None:
         assert path(cell, x, ragged=ragged, dropped=False) == way
         assert path(cell, x[:, :1], ragged=ragged, dropped=False) == "steps"
         assert path(cell, x, ragged=ragged, dropped=True) == "steps"
+        with torch.no_grad():
+            answers = "steps" if way == "steps" else "kernel"
+            assert path(cell, x, ragged=ragged, dropped=False) == answers
 
 
 def test_relu_has_no_bound_past_the_end() -> None:
     cell, x = CELLS["rnn"](4, 5, activation="relu"), torch.zeros(2, 3, 4)
-    assert path(cell, x, ragged=False, dropped=False) == "kernel"
+    assert path(cell, x, ragged=False, dropped=False) == "own"
     assert path(cell, x, ragged=True, dropped=False) == "steps"
 
 
@@ -47,10 +50,15 @@ def test_relu_has_no_bound_past_the_end() -> None:
 def test_wide_layers_in_bfloat16(hidden: int, way: str) -> None:
     with torch.device("meta"):
         cell = CELLS["lstm"](4, hidden)
-    x = torch.zeros(2, 3, 4)
+    x, many = torch.zeros(2, 3, 4), torch.zeros(64, 3, 4)
     assert path(cell, x, ragged=True, dropped=False) == "kernel"
     with torch.autocast("cpu", torch.bfloat16):
         assert path(cell, x, ragged=True, dropped=False) == way
+        assert path(cell, many, ragged=True, dropped=False) == (
+            "own" if hidden >= 1024 else "kernel"
+        )
+        with torch.no_grad():
+            assert path(cell, x, ragged=True, dropped=False) == "kernel"
 
 
 def drawn(

@@ -8,7 +8,7 @@ import torch
 
 from seqcli.kinds.classifier.spec import Train
 from seqcli.nn.wide import BIAS_RATE, NAIVE_SHARE, Wide
-from seqcli.text.ngrams import SMOOTHING, Ngrams, naive_bayes, smoothed_bayes
+from seqcli.text.ngrams import SMOOTHING, START, Ngrams, naive_bayes, smoothed_bayes
 from seqcli.text.sequences import Chosen, Sequences
 from seqcli.training.optim import Updater
 
@@ -61,7 +61,7 @@ def test_a_table_without_rates_is_as_before() -> None:
 
 
 def test_smoothed_scores_are_shares_of_a_labels_texts() -> None:
-    """By hand: shares drawn towards that of all texts, and a mean answer of 1 to the texts."""
+    """By hand: shares drawn towards that of all texts; START above the mean for the own label."""
     grams = Ngrams((1,), (), 5)
     labels = np.array([0, 0, 0, 1])
     scores = smoothed_bayes(Chosen(ROWS, np.arange(len(ROWS))), labels, 2, grams)
@@ -70,17 +70,21 @@ def test_smoothed_scores_are_shares_of_a_labels_texts() -> None:
     shares = (counts + SMOOTHING * texts.mean(0)[:, None]) / (np.array([3, 1]) + SMOOTHING)
     expected = np.log(shares) - np.log(shares).mean(1, keepdims=True)
     answers = texts / np.sqrt(texts.sum(1, keepdims=True)) @ expected
-    np.testing.assert_allclose(scores[:4], expected / np.abs(answers).mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        scores[:4], expected * START / 2 / answers[np.arange(4), labels].mean(), rtol=1e-5
+    )
     assert (scores[4] == 0).all()  # no text has it
     # seen once, with the common label alone: it speaks for that label all the same
     assert scores[1, 0] > scores[1, 1]
 
 
 @pytest.mark.parametrize("outputs", [1, 2])
-def test_a_table_without_rates_starts_at_the_whole_scores(outputs: int) -> None:
+def test_what_a_table_is_told_is_added_to_answers_alone(outputs: int) -> None:
     scores = torch.tensor([[0.5, -0.5], [0.0, 0.0], [-1.0, 1.0]])
-    wide = Wide(3, outputs)
+    wide = Wide(3, outputs, told=True)
     wide.start(scores)
-    assert wide.rates is None
-    expected = scores if outputs == 2 else scores[:, 1:] - scores[:, :1]
-    assert wide.table.detach().equal(expected)
+    bag = (torch.tensor([0, 2]), torch.tensor([0]), torch.tensor([1.0, 0.5]))
+    assert not wide(*bag).any()
+    expected = scores[0] + scores[2] / 2
+    expected = expected if outputs == 2 else expected[1:] - expected[:1]
+    assert wide.eval()(*bag)[0].tolist() == expected.tolist()

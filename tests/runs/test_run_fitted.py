@@ -13,6 +13,7 @@ from seqcli.errors import ConfigError
 from seqcli.modelfile import storage
 from seqcli.runs.job import Job
 from seqcli.runs.run import Started
+from seqcli.settings.config import to_dict
 from seqcli.tasks.taskfile import resolve, to_toml
 
 FIT = """
@@ -118,11 +119,11 @@ def test_a_row_for_texts_of_a_word_is_taken_up_again(tmp_path: Path) -> None:
     asked = job(tmp_path, "one", {"data": {"repeats": "keep"}})
     interrupted(asked, 2)
     event = started(replace(asked, resume=True))
-    assert event.job.task.config.data.tokenizer == "characters"
+    assert to_dict(event.job.task.config)["data"]["tokenizer"] == "characters"
     assert event.job.task.config.train.epochs == 3
     (tmp_path / "data.tsv").unlink()
     several = job(tmp_path, "several")
     interrupted(several, 2)
     event = started(replace(several, resume=True))
-    assert event.job.task.config.data.tokenizer == "words"
+    assert to_dict(event.job.task.config)["data"]["tokenizer"] == "words"
     assert event.job.task.config.train.epochs == 2

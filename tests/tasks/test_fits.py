@@ -167,8 +167,8 @@ def test_what_rows_are_for_is_told(tmp_path: Path) -> None:
     path.write_text(SHORT)
     one, other = resolve(str(path)).fits
     assert one.said(7) == (
-        "7 to train on, so as for at most 1,000 of mostly 1 token: data.tokenizer characters"
+        "7 to train on, so as for at most 1,000 of mostly 1 token: tokenizer characters"
     )
-    assert other.said(7) == "7 to train on, so as for at most 100: train.epochs 30"
+    assert other.said(7) == "7 to train on, so as for at most 100: epochs 30"
     assert one.plain == {"up_to": 1000, "words": 1, "data": {"tokenizer": "characters"}}
     assert other.plain == {"up_to": 100, "train": {"epochs": 30}}

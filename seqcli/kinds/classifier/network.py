@@ -44,8 +44,10 @@ def text_classifier(
             f"an n-gram table of {model.wide_buckets:,} rows for {outputs:,} labels is too large",
             f"--set model.wide_buckets={MOST_WIDE // outputs} is the most",
         )
-    rated = model.wide_init == "naive-bayes"
-    wide = Wide(model.wide_buckets, outputs, rated=rated) if model.wide else None
+    wide = None
+    if model.wide:
+        rated, told = model.wide_init == "naive-bayes", model.wide_init == "smoothed-bayes"
+        wide = Wide(model.wide_buckets, outputs, rated=rated, told=told)
     network = TextClassifier(
         embedding,
         stack,

@@ -65,8 +65,8 @@ class Model(Vectors, Answer, TokenLayers):
     wide_buckets: int = setting(1 << 18, "rows of the n-gram table", low=2, high=1 << 28)
     wide_init: str = setting(
         "zero",
-        "how the n-gram table starts; naive-bayes also gives each n-gram a rate of its own, "
-        "smoothed-bayes is for few rows",
+        "how the n-gram table starts; naive-bayes also gives each n-gram a rate of its own; "
+        "smoothed-bayes, for few rows, is added to what the table learns from zero",
         choices=("zero", "naive-bayes", "smoothed-bayes"),
     )
     wide_share: float | None = setting(
