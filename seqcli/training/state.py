@@ -75,10 +75,12 @@ class TrainState(Counters):
         """Begin the last pass: all anew for the weights that the model has now, but the best epoch.
 
         What is counted over the whole run goes on. `batches`: an epoch of the first pass had; its
-        rates fell over as much as it came to where time ended it.
+        rates fell over as much as it came to where time ended it. A run that was gone on with may
+        have been asked for fewer epochs than its best one.
         """
         timed = self.finished == "time"
-        self.length = self.epoch + self.batch / batches if timed else float(train.epochs)
+        done = self.epoch + self.batch / batches
+        self.length = done if timed else float(max(train.epochs, best.epoch))
         fresh = TrainState.fresh(self.model, train, self.exploded)
         for name in ("epoch", "batch", "step", "count", "stale", "falls", "reading_seconds"):
             setattr(self, name, getattr(fresh, name))

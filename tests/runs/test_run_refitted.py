@@ -177,6 +177,15 @@ def test_a_time_is_that_of_both_passes(folder: Path) -> None:
     assert [half[-1].progress for half in halves] == [1.0, 1.0]
 
 
+def test_a_run_gone_on_with_for_fewer_epochs_than_its_best_ends(folder: Path) -> None:
+    """Its last pass never would, if its rates fell over the fewer ones."""
+    asked = job(folder, "fewer", {"train": {"refit": True, "epochs": 50, "lr": 0.01}})
+    interrupted(asked, 5 * 5 + 2)  # updates: in the sixth epoch, of which each was the best
+    fewer = job(folder, "fewer", {"train": {"refit": True, "epochs": 2, "lr": 0.01}}, resume=True)
+    result = finished(fewer).result
+    assert result["refit"]["epochs"] == result["best"]["epoch"] > 2
+
+
 def test_without_validation_there_is_nothing_to_refit_on(folder: Path) -> None:
     changes = {"train": {"refit": True}, "data": {"valid": 0.0}}
     assert finished(job(folder, "none", changes)).result["refit"] is None
