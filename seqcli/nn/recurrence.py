@@ -1,4 +1,4 @@
-"""What each cell does at a time step of a whole sequence, there and back: `nn/sequence.py` drives it.
+"""What each cell does at a step of a whole sequence, there and back: `nn/sequence.py` drives it.
 
 Everything is time-major, (T, B, ...), so that a step's share is one piece of memory. On the way
 back a step's gradients are products of dh (for an LSTM also dc) with factors that need neither:

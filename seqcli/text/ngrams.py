@@ -39,6 +39,7 @@ class Ngrams:
     characters: tuple[int, ...]
     buckets: int
     normal: Normal = str
+    placed: tuple[int, ...] = ()  # orders of those of characters that count by where they stand
 
     def row(self, text: str) -> NDArray[np.int32]:
         """The distinct buckets of a text, (N,), rising."""
@@ -72,12 +73,14 @@ class Ngrams:
         """Buckets of lower-cased texts, the `part` of `words`, and how many each of them has."""
         keys = [np.empty(0, np.uint32)]  # row * buckets + bucket
         if self.words:
-            codes = _word_codes(words, part)
-            keys += _keys(*codes, self.words, self.share, 0, self.buckets)
-        if self.characters:
+            codes, owners = _word_codes(words, part)
+            keys += _keys(codes, owners, self.words, self.share, 0, self.buckets)
+        if self.characters or self.placed:
             start = self.share if self.words else 0
-            codes = _character_codes(texts)
-            keys += _keys(*codes, self.characters, self.share, start, self.buckets)
+            codes, owners = _character_codes(texts)
+            keys += _keys(codes, owners, self.characters, self.share, start, self.buckets)
+            places = _within(owners) if self.placed else None
+            keys += _keys(codes, owners, self.placed, self.share, start, self.buckets, places)
         found = np.sort(np.concatenate(keys))
         if len(found):
             found = found[np.concatenate(([True], found[1:] != found[:-1]))]
@@ -89,7 +92,8 @@ class Ngrams:
     @property
     def share(self) -> int:
         """Buckets of each part of the table."""
-        return self.buckets // 2 if self.words and self.characters else self.buckets
+        both = self.words and (self.characters or self.placed)
+        return self.buckets // 2 if both else self.buckets
 
     def weights(self, rows: Sequences) -> NDArray[np.float32]:
         """1 / sqrt(n) for each bucket, n the number in its row and part: (N,)."""
@@ -187,6 +191,14 @@ def _character_codes(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[
     return codes, _owners(lines)
 
 
+def _within(owners: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """How many of its owner's stand before each, (N,)."""
+    first = np.concatenate(([True], owners[1:] != owners[:-1]))
+    starts = np.flatnonzero(first)
+    lengths = np.diff(np.concatenate((starts, [len(owners)])))
+    return (np.arange(len(owners)) - np.repeat(starts, lengths)).astype(np.uint64)
+
+
 def _owners(rows: Sequence[Sized]) -> NDArray[np.uint32]:
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
     return np.repeat(np.arange(len(rows), dtype=np.uint32), lengths)
@@ -199,15 +211,19 @@ def _keys(
     share: int,
     start: int,
     buckets: int,
+    places: NDArray[np.uint64] | None = None,
 ) -> list[NDArray[np.uint32]]:
-    """owner * buckets + start + hash % share of all n-grams within one text, by order."""
+    """owner * buckets + start + hash % share of all n-grams within one text, by order.
+
+    places: where each code stands in its text; then an n-gram is another one at another place.
+    """
     found = []
     for order in orders:
         for begin in range(0, len(codes) - order + 1, SPAN):
             end = begin + SPAN + order - 1
             some, own = codes[begin:end], owners[begin:end]
             count = len(some) - order + 1
-            value = _hashed(some, order, count)
+            value = _hashed(some, order, count, None if places is None else places[begin:end])
             if share & (share - 1):
                 value %= np.uint64(share)
             else:  # a power of two: the same remainder without a division
@@ -220,9 +236,13 @@ def _keys(
     return found
 
 
-def _hashed(codes: NDArray[np.uint64], order: int, count: int) -> NDArray[np.uint64]:
+def _hashed(
+    codes: NDArray[np.uint64], order: int, count: int, places: NDArray[np.uint64] | None
+) -> NDArray[np.uint64]:
     """The n-grams at places 0 to count - 1, mixed in place: new arrays would cost the most."""
     value = np.full(count, order, np.uint64)
+    if places is not None:
+        value += (places[:count] + np.uint64(1)) * MULTIPLIER
     shifted = np.empty_like(value)
     for place in range(order):
         value += codes[place : place + count]

@@ -27,8 +27,10 @@ def crc32(data: bytes) -> int:
     return value ^ 0xFFFFFFFF
 
 
-def hashed(codes: list[int], buckets: int) -> int:
+def hashed(codes: list[int], buckets: int, place: int | None = None) -> int:
     value = len(codes)
+    if place is not None:
+        value = (value + (place + 1) * 0x9E3779B97F4A7C15) % 2**64
     for code in codes:
         value = (value + code) * 0x9E3779B97F4A7C15 % 2**64
         value = (value ^ value >> 31) * 0xBF58476D1CE4E5B9 % 2**64
@@ -36,9 +38,11 @@ def hashed(codes: list[int], buckets: int) -> int:
     return value % buckets
 
 
-def every(codes: list[int], orders: tuple[int, ...], buckets: int) -> set[int]:
+def every(
+    codes: list[int], orders: tuple[int, ...], buckets: int, *, placed: bool = False
+) -> set[int]:
     return {
-        hashed(codes[at : at + order], buckets)
+        hashed(codes[at : at + order], buckets, at if placed else None)
         for order in orders
         for at in range(len(codes) - order + 1)
     }
@@ -48,12 +52,14 @@ def naive(grams: Ngrams, text: str) -> list[int]:
     words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?|\d+|[^\w\s]|_", text.lower())
     words = ["0" * min(len(word), 12) if word.isdecimal() else word for word in words]
     line = re.sub(r"\d", "0", re.sub(r"\s+", " ", f" {text.lower()} "))
-    both = bool(grams.words and grams.characters)
+    both = bool(grams.words and (grams.characters or grams.placed))
     size = grams.buckets // 2 if both else grams.buckets
     codes = [crc32(word.encode("utf-8", "surrogatepass")) for word in words]
     found = every(codes, grams.words, size)
     shift = size if both else 0
-    return sorted(found | {b + shift for b in every([*map(ord, line)], grams.characters, size)})
+    letters = [*map(ord, line)]
+    own = every(letters, grams.characters, size) | every(letters, grams.placed, size, placed=True)
+    return sorted(found | {b + shift for b in own})
 
 
 @settings(deadline=None)
@@ -65,7 +71,12 @@ def naive(grams: Ngrams, text: str) -> list[int]:
 def test_rows_equal_the_naive_hash(
     text: str, words: tuple[int, ...], characters: tuple[int, ...], buckets: int
 ) -> None:
-    for grams in (Ngrams(words, characters, buckets), Ngrams(characters, (), buckets)):
+    for grams in (
+        Ngrams(words, characters, buckets),
+        Ngrams(characters, (), buckets),
+        Ngrams(words, characters, buckets, placed=(1, 2)),
+        Ngrams((), (), buckets, placed=characters),
+    ):
         row = grams.row(text)
         assert row.dtype == np.int32
         assert row.tolist() == naive(grams, text)
@@ -76,8 +87,13 @@ def test_rows_equal_the_naive_hash(
 @settings(deadline=None)
 @given(st.lists(TEXT, max_size=12), st.sampled_from([2, 1001, 1 << 18, 1 << 30]))
 def test_many_texts_at_once_change_nothing(texts: list[str], buckets: int) -> None:
-    for words, characters in (((1, 2), (2, 3)), ((1,), ()), ((), (1, 4))):
-        grams = Ngrams(words, characters, buckets)
+    for words, characters, placed in (
+        ((1, 2), (2, 3), ()),
+        ((1,), (), ()),
+        ((), (1, 4), (2,)),
+        ((1,), (), (1, 3)),
+    ):
+        grams = Ngrams(words, characters, buckets, placed=placed)
         for portion in (1, 20, 1 << 15):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(ngrams, "PORTION", portion)
@@ -90,7 +106,7 @@ def test_many_texts_at_once_change_nothing(texts: list[str], buckets: int) -> No
 
 @pytest.mark.parametrize("span", [1, 2, 7])
 def test_a_long_text_is_hashed_piece_by_piece(span: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    grams = Ngrams((1, 2), (1, 3, 5), 1 << 12)
+    grams = Ngrams((1, 2), (1, 3, 5), 1 << 12, placed=(2,))
     texts = ["win a prize now", "", "a", "see you at 6 or at 7, or not at all"]
     expected = grams.rows(texts)
     monkeypatch.setattr(ngrams, "SPAN", span)

@@ -125,9 +125,10 @@ class Classifier:
         if tensor.startswith("dense.output."):
             return Rows(self.labels, one_by_one=False)
         if tensor.startswith("wide."):
-            hashed = (model.wide_words, model.wide_characters, model.wide_buckets)
+            orders = (model.wide_words, model.wide_characters, model.wide_placed)
             form = self.config.data.normalize
-            return Rows((repr(hashed), form, *self.labels), one_by_one=False)
+            names = (repr(orders), str(model.wide_buckets), form, *self.labels)
+            return Rows(names, one_by_one=False)
         return None
 
     def fingerprint(self, path: Path) -> str:

@@ -26,7 +26,9 @@ def ngrams(config: Settings) -> Ngrams | None:
     if not model.wide:
         return None
     normal = normalizer(config.data)
-    return Ngrams(model.wide_words, model.wide_characters, model.wide_buckets, normal)
+    return Ngrams(
+        model.wide_words, model.wide_characters, model.wide_buckets, normal, model.wide_placed
+    )
 
 
 def text_classifier(

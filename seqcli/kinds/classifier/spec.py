@@ -62,6 +62,12 @@ class Model(Vectors, Answer, TokenLayers):
     wide_characters: tuple[int, ...] = setting(
         (), "orders of hashed character n-grams, likewise", low=1, high=12
     )
+    wide_placed: tuple[int, ...] = setting(
+        (),
+        "orders of hashed character n-grams that count by where they stand: for aligned texts",
+        low=1,
+        high=12,
+    )
     wide_buckets: int = setting(1 << 18, "rows of the n-gram table", low=2, high=1 << 28)
     wide_init: str = setting(
         "zero",
@@ -80,7 +86,7 @@ class Model(Vectors, Answer, TokenLayers):
     @property
     def wide(self) -> bool:
         """Whether a linear part on hashed n-grams stands beside the recurrent path."""
-        return bool(self.wide_words or self.wide_characters)
+        return bool(self.wide_words or self.wide_characters or self.wide_placed)
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,7 @@ def check(config: Settings) -> None:
     if train.draws and train.draw != "label":
         raise ConfigError("train.draws counts the draws of train.draw = label")
     if model.wide_init != "zero" and not model.wide:
-        raise ConfigError("model.wide_init needs model.wide_words or model.wide_characters")
+        raise ConfigError("model.wide_init needs model.wide_words, wide_characters or wide_placed")
 
 
 def trainable(config: Settings) -> None:
