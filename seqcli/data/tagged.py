@@ -53,6 +53,24 @@ class TaggedSentences:
             keys=None if self.keys is None else self.keys[rows],
         )
 
+    def joined(self, other: TaggedSentences) -> TaggedSentences:
+        """The sentences of both, this one's first; both are of one reading."""
+        words, tags = SequencesBuilder(), SequencesBuilder()
+        for part in (self, other):
+            words.extend(part.words)
+            tags.extend(part.tags)
+        keys = self.keys
+        if keys is not None and other.keys is not None:
+            keys = np.concatenate([keys, other.keys])
+        return replace(
+            self,
+            words=words.build(),
+            tags=tags.build(),
+            paths=[*self.paths, *other.paths],
+            lines=np.concatenate([self.lines, other.lines]),
+            keys=keys,
+        )
+
     def __len__(self) -> int:
         """S."""
         return len(self.words)

@@ -42,6 +42,10 @@ class Split:
     tags: Sequences
     spelled: Words
 
+    def __len__(self) -> int:
+        """Sentences."""
+        return len(self.sentences)
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each piece, (P,)."""

@@ -231,6 +231,16 @@ class Tagger:
         spelled = self.spelling.words(sentences.vocabulary)
         return Split(sentences, pieces, pieces.cut(sentences.words), pieces.cut(tags), spelled)
 
+    def together(self, train: Split, valid: Split) -> tuple[Tagger, Split]:
+        """See `Refits.together`; sentences with a tag that training lacks are left out."""
+        known = [
+            row
+            for row, tags in enumerate(valid.sentences.tag_rows())
+            if set(self._mended(tags)) <= set(self.labels)
+        ]
+        more = valid.sentences.take(np.array(known, np.int64))
+        return self, self.split(train.sentences.joined(more))
+
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
         network = tagger(

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seqcli.errors import ConfigError
-from seqcli.kinds.spec import Figure, Learned, Spec, names_problem
+from seqcli.kinds.spec import Figure, Learned, Spec, check_refit, names_problem
 from seqcli.settings.config import Config
 from seqcli.settings.counting import FORMULAS, MARKS, Sizes, dense, stack
 from seqcli.settings.fields import setting
 from seqcli.settings.sections import (
     MAX_SIZE,
     TEXT,
+    Refitting,
     TaggedText,
     TokenLayers,
-    Training,
     TwoWayLayers,
     Vectors,
 )
@@ -77,7 +77,12 @@ class Model(Vectors, TwoWayLayers, TokenLayers):
     inside: str = setting("BIO", "how the network writes spans", choices=("BIO", "BIOES"))
 
 
-Settings = Config[TaggedText, Model, Training]
+@dataclass(frozen=True)
+class Train(Refitting):
+    """[train] of a tagger of text."""
+
+
+Settings = Config[TaggedText, Model, Train]
 
 
 def count(model: Model, sizes: Sizes) -> Table:
@@ -148,6 +153,7 @@ def check(config: Settings) -> None:
     """Refuse settings that cannot stand together."""
     if not config.model.embed:
         raise ConfigError("model.embed = 0: a tagger's words need rows", "--embed 100")
+    check_refit(config.train)
 
 
 def trainable(config: Settings) -> None:
@@ -213,7 +219,7 @@ SPEC = Spec(
     target="seqcli.kinds.tagger.kind:Tagger",
     data=TaggedText,
     model=Model,
-    train=Training,
+    train=Train,
     figures=(
         Figure("loss", "loss {:.4f}", "loss {:.4f}", lower_is_better=True),
         Figure("accuracy", "accuracy {:.2%}", "acc {:.2%}"),
