@@ -320,3 +320,22 @@ def test_what_is_read_is_batched_with_little_padding(lengths: list[int]) -> None
         assert waste <= WASTE
     many = reading_order(split, 5000)  # of so many tags two rows are all that a step holds
     assert max(map(len, many), default=0) <= 2
+
+
+def test_what_validates_is_trained_on_with_the_rest(tmp_path: Path) -> None:
+    """But for sentences with a tag that training lacks: their loss would be infinite."""
+    (tmp_path / "train.conll").write_text("Oslo\tB-LOC\nis\tO\n\nBonn\tB-LOC\n\n")
+    (tmp_path / "valid.conll").write_text("Rome\tB-LOC\nnow\tO\n\nMary\tB-PER\n\n")
+    found = prepare(tmp_path)
+    train, valid = found.splits["train"], found.splits["valid"]
+    kind, both = found.kind.together(train, valid)
+    assert kind is found.kind
+    assert [list(map(str, row)) for row in both.sentences.tag_rows()] == [
+        ["B-LOC", "O"],
+        ["B-LOC"],
+        ["B-LOC", "O"],
+    ]
+    words = [both.sentences.vocabulary[word] for word in both.sentences.words.ids.tolist()]
+    assert words == ["Oslo", "is", "Bonn", "Rome", "now"]
+    assert len(both.sentences.keys) == len(both) == 3
+    assert (both.tags.ids >= 0).all()
