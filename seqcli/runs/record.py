@@ -119,7 +119,6 @@ class Recorder:
             "seconds": state.seconds,
             "tokens_per_second": state.tokens / max(state.seconds, 1e-9),
             "best": {"epoch": best.epoch, "metric": metric, "value": best.figures.get(metric)},
-            "refit": {"epochs": state.begun, "steps": state.step} if state.refit else None,
             "train": history[-1]["train"] if history else None,
             **scores,
             "data": {
@@ -127,6 +126,7 @@ class Recorder:
                 "vocabulary": kind.spec.sizes(kind.learned()).vocabulary,
                 "sample": self.job.sample,
             },
+            **({"refit": {"epochs": state.begun, "steps": state.step}} if state.refit else {}),
         }
 
     def _data(self) -> dict[str, Any]:
