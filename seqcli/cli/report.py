@@ -98,7 +98,7 @@ def finish_lines(job: Job, event: Finished) -> list[str]:
     result, best = event.result, event.result["best"]
     select = job.task.config.train.select
     chosen = "the last" if select == "last" else f"best epoch {best['epoch']}, by {best['metric']}"
-    if result["refit"] is not None:
+    if "refit" in result:
         chosen += ", refitted with the rows of validation"
     lines = [f"done in {duration(result['seconds'])}, {_epochs(result['epochs'])}: kept {chosen}"]
     if event.why == "time":
