@@ -23,6 +23,7 @@ from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
 from seqcli.kinds.spec import Figure, Learned, Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
+from seqcli.nn import chance
 from seqcli.settings.config import Config
 from seqcli.settings.counting import Sizes
 from seqcli.settings.fields import setting
@@ -147,7 +148,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and self.noise:
-            x = x + self.noise * torch.randn_like(x)
+            x = x + self.noise * chance.normal(x)
         powers = [x**power for power in range(1, self.curve.in_features + 1)]
         found: Tensor = self.curve(torch.stack(powers, 1))
         return found.squeeze(1)

@@ -1,6 +1,7 @@
 """The house's one rule: a folder imports only what stands above it, and there are no cycles."""
 
 import ast
+import re
 import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -105,3 +106,13 @@ def test_a_kind_knows_no_other(name: str) -> None:
     for module in inside:
         for other in imports(module):
             assert not other.startswith(tuple(others)), f"{module} imports {other}"
+
+
+def test_what_is_drawn_in_training_is_drawn_by_chance_alone() -> None:
+    """Threads share batches: of one generator they would take numbers in the order they come."""
+    drawing = re.compile(r"torch\.rand|F\.dropout|nn\.Dropout|\.bernoulli_|torch\.multinomial")
+    own = {"chance.py", "dropout.py"}
+    for folder in ("nn", "kinds"):
+        for path in (ROOT / "seqcli" / folder).rglob("*.py"):
+            if path.name not in own:
+                assert not drawing.search(path.read_text(encoding="utf-8")), path

@@ -140,7 +140,11 @@ class Kind(Protocol):
         """
 
     def loss(self, model: nn.Module, batch: Any, state: Any, runtime: Runtime) -> Loss:
-        """One batch forward."""
+        """One batch forward; state: what the last one's `Loss` carried.
+
+        Threads call it at once, each for its part of a batch and with a copy of the model: random
+        numbers come from `nn.chance` (dropout from `nn.dropout`), so that they are the same again.
+        """
 
     def running(self, total: float, count: int, correct: float) -> Figures:
         """Figures of sums over training batches."""

@@ -10,6 +10,7 @@ at most in float32. torch's tanh is MKL's, which on AMD takes 2.6 ns a number, i
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
 import torch
@@ -34,7 +35,7 @@ def _minus_one_to_one(share: Tensor, out: Tensor) -> Tensor:
     return torch.add(MINUS_ONE, share, alpha=2, out=out)
 
 
-class Steps:
+class Steps(ABC):
     """A cell's share of one pass over a sequence; `kept` is what the way back needs.
 
     A step has gradients for `parts` blocks of H numbers. Those of the inputs' product are the
@@ -52,18 +53,19 @@ class Steps:
         self.kept = kept
 
     @classmethod
+    @abstractmethod
     def begin(cls, gates: Tensor, bias_hh: Tensor | None, c: Tensor | None) -> Self:
         """From the inputs' product (T, B, gates * H), a second bias, and an LSTM's first c."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, outputs: Tensor, plus: Plus) -> None:
         """Fill outputs (T + 1, B, H) behind the first h, and what is kept."""
-        raise NotImplementedError
 
+    @abstractmethod
     def factors(self, outputs: Tensor, part: slice, out: Tensor) -> None:
         """Of the steps `part`, into out (t, B, parts, H)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def back(
         self, place: int, factors: Tensor, dh: Tensor, dc: Tensor | None, given: Tensor
     ) -> tuple[Tensor, Tensor | None]:
@@ -72,7 +74,6 @@ class Steps:
         -> the gradients of h and c before the step, but for h's through the product; `given` is
         what h gets as an output.
         """
-        raise NotImplementedError
 
 
 class ReluSteps(Steps):

@@ -98,10 +98,10 @@ class Replicas:
 
         def stretch(number: int) -> None:
             for grads in dense:
-                size = len(grads[0]) if grads else 0
-                part = slice(size * number // team.size, size * (number + 1) // team.size)
                 for other in grads[1:]:
-                    grads[0][part] += other[part]
+                    own, added = map(_rowed, (grads[0], other))
+                    begin, end = (len(own) * at // team.size for at in (number, number + 1))
+                    own[begin:end] += added[begin:end]
 
         team.run(stretch)
         for twins, grads in zip(self._dense, dense, strict=True):
@@ -116,6 +116,11 @@ def _twin(model: nn.Module) -> nn.Module:
     for weight in model.parameters():
         shared[id(weight)] = nn.Parameter(weight.detach(), requires_grad=weight.requires_grad)
     return copy.deepcopy(model, shared)
+
+
+def _rowed(grad: Tensor) -> Tensor:
+    """A gradient with rows: a weight may be a single number."""
+    return grad if grad.dim() else grad.view(1)
 
 
 def _taken(twins: tuple[nn.Parameter, ...]) -> list[Tensor]:

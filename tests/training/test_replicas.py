@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,11 @@ from seqcli.kinds import contract
 from seqcli.kinds.language_model.kind import Text
 from seqcli.machine.device import Runtime, training_runtime
 from seqcli.machine.team import COPIES, Team, members
+from seqcli.settings.sections import Training
 from seqcli.training.checkpoint import pack, unpack
 from seqcli.training.evaluation import evaluate
 from seqcli.training.loop import fit
+from seqcli.training.optim import Updater
 from seqcli.training.replicas import Replicas
 from seqcli.training.state import TrainState
 
@@ -141,6 +144,36 @@ def test_weights_are_shared_and_gradients_are_not(team: Team) -> None:
     with torch.no_grad():
         next(model.parameters()).fill_(3.0)
     assert bool((next(twin.parameters()) == 3.0).all())
+
+
+class Scaled(torch.nn.Module):
+    """y = s x, where s is a single number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(2.0))
+
+
+def test_a_weight_may_be_a_single_number(team: Team) -> None:
+    class Kind:
+        def loss(self, model: Any, batch: Any, state: Any, runtime: Runtime) -> contract.Loss:
+            total = (model.scale * batch.points).sum()
+            return contract.Loss(total, total.detach(), len(batch.points), torch.zeros(()))
+
+    class Batch(SimpleNamespace):
+        def to(self, device: torch.device) -> Batch:
+            return self
+
+    network = Scaled()
+    updater = Updater(network, Training(optimizer="adam"))
+    kind: Any = Kind()
+    replicas = Replicas(kind, network, updater, replace(CPU, threads=2, team=team))
+    parts: list[Any] = [
+        [Batch(points=torch.tensor(own), share=0.5, tokens=2)] for own in ([1.0, 2.0], [4.0, 8.0])
+    ]
+    done = replicas.gradients(parts, 0, None)
+    assert done.total == 30.0
+    assert network.scale.grad == 15.0
 
 
 def test_an_error_of_one_thread_is_told_and_the_team_goes_on(team: Team) -> None:
