@@ -11,7 +11,9 @@ import number_kind
 import pytest
 from ranks import finish, start
 from tiny_runs import answer, error, log_rows, seqcli
+from typer.testing import CliRunner
 
+from seqcli.cli.app import app
 from seqcli.kinds import KINDS, check_model
 from seqcli.modelfile import filecheck
 
@@ -106,6 +108,17 @@ def test_a_run_goes_on_where_it_was_stopped() -> None:
     assert Path("a.pt").read_bytes() == Path("b.pt").read_bytes()
     assert log_rows(Path("a.pt")) == log_rows(Path("b.pt"))
     assert resumed["test"] == once["test"] != whole["test"]
+
+
+def test_threads_share_its_batches_and_give_the_same_model_again() -> None:
+    runs = []
+    for out in ("one.pt", "two.pt"):
+        asked = (*TRAIN, "--threads", "2", "--set", "train.batch_size=16", "--out", out)
+        done = CliRunner().invoke(app, [*asked, "--set", "model.noise=0.1"])
+        assert done.exit_code == 0, done.output
+        assert "2 threads that share each batch" in done.stderr
+        runs.append(Path(out).read_bytes())
+    assert runs[0] == runs[1]
 
 
 def test_another_model_s_weights(folder: Path) -> None:
