@@ -7,6 +7,7 @@ and gradients while it is in the cache, in the forward pass; the backward pass o
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,11 +16,10 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from seqcli.nn.products import times
+from seqcli.nn import meeting
+from seqcli.nn.softmax import Block, Rows, block_of
 
 MAX_LOGITS = 1 << 24  # held at one time: 32 MB in bfloat16
-SLICE = 1 << 19  # logits between their product and the next one that needs them: 2 MB in float32
-TILE = 32  # AMX takes 32 bfloat16 of the inner dimension at a time; a partial tile costs 40 %
 
 
 def linear_cross_entropy(
@@ -77,7 +77,9 @@ class _LinearCrossEntropy(Function):
         p = logits.softmax(1); p[n, targets] -= 1                     # d loss / d logits
         d_hidden, d_weight, d_bias = p @ weight, p.T @ hidden, p.sum(0)
 
-    How: `_in_full` on the CPU in float32, `_widened` in bfloat16 and on other devices.
+    How: `nn.softmax`. Threads that meet, each with rows of its own, share the vocabulary: who is
+    free takes the next piece of it, for the rows of all. So no weight is converted twice, and one
+    gradient of the weights is made: the first thread hands it on, the others have none.
     """
 
     @staticmethod
@@ -90,12 +92,12 @@ class _LinearCrossEntropy(Function):
         dtype: torch.dtype,
         scale: float,
     ) -> Tensor:
-        if hidden.device.type == "cpu" and dtype != torch.bfloat16:
-            loss, *grads = _in_full(hidden.to(weight.dtype), weight, bias, targets, scale)
-        else:
-            loss, *grads = _widened(hidden, weight, bias, targets, dtype, scale)
-        ends = (hidden.dtype, weight.dtype, bias.dtype)
-        ctx.save_for_backward(*(grad.to(end) for grad, end in zip(grads, ends, strict=True)))
+        member, own = meeting.member(), Rows(hidden, targets, scale)
+        try:
+            loss, *grads = _gradients(member, own, weight, bias, dtype)
+        except meeting.NotAll:
+            loss, *grads = _gradients(meeting.ALONE, own, weight, bias, dtype)
+        ctx.save_for_backward(*grads)
         return loss * scale
 
     @staticmethod
@@ -103,165 +105,33 @@ class _LinearCrossEntropy(Function):
     def backward(ctx: Any, d_loss: Tensor) -> tuple[Tensor | None, ...]:
         grads = ctx.saved_tensors
         if d_loss != 1:  # passes over V x H; `scale` spares them
-            grads = tuple(grad * d_loss.to(grad.dtype) for grad in grads)
+            grads = tuple(grad if grad is None else grad * d_loss.to(grad.dtype) for grad in grads)
         return (*grads, None, None, None)
 
 
-def _in_full(
-    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, scale: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Sum of losses and the gradients of hidden, weight and bias, times `scale`; operands as given.
+def _gradients(
+    member: meeting.Member, own: Rows, weight: Tensor, bias: Tensor, dtype: torch.dtype
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    """Sum of losses and d_hidden, of a member's `own` rows; of the first d_weight, d_bias of all.
 
-    The vocabulary goes by in slices: their logits become exponentials and the slice's share of
-    `d_hidden` before they leave the cache. Weight and bias are read where they lie.
+    Gradients are times the rows' `scale`. Errors: NotAll where some members have no rows.
     """
-    own = (hidden * weight[targets]).sum(1) + bias[targets]  # the targets' logits
-    loss, d_hidden = own.new_zeros(()), torch.empty_like(hidden)
-    d_weight: Tensor | None = None
-    d_bias = torch.zeros_like(bias)
-    rows = max(1, MAX_LOGITS // len(weight))
-    for start in range(0, len(hidden), rows):
-        part = slice(start, start + rows)
-        x, shift = hidden[part], own[part]
-        p, total, products = _softmax(x, weight, bias, shift)
-        if not total.isfinite().all():  # a loss past 88 nats
-            shift = _peak(x, weight, bias)
-            p, total, products = _softmax(x, weight, bias, shift)
-        loss += (total.log() + (shift - own[part])).sum()
-        share = scale / total
-        d_hidden[part] = products * share[:, None]
-        product = times(p, x * share[:, None])
-        d_weight = product if d_weight is None else d_weight.add_(product)
-        d_bias += p @ share
-    assert d_weight is not None
-    d_hidden.sub_(weight[targets], alpha=scale)  # softmax minus one-hot: the latter's share
-    d_weight.index_add_(0, targets, hidden, alpha=-scale)
-    d_bias.index_add_(0, targets, torch.ones_like(own), alpha=-scale)
-    return loss, d_hidden, d_weight, d_bias
+    kind = block_of(weight, dtype)
+    rows = max(1, MAX_LOGITS // len(weight) // member.size)
 
+    def block(given: list[Rows], start: int) -> Block:
+        return kind([each.part(slice(start, start + rows)) for each in given], weight, bias, dtype)
 
-def _slices(rows: int, size: int) -> list[slice]:
-    """Slices of a vocabulary for so many rows."""
-    step = max(64, SLICE // rows)
-    return [slice(start, min(start + step, size)) for start in range(0, size, step)]
+    def begin(given: list[Rows]) -> tuple[list[Rows], Tensor, Tensor, Block]:
+        return given, torch.empty_like(weight), torch.empty_like(bias), block(given, 0)
 
-
-def _softmax(
-    x: Tensor, weight: Tensor, bias: Tensor, shift: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """p = exp(weight @ x.T + bias - shift) (V, N), its sums over V (N,), and p.T @ weight (N, H).
-
-    Logits lie as (V, N): so the large product with them needs no transposed operand.
-    """
-    p = x.new_empty(len(weight), len(x))
-    total, products = torch.zeros_like(shift), torch.zeros_like(x)
-    for part in _slices(len(x), len(weight)):
-        torch.sub(bias[part, None], shift, out=p[part])
-        p[part].addmm_(weight[part], x.t()).exp_()
-        total += p[part].sum(0)
-        products += times(p[part].t(), weight[part])
-    return p, total, products
-
-
-def _peak(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """The largest logit of each row, (N,)."""
-    parts = _slices(len(x), len(weight))
-    found = [torch.addmm(bias[part, None], weight[part], x.t()).amax(0) for part in parts]
-    return torch.stack(found).amax(0)
-
-
-def _widened(
-    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype, scale: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """As `_in_full`, in `dtype`.
-
-    One product gives logits with bias, each row n shifted by the logit of its own target. For that
-    both operands are widened (`_operands`), in room that padding the inner dimension to whole
-    tiles leaves anyway; r is what rounding to `dtype` left of the bias:
-
-        columns      0 … H-1   H      H+1    H+2   …
-        w (V, ·)     weight    bias   1      r     0
-        x (N, ·)     hidden    1      -own   1     0        own (N,): w[targets] · x
-
-        w @ x.T (V, N) = (logits - own).T, so that  loss = log(exp(w @ x.T).sum(0)).sum()
-        p @ x   (V, ·) = d_weight in columns 0 … H-1, d_bias in column H, where x is 1
-
-    The shift makes bfloat16 round small numbers, not large ones. Logits lie as (V, N): then
-    neither product needs a transposed operand. Where a word's loss is past 88 nats exp overflows:
-    there the largest logit is the shift (`_exponentials`).
-    """
-    (n, h), v = hidden.shape, len(weight)
-    w, x = _operands(hidden, weight, bias, dtype)
-    exact = torch.promote_types(dtype, torch.float32)
-    own = (x.to(exact) * w[targets].to(exact)).sum(1)  # the targets' logits
-    x[:, h + 1] = -own
-    loss = -(own + x[:, h + 1]).sum()  # what rounding to `dtype` left of the shift
-    d_hidden = torch.empty_like(hidden)
-    d_w: Tensor | None = None
-    rows = max(1, MAX_LOGITS // v)
-    for start in range(0, n, rows):
-        part = slice(start, start + rows)
-        xs, t = x[part], targets[part]
-        p, total, peak = _exponentials(w, xs)
-        loss += (total.log() + peak).sum()
-        # softmax minus one-hot, still times `total`
-        p[t, torch.arange(len(t), device=t.device)] -= total.to(dtype)
-        share = (scale / total)[:, None]
-        d_hidden[part] = torch.mm(p.t(), w[:, :h]) * share
-        product = torch.mm(p, (xs * share).to(dtype))  # (V, inner): d_weight, d_bias
-        if d_w is None:
-            d_w = product.to(exact) if rows < n else product
-        else:
-            d_w += product
-    assert d_w is not None
-    return loss, d_hidden, d_w[:, :h], d_w[:, h]
-
-
-def _exponentials(w: Tensor, xs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """exp(w @ xs.T - peak) (V, N), its sums over V (N,), and peak (N,): 0 where nothing overflows.
-
-    On a GPU looking for an overflow would wait for the device, so the peak is always taken there.
-    """
-    if w.device.type == "cpu":
-        p = torch.mm(w, xs.t()).exp_()
-        total = _row_sums(p)
-        if total.isfinite().all():
-            return p, total, total.new_zeros(())
-    logits = torch.mm(w, xs.t())
-    peak = logits.amax(0)
-    p = logits.sub_(peak).exp_()
-    return p, _row_sums(p), peak.to(torch.promote_types(p.dtype, torch.float32))
-
-
-def _operands(
-    hidden: Tensor, weight: Tensor, bias: Tensor, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """w (V, inner) and x (N, inner) of `_widened` in `dtype`; the shift is still 0.
-
-    A trained bias is large: rounded to bfloat16 once it made most of the gradient's error.
-    """
-    (n, h), v = hidden.shape, len(weight)
-    inner = -(-(h + 3) // TILE) * TILE
-    w = weight.new_empty(v, inner, dtype=dtype)  # zeros would be a pass over all of it
-    w[:, :h] = weight
-    w[:, h] = bias
-    w[:, h + 1] = 1
-    w[:, h + 2] = bias - w[:, h]
-    w[:, h + 3 :] = 0
-    x = hidden.new_zeros(n, inner, dtype=dtype)
-    x[:, :h] = hidden
-    x[:, h] = 1
-    x[:, h + 2] = 1
-    return w, x
-
-
-def _row_sums(p: Tensor) -> Tensor:
-    """Sums over the first dimension to at least float32's precision, (V, N) -> (N,).
-
-    `sum(0, dtype=float32)` would copy everything to float32 first; bfloat16 sums of many parts keep
-    the rounding small and independent.
-    """
-    if p.dtype != torch.bfloat16:
-        return p.sum(0)
-    parts = next(k for k in (64, 50, 32, 25, 16, 10, 8, 5, 4, 2, 1) if len(p) % k == 0)
-    return p.view(parts, -1, p.shape[1]).sum(1).float().sum(0)
+    given, d_weight, d_bias, found = member.gather(own, begin)
+    loss, d_hidden = bias.new_zeros(()), torch.empty_like(own.hidden)
+    for start in range(0, max(len(each.hidden) for each in given), rows):
+        if start:
+            found = member.build(partial(block, given, start))
+        found.exponentials(member)
+        found.weights(member, d_weight, d_bias, more=start > 0)
+        own_loss, d_hidden[start : start + rows] = found.own(member.number)
+        loss += own_loss
+    return (loss, d_hidden, *((d_weight, d_bias) if member.number == 0 else (None, None)))

@@ -18,8 +18,11 @@ from seqcli.kinds.contract import Batches, Kind
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import Ranks
 from seqcli.machine.team import Team
-from seqcli.nn import chance
+from seqcli.nn import chance, meeting
 from seqcli.training.optim import Updater
+
+
+ALONE = 1 << 22  # numbers: 2 ms of one thread, and another may have to queue for a core
 
 
 class Done(NamedTuple):
@@ -62,12 +65,14 @@ class Replicas:
         """Those of batch `index`, in the model's weights; `carried` is what the last one gave."""
         if self._team is None:
             return self._part(0, batches[0][index], carried, nullcontext())
+        met = meeting.Meeting(self._size)
         seeds = torch.empty(self._size, dtype=torch.int64).random_().tolist()
 
         def part(number: int) -> Done:
             drawing = chance.drawing_from(self._generators[number].manual_seed(seeds[number]))
             own = _own(carried, self._ranks[number])
-            return self._part(number, batches[number][index], own, drawing)
+            with meeting.among(met, number):
+                return self._part(number, batches[number][index], own, drawing)
 
         done = self._team.run(part)
         self._add(self._team)
@@ -103,7 +108,11 @@ class Replicas:
                     begin, end = (len(own) * at // team.size for at in (number, number + 1))
                     own[begin:end] += added[begin:end]
 
-        team.run(stretch)
+        if sum(grad.numel() for grads in dense for grad in grads[1:]) < ALONE:
+            for number in range(team.size):
+                stretch(number)
+        else:
+            team.run(stretch)
         for twins, grads in zip(self._dense, dense, strict=True):
             twins[0].grad = grads[0] if grads else None
         for twins in self._by_rows:
