@@ -12,20 +12,19 @@ import sys
 from collections.abc import Iterator
 
 import ptb
-import torch
 from rows import OURS, Row, afresh, answer, rates, tell, worker
 
 from seqcli.tasks.taskfile import resolve
 
-UPDATES, ROUNDS = 15, 3
+UPDATES, ROUNDS = 40, 5
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
 
 
 def work(program: str, threads: str) -> None:
     """In the worker."""
-    steps = ptb.program(program, resolve("ptb", "small").config, ptb.VOCABULARY, ptb.stream())
-    next(steps)  # which settles the threads
-    torch.set_num_threads(int(threads))
+    config = resolve("ptb", "small").config
+    steps = ptb.program(program, config, ptb.VOCABULARY, ptb.stream(), int(threads))
+    next(steps)
     answer(lambda: [next(steps) for _ in range(UPDATES)])
 
 

@@ -68,13 +68,13 @@ def textbook_steps(config: Config, vocabulary: int, columns) -> Iterator[float]:
             yield loss.item()
 
 
-def seqcli_steps(config: Config, vocabulary: int, text: Text) -> Iterator:
+def seqcli_steps(config: Config, vocabulary: int, text: Text, threads: int | None) -> Iterator:
     """The events of `fit`, one update at each `next`."""
     kind = LanguageModel(config, Vocab([f"w{i}" for i in range(vocabulary)]))
     model = kind.build(torch.Generator().manual_seed(1))
     runtime = training_runtime(
         "cpu",
-        None,
+        threads,
         "auto",
         bfloat16_helps=True,
         multiply_adds=1 << 30,
@@ -85,14 +85,16 @@ def seqcli_steps(config: Config, vocabulary: int, text: Text) -> Iterator:
     return fit(kind, {"train": text}, state, config.train, runtime, poll=interrupts.poll)
 
 
-def program(name: str, config: Config, vocabulary: int, ids: np.ndarray) -> Iterator:
+def program(
+    name: str, config: Config, vocabulary: int, ids: np.ndarray, threads: int | None = None
+) -> Iterator:
     """One of the two, an update at each `next`; seqcli as `seqcli train` sets itself up."""
     text = Text(ids, 0.0)
     if name == TEXTBOOK:
-        set_threads(None)
+        set_threads(threads)
         return textbook_steps(config, vocabulary, LanguageModel(config, Vocab([])).batches(text, 1))
     keep_freed_memory()
-    return seqcli_steps(config, vocabulary, text)
+    return seqcli_steps(config, vocabulary, text, threads)
 
 
 def commands(preset: str, *sizes: int) -> dict[str, list[object]]:
