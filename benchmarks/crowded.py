@@ -16,7 +16,7 @@ from rows import OURS, Row, afresh, answer, rates, tell, worker
 
 from seqcli.tasks.taskfile import resolve
 
-UPDATES, ROUNDS = 40, 5
+UPDATES, ROUNDS = 20, 3
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
 
 

@@ -44,7 +44,8 @@ class Team:
     def run(self, work: Callable[[int], Found]) -> list[Found]:
         """work(0) … work(size - 1) at the same time; what they give, in this order.
 
-        Nothing is running any more when it returns, or raises the first of their errors.
+        Nothing is running any more when it returns, or raises the first of their errors: of those
+        who waited in vain for one that failed, only where there is no other.
         """
         with self._lock, _threads_inside(self.inside):
             others = self._others()
@@ -57,7 +58,7 @@ class Team:
             futures.insert(0, first)
             errors = [error for error in map(Future.exception, futures) if error is not None]
         if errors:
-            raise errors[0]
+            raise min(errors, key=lambda error: isinstance(error, threading.BrokenBarrierError))
         return [future.result() for future in futures]
 
     def each(self, items: Sequence[Item], work: Callable[[Item], Found]) -> list[Found]:

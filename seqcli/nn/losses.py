@@ -33,7 +33,8 @@ def linear_cross_entropy(
     """Cross-entropy of softmax(hidden @ weight.T + bias), nats, summed over the rows.
 
     hidden (N, H), weight (V, H), bias (V,), targets (N,) int64 -> the sum times `scale`, to be
-    differentiated (once), and the sum. `dtype` is that of the matrix products.
+    differentiated (once), and the sum. `dtype` is that of the matrix products. Threads that meet
+    differentiate theirs by the same factor: the weights' gradient of all is the first one's.
     """
     if not torch.is_grad_enabled():
         total = _total(hidden, weight, bias, targets)
@@ -127,7 +128,7 @@ def _gradients(
 
     given, d_weight, d_bias, found = member.gather(own, begin)
     loss, d_hidden = bias.new_zeros(()), torch.empty_like(own.hidden)
-    for start in range(0, max(len(each.hidden) for each in given), rows):
+    for start in range(0, max(1, *(len(each.hidden) for each in given)), rows):
         if start:
             found = member.build(partial(block, given, start))
         found.exponentials(member)

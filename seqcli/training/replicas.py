@@ -21,7 +21,6 @@ from seqcli.machine.team import Team
 from seqcli.nn import chance, meeting
 from seqcli.training.optim import Updater
 
-
 ALONE = 1 << 22  # numbers: 2 ms of one thread, and another may have to queue for a core
 
 

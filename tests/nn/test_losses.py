@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqcli.nn import losses
+from seqcli.machine.team import Team
+from seqcli.nn import losses, meeting
 from seqcli.nn.losses import linear_cross_entropy
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -149,3 +152,86 @@ def test_hidden_states_of_autocast() -> None:
     assert half.grad is not None
     assert half.grad.dtype == torch.bfloat16
     assert error(half.grad, gradients[0]) < 0.02
+
+
+def shared(counts: list[int], work: Callable[[int], None]) -> None:
+    """work(number) by members that have so many rows; those who have none do not come."""
+    met = meeting.Meeting(len(counts))
+
+    def member(number: int) -> None:
+        with meeting.among(met, number):
+            if counts[number]:
+                work(number)
+
+    Team(len(counts)).run(member)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bound"), [(torch.float32, 1e-5), (torch.float64, 1e-12), (torch.bfloat16, 0.01)]
+)
+@pytest.mark.parametrize("counts", [[20, 20], [7, 31, 2], [30, 0], [0, 11]])
+@pytest.mark.parametrize("most", [1 << 24, 900])
+def test_members_share_the_vocabulary(
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: torch.dtype,
+    bound: float,
+    counts: list[int],
+    most: int,
+) -> None:
+    """Each has the loss and the gradient of its rows; all weights' gradients added up are right."""
+    monkeypatch.setattr(losses, "MAX_LOGITS", most)
+    exact = torch.float64 if dtype == torch.float64 else torch.float32
+    x, w, b, targets = numbers(sum(counts), 12, 90, exact)
+    parts = torch.split(x.detach(), counts), torch.split(targets, counts)
+    own = [
+        (hidden.clone().requires_grad_(), w.detach().requires_grad_(), b.detach().requires_grad_())
+        for hidden in parts[0]
+    ]
+    scale, totals = 0.25, [torch.zeros(())] * len(counts)
+
+    def work(number: int) -> None:
+        objective, totals[number] = linear_cross_entropy(
+            *own[number], parts[1][number], dtype, scale
+        )
+        torch.autograd.backward(objective)
+
+    shared(counts, work)
+    wanted, gradients = expected((x, w, b, targets), scale)
+    assert float(sum(totals)) == pytest.approx(wanted.item(), rel=bound)
+    for number, (hidden, aim) in enumerate(zip(parts[0], parts[1], strict=True)):
+        if counts[number]:
+            value, (d_hidden, *_) = expected((hidden, w, b, aim), scale)
+            assert totals[number].item() == pytest.approx(value.item(), rel=bound)
+            assert error(own[number][0].grad, d_hidden) < bound
+    for place in (1, 2):
+        grads = [each[place].grad for each in own]
+        there = [grad for grad in grads if grad is not None]
+        assert len(there) == 1  # the first one's, for all; nobody adds up the largest gradient
+        assert error(there[0], gradients[place]) < bound
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_members_share_far_off_targets(dtype: torch.dtype) -> None:
+    """exp overflows in a piece of one of them: all take off the largest logit."""
+    w = torch.linspace(0, 1000, 40)[:, None]
+    weights = [w.clone().requires_grad_() for _ in range(2)]
+    found = [0.0, 0.0]
+
+    def work(number: int) -> None:
+        x, targets = torch.ones(2, 1), torch.tensor([39, 0 if number else 39])
+        objective, _ = linear_cross_entropy(x, weights[number], torch.zeros(40), targets, dtype)
+        found[number] = objective.item()
+        torch.autograd.backward(objective)
+
+    shared([2, 2], work)
+    assert found == pytest.approx([0, 1000], abs=4)
+    assert weights[0].grad is not None
+    assert weights[1].grad is None
+    assert weights[0].grad[[0, 39], 0].tolist() == pytest.approx([-1, 1], abs=0.02)
+
+
+def test_no_rows_have_no_gradient() -> None:
+    x, w, b, targets = numbers(3, 4, 9, torch.float32)
+    torch.autograd.backward(linear_cross_entropy(x[:0], w, b, targets[:0], torch.float32)[0])
+    assert w.grad is not None
+    assert not w.grad.any()
