@@ -33,6 +33,8 @@ def test_ratios_are_of_one_round_and_above_one_where_seqcli_is_ahead() -> None:
     assert Row("a", "s", values, reference=True).others == []
     errors = Row("a", "share", {"seqcli": [0.9], "peer": [0.8]}).ratios("peer")
     assert errors == [pytest.approx(2)]
+    whole = Row("a", "share", {"seqcli": [1.0, 1.0], "peer": [1.0, 0.9]}).ratios("peer")
+    assert whole == [1.0, pytest.approx(100)]
 
 
 @pytest.mark.parametrize(
@@ -212,6 +214,17 @@ def test_the_ngram_model_of_order_two_is_the_formula() -> None:
     # a has two different tokens before it and b one (discount 1 / 3)
     lower = (1 - 1 / 3 + 2 / 3 * 1 / 2) / 3  # of b
     assert losses("aabab", "ab", 2)[2] == pytest.approx(-log((2 - 0.5 + 2 * 0.5 * lower) / 3))
+
+
+def test_all_rows_of_a_set_are_one_cut_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    from texts import SEEDS, Cut, behind, cuts
+
+    monkeypatch.setattr(sys, "argv", ["texts.py", "sms-50", "imdb-all", "--json"])
+    assert cuts() == [Cut("sms", 50), Cut("imdb", None)]
+    assert [cut.seeds for cut in cuts()] == [SEEDS, SEEDS[:1]]
+    assert behind(0.90, 0.92, 400)  # the standard error is 0.015
+    assert not behind(0.90, 0.91, 400)
+    assert not behind(0.92, 0.90, 400)
 
 
 def test_invented_names_are_made_of_their_syllables() -> None:

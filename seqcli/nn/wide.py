@@ -20,16 +20,24 @@ class Wide(nn.Module):
     told: Tensor | None
 
     def __init__(
-        self, buckets: int, outputs: int, *, rated: bool = False, told: bool = False
+        self,
+        buckets: int,
+        outputs: int,
+        *,
+        rated: bool = False,
+        told: bool = False,
+        by_rarity: bool = False,
     ) -> None:
         """`rated`: every bucket has a learning rate of its own, which `start` sets.
 
+        `by_rarity`: likewise, and `rate` sets it.
         `told`: what `start` sets is added to the answers, and training does not see it.
         """
         super().__init__()
         self.table = nn.Parameter(torch.zeros(buckets, outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.register_buffer("rates", torch.ones(buckets, 1) if rated else None)
+        self.register_buffer("rates", torch.ones(buckets, 1) if rated or by_rarity else None)
+        self.bias_rate = BIAS_RATE if rated else 1.0
         self.register_buffer("told", torch.zeros(buckets, outputs) if told else None)
 
     def start(self, scores: Tensor) -> None:
@@ -49,6 +57,15 @@ class Wide(nn.Module):
             self.table.copy_(scores * NAIVE_SHARE)
         self.rates = scores.square().sum(1, keepdim=True)
 
+    def rate(self, rates: Tensor) -> None:
+        """Let each bucket learn so much faster, (buckets,), than it would; after `start`.
+
+        As the squares of factors they make descent on the table that on the weights of features
+        times these factors: of inverse document frequencies, TF-IDF.
+        """
+        if self.rates is not None:
+            self.rates = self.rates * rates[:, None]
+
     def forward(self, buckets: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
         """buckets (N,), starts (B,) of each bag, weights (N,) -> (B, outputs)."""
         found = self._picked(self.table, buckets, starts, weights) + self.bias
@@ -66,4 +83,4 @@ class Wide(nn.Module):
             return
         self.table.grad.mul_(self.rates)
         if self.bias.grad is not None:
-            self.bias.grad.mul_(BIAS_RATE)
+            self.bias.grad.mul_(self.bias_rate)

@@ -145,6 +145,18 @@ def smoothed_bayes(
     return scores * np.float32(height * len(labels) / total if total > 0 else 0)
 
 
+def rarity(rows: Chosen, buckets: int) -> NDArray[np.float32]:
+    """Squared inverse document frequencies of the buckets, (buckets,).
+
+    1 + log((1 + texts) / (1 + texts that have it)), smoothed as scikit-learn does; the squares are
+    scaled to a mean of 1 over the buckets of all texts.
+    """
+    texts = _counts(rows, np.zeros(len(rows), np.int64), 1, buckets)[:, 0]
+    squares = (1 + np.log((1 + len(rows)) / (1 + texts))) ** 2
+    total = (squares * texts).sum()
+    return (squares * (texts.sum() / total if total else 1)).astype(np.float32)
+
+
 def _counts(
     rows: Chosen, labels: NDArray[np.int64], classes: int, buckets: int
 ) -> NDArray[np.int32]:

@@ -8,7 +8,7 @@ import torch
 
 from seqcli.kinds.classifier.spec import Train
 from seqcli.nn.wide import BIAS_RATE, NAIVE_SHARE, Wide
-from seqcli.text.ngrams import SMOOTHING, START, Ngrams, naive_bayes, smoothed_bayes
+from seqcli.text.ngrams import SMOOTHING, START, Ngrams, naive_bayes, rarity, smoothed_bayes
 from seqcli.text.sequences import Chosen, Sequences
 from seqcli.training.optim import Updater
 
@@ -58,6 +58,38 @@ def test_a_table_without_rates_is_as_before() -> None:
     assert wide.rates is None
     assert list(wide.state_dict()) == ["table", "bias"]
     assert not wide.table.any()
+
+
+def test_rarity_is_the_squared_inverse_document_frequency() -> None:
+    """By hand; its mean over all that texts have is 1."""
+    rates = rarity(Chosen(ROWS, np.arange(len(ROWS))), 5)
+    texts = np.array([2, 1, 2, 1, 0])  # of four
+    expected = (1 + np.log(5 / (1 + texts))) ** 2
+    np.testing.assert_allclose(rates / rates[0], expected / expected[0], rtol=1e-6)
+    assert (rates * texts).sum() / texts.sum() == pytest.approx(1)
+    assert (rarity(Chosen(ROWS, np.arange(0)), 5) == 1).all()  # of no text nothing is rare
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_rates_by_rarity_are_descent_on_tfidf(outputs: int) -> None:
+    factors = torch.tensor([0.5, 2.0, 1.0, 3.0])
+    rated, plain = Wide(4, outputs, told=True, by_rarity=True), Wide(4, outputs)
+    rated.rate(factors.square())
+    both = [(rated, torch.ones(4)), (plain, factors)]
+    train = Train(optimizer="adam", wide_lr=0.5, wide_momentum=0.5)
+    ids, starts = torch.tensor([0, 1, 3]), torch.tensor([0])
+    updaters = [
+        Updater(torch.nn.ModuleDict({"grams": wide, "deep": torch.nn.Linear(1, 1)}), train)
+        for wide, _ in both
+    ]
+    for _ in range(3):
+        found = []
+        for (wide, scale), updater in zip(both, updaters, strict=True):
+            logits = wide(ids, starts, torch.tensor([0.5, 0.25, 1.0]) * scale[ids])
+            torch.autograd.backward(torch.nn.functional.softplus(-logits[0, 0]))
+            updater.step(None)
+            found.append(logits[0].tolist())
+        assert found[0] == pytest.approx(found[1], rel=1e-5)
 
 
 def test_smoothed_scores_are_shares_of_a_labels_texts() -> None:

@@ -74,6 +74,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "wide_share": {**WIDE, "model.wide_share": 0.5},
     "naive_bayes": {**WIDE, "model.wide_init": "naive-bayes"},
     "smoothed_bayes": {**WIDE, "model.wide_init": "smoothed-bayes"},
+    "wide_idf": {**WIDE, "model.wide_idf": True},
     "wide_momentum": {**WIDE, "train.wide_momentum": 0.1},
     "keep": {"data.max_tokens": 3, "data.keep": "last"},
     "min_count": {"data.min_count": 6},

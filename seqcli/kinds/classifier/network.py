@@ -49,7 +49,7 @@ def text_classifier(
     wide = None
     if model.wide:
         rated, told = model.wide_init == "naive-bayes", model.wide_init == "smoothed-bayes"
-        wide = Wide(model.wide_buckets, outputs, rated=rated, told=told)
+        wide = Wide(model.wide_buckets, outputs, rated=rated, told=told, by_rarity=model.wide_idf)
     network = TextClassifier(
         embedding,
         stack,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from seqcli.data.labeled import Examples
 from seqcli.kinds.classifier.network import ngrams
 from seqcli.kinds.classifier.spec import Settings
-from seqcli.text.ngrams import naive_bayes, smoothed_bayes
+from seqcli.text.ngrams import naive_bayes, rarity, smoothed_bayes
 from seqcli.text.sequences import Features
 
 
@@ -26,3 +26,10 @@ def naive_scores(config: Settings, train: Examples, labels: int) -> NDArray[np.f
     if model.wide_init == "smoothed-bayes":
         return smoothed_bayes(train.features, train.labels, labels, grams)
     return naive_bayes(train.features, train.labels, labels, model.wide_buckets)
+
+
+def rarities(config: Settings, train: Examples) -> NDArray[np.float32] | None:
+    """Learning rates of the n-gram table's rows, where rare n-grams learn faster."""
+    if not config.model.wide_idf or train.features is None:
+        return None
+    return rarity(train.features, config.model.wide_buckets)

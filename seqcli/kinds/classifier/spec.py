@@ -75,6 +75,10 @@ class Model(Vectors, Answer, TokenLayers):
         "smoothed-bayes, for few rows, is added to what the table learns from zero",
         choices=("zero", "naive-bayes", "smoothed-bayes"),
     )
+    wide_idf: bool = setting(
+        False,
+        "n-grams that few texts have learn faster, by squared inverse document frequency",
+    )
     wide_share: float | None = setting(
         None,
         "the n-grams' share in the mean of logits, each path with a loss of its own; "
@@ -165,8 +169,11 @@ def check(config: Settings) -> None:
     check_refit(train)
     if train.draws and train.draw != "label":
         raise ConfigError("train.draws counts the draws of train.draw = label")
+    ngrams = "needs model.wide_words, wide_characters or wide_placed"
     if model.wide_init != "zero" and not model.wide:
-        raise ConfigError("model.wide_init needs model.wide_words, wide_characters or wide_placed")
+        raise ConfigError(f"model.wide_init {ngrams}", "without: --set model.wide_init=zero")
+    if model.wide_idf and not model.wide:
+        raise ConfigError(f"model.wide_idf {ngrams}", "without: --set model.wide_idf=false")
 
 
 def trainable(config: Settings) -> None:
