@@ -214,10 +214,12 @@ def test_the_ngram_model_of_order_two_is_the_formula() -> None:
     assert losses("aabab", "ab", 2)[2] == pytest.approx(-log((2 - 0.5 + 2 * 0.5 * lower) / 3))
 
 
-def test_invented_names_are_made_of_their_syllables() -> None:
+@pytest.mark.parametrize("count", [40, 60])
+def test_invented_names_are_made_of_their_syllables(count: int) -> None:
     from small import NAMES, invented, of_syllables
 
-    names, syllables = invented()
+    names, syllables = invented(count)
+    assert len(set(syllables)) == count
     assert (len(set(names)), of_syllables(names, syllables)) == (NAMES, 1.0)
-    assert invented() == (names, syllables)
+    assert invented(count) == (names, syllables)
     assert of_syllables(["xq", names[0]], syllables) == 0.5
