@@ -1,12 +1,14 @@
 """Little text: `--task char` beside the best n-gram model, by validation.
 
-Cuts of Tiny Shakespeare, the first characters of the film reviews, and two lists of names, one a
-line: 463 invented ones, made here of 40 syllables, and the English surnames. seqcli cuts each (nine
-tenths train) and trains with its defaults; the n-gram model (modified Kneser-Ney) has the order
-that is best on the same validation part. Of the invented names: how many of 200 sampled ones are
-made of the list's syllables alone.
+Cuts of Tiny Shakespeare, the first characters of the film reviews, and lists of names, one a line:
+463 invented ones, made here of 40 and of 60 syllables, and the English surnames. seqcli cuts each
+(nine tenths train) and trains with its defaults; the n-gram model (modified Kneser-Ney) has the
+order that is best on the same validation part. Of the invented names: how many of 200 sampled ones
+are made of the list's syllables alone. Options behind the names are those of `seqcli train`, such
+as `--seed 2`.
 
-    SEQCLI_DATA=folder python benchmarks/small.py [invented surnames 4000 40000 400000 reviews]
+    SEQCLI_DATA=folder python benchmarks/small.py
+        [invented invented60 surnames 4000 40000 400000 reviews] [OPTION ...]
 """
 
 from __future__ import annotations
@@ -27,21 +29,22 @@ from rows import SEQCLI, real, run
 from seqcli.kinds import contract, spec_of
 from seqcli.tasks.taskfile import resolve
 
-LISTS = ("invented", "surnames")
+INVENTED = {"invented": 40, "invented60": 60}  # syllables that they are made of
+LISTS = (*INVENTED, "surnames")
 TEXTS = ("4000", "40000", "400000", "reviews")
 LONGEST = 8  # tokens of an n-gram
 REVIEWS = 4_000_000  # characters
-NAMES, SYLLABLES, SAMPLED = 463, 40, 200
+NAMES, SAMPLED = 463, 200
 STARTS = [*"bdfgklmnprstvz", "br", "dr", "fl", "kl", "pr", "st", "tr"]
 VOWELS = ["a", "e", "i", "o", "u", "ai", "ea", "io"]
 ENDS = ["", "", "", "n", "r", "x", "l"]
 
 
-def invented(seed: int = 1) -> tuple[list[str], list[str]]:
-    """Different names of two to four syllables, and the syllables."""
-    draw = random.Random(seed)
+def invented(count: int) -> tuple[list[str], list[str]]:
+    """Different names of two to four of `count` syllables, and the syllables."""
+    draw = random.Random(1)
     syllables: list[str] = []
-    while len(syllables) < SYLLABLES:
+    while len(syllables) < count:
         one = draw.choice(STARTS) + draw.choice(VOWELS) + draw.choice(ENDS)
         syllables += [] if one in syllables else [one]
     names: dict[str, None] = {}
@@ -55,8 +58,8 @@ def invented(seed: int = 1) -> tuple[list[str], list[str]]:
 
 def text(name: str) -> str:
     """The text of that name."""
-    if name == "invented":
-        return "".join(f"{line}\n" for line in invented()[0])
+    if name in INVENTED:
+        return "".join(f"{line}\n" for line in invented(INVENTED[name])[0])
     if name == "surnames":
         lines = real("names/English.txt").read_text("utf-8").splitlines()
         random.Random(1).shuffle(lines)
@@ -104,10 +107,11 @@ def measure(name: str, given: list[str], folder: Path) -> None:
     ours = json.loads(told)
     said = f"{ours['valid']['loss']:.4f}, epoch {ours['best']['epoch']} of {ours['epochs']}"
     print(f"{size}: seqcli: {said} ({ours['seconds']:.1f} s)", flush=True)
-    if name == "invented":
+    if name in INVENTED:
         asked = ["sample", "--model", folder / "m.pt", "--count", SAMPLED, "--seed", 1, "--quiet"]
         lines = run([*SEQCLI, *asked]).output.splitlines()
-        print(f"{size}: {of_syllables(lines, invented()[1]):.3f} of {SAMPLED} samples", flush=True)
+        share = of_syllables(lines, invented(INVENTED[name])[1])
+        print(f"{size}: {share:.3f} of {SAMPLED} samples", flush=True)
 
 
 def main() -> None:

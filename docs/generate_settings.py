@@ -84,6 +84,9 @@ moved, and a preset has no rows. `train` and `check` say in a line what was set 
 NAME` shows the rows; `OUT.run/config.toml` and the model file hold what came of it, and `--resume`
 goes on with that.
 
+`[timed.train]` in the same way says what is set otherwise where a time is given (`--max-time`):
+above all for how many epochs it may be used. Rows of `[[fit]]` stand over it.
+
 "kinds" names the kinds of model that know the setting; a dash stands for all.
 """
 SAYS = {

@@ -50,6 +50,17 @@ class DataError(SeqcliError):
         self.problem = problem
 
 
+class TooLittle(DataError):
+    """Data of which there is too little for these settings; others may do.
+
+    size: what there is to train on, as `Prepared.sizes` counts it.
+    """
+
+    def __init__(self, path: str | PathLike[str], problem: str, hint: str, size: int) -> None:
+        super().__init__(path, 0, problem, hint)
+        self.size = size
+
+
 class ModelFileError(SeqcliError):
     """A model file that is not one of ours, is damaged, or is newer than this program."""
 

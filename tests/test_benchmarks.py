@@ -227,10 +227,12 @@ def test_all_rows_of_a_set_are_one_cut_more(monkeypatch: pytest.MonkeyPatch) -> 
     assert not behind(0.92, 0.90, 400)
 
 
-def test_invented_names_are_made_of_their_syllables() -> None:
+@pytest.mark.parametrize("count", [40, 60])
+def test_invented_names_are_made_of_their_syllables(count: int) -> None:
     from small import NAMES, invented, of_syllables
 
-    names, syllables = invented()
+    names, syllables = invented(count)
+    assert len(set(syllables)) == count
     assert (len(set(names)), of_syllables(names, syllables)) == (NAMES, 1.0)
-    assert invented() == (names, syllables)
+    assert invented(count) == (names, syllables)
     assert of_syllables(["xq", names[0]], syllables) == 0.5

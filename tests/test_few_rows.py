@@ -1,4 +1,4 @@
-"""`--task text` on few rows of real data, beside an SVM on n-grams: what most people bring."""
+"""Little data: `--task text` beside an SVM on n-grams, `--task char` beside the best of n-grams."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_runs import answer
+from tiny_runs import answer, seqcli
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -38,3 +38,49 @@ def test_few_rows_are_read_as_well_as_by_an_svm(
     print(f"{name}, {size} rows: {ours:.4f}, SVM {theirs:.4f}; {recall}", file=sys.stderr)
     assert "refit" in result
     assert ours > theirs - math.sqrt(theirs * (1 - theirs) / len(test))
+
+
+def characters(name: str, tmp_path: Path, *given: str) -> tuple[float, float]:
+    """Nats a character of the validation part: of `--task char`, and of the best n-gram model."""
+    from peers.kneser_ney import losses
+    from small import LISTS, LONGEST, splits, text
+
+    path, document = tmp_path / "text.txt", "line" if name in LISTS else "file"
+    path.write_text(text(name), "utf-8")
+    parts = splits(path, document)
+    theirs = min(losses(parts["train"], parts["valid"], LONGEST).values())
+    asked = ["--data", path, "--out", tmp_path / "model.pt", "--set", f"data.document={document}"]
+    ours: float = answer("train", "--task", "char", *asked, *given)["valid"]["loss"]
+    print(f"{name}: {ours:.4f}, n-grams {theirs:.4f}", file=sys.stderr)
+    return ours, theirs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "syllables"), [("invented", 40), ("invented60", 60)])
+def test_names_are_made_of_what_their_list_is_made_of(
+    name: str, syllables: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """463 names, and 20 seconds: at least seven in ten that are drawn are whole syllables."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from small import invented, of_syllables
+
+    ours, theirs = characters(name, tmp_path, "--max-time", "20s", "--threads", "1")
+    assert ours < theirs
+    asked = ["--model", tmp_path / "model.pt", "--count", "200", "--seed", "1", "--quiet"]
+    drawn = seqcli("sample", *map(str, asked)).stdout.splitlines()
+    assert len(drawn) == 200
+    assert of_syllables(drawn, invented(syllables)[1]) >= 0.7
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["40000", "surnames"])
+def test_little_text_is_read_better_than_by_the_best_ngrams(
+    name: str, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Validation of Tiny Shakespeare's first 40,000 characters, and of English surnames."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import rows
+
+    monkeypatch.setattr(rows, "REAL", str(real_data))
+    ours, theirs = characters(name, tmp_path)
+    assert ours < theirs

@@ -76,12 +76,14 @@ def check(
         from seqcli.kinds import contract
     kind = contract.load(kinds.spec_of(chosen.config))
     survey = kind.survey(chosen.config, path, interrupts.poll)
+    size = survey.splits["train"]
+    chosen = fitted(chosen, size, survey.lengths.get("p50", 0))
+    if chosen.fit is not None:
+        survey = kind.survey(chosen.config, path, interrupts.poll)
     if as_json:
         answer_json({"task": chosen.name, "data": str(path), **_document(survey)})
     else:
-        size = survey.splits["train"]
-        fit = fitted(chosen, size, survey.lengths.get("p50", 0)).fit
-        for line in _lines(survey, "" if fit is None else fit.said(size)):
+        for line in _lines(survey, chosen.said(size)):
             answer(safe(line))
     if strict and survey.findings:
         raise typer.Exit(1)
@@ -94,12 +96,12 @@ def _document(survey: Survey) -> dict[str, Any]:
     return found
 
 
-def _lines(survey: Survey, fit: str) -> list[str]:
-    """The report; `fit`: what the task sets otherwise for so much."""
+def _lines(survey: Survey, fitted: list[str]) -> list[str]:
+    """The report; `fitted`: what the task sets otherwise for so much."""
     columns = ", ".join(f"{name} {where}" for name, where in survey.columns.items())
     said = [f"format: {survey.format}" + (f"; columns: {columns}" if columns else "")]
     sizes = ", ".join(f"{name} {size:,}" for name, size in survey.splits.items())
-    said += [f"splits: {sizes}", *([fit] if fit else [])]
+    said += [f"splits: {sizes}", *fitted]
     if survey.labels is not None:
         order = sorted(survey.labels.items(), key=lambda pair: -pair[1])
         listed = ", ".join(f"{name[:40]} {count:,}" for name, count in order[:LISTED])

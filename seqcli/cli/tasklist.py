@@ -46,6 +46,7 @@ def _record(task: Task) -> dict[str, Any]:
         "figure": about.figure,
         "time": about.time,
         "fits": [fit.plain for fit in task.fits],
+        "timed": task.timed,
     }
 
 
@@ -67,6 +68,8 @@ def _print(rows: list[Task]) -> None:
 
 def _lines(task: Task, width: int) -> list[str]:
     """All that a task file says of a task, or a preset, for a person."""
+    from seqcli.tasks.fits import told
+
     about = task.about
     head = f"{task.name}, preset {task.preset}" if task.preset else task.name
     said = {
@@ -79,9 +82,11 @@ def _lines(task: Task, width: int) -> list[str]:
         "time": about.time,
         "command": about.command,
     }
-    fits = [("fit", f"{fit.reach} to train on: {fit.told}") for fit in task.fits]
+    rows = [("fit", f"{fit.reach} to train on: {fit.told}") for fit in task.fits]
+    if task.timed:
+        rows.append(("timed", f"where --max-time is given: {told(task.timed)}"))
     lines = [head]
-    for name, text in [*said.items(), *fits]:
+    for name, text in [*said.items(), *rows]:
         if text:
             room = max(width - INDENT, 20) if name != "command" else len(text)  # to be copied
             first, *rest = textwrap.wrap(text, room)

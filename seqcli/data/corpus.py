@@ -63,7 +63,7 @@ def load_corpus(source: Source, data: RunningText, scratch: Path | None, poll: P
     counts = _counted(parts["train"], len(scan.tokens), poll)
     ends = data.end_mark and data.document != "file"
     vocab = Vocab.for_data(scan.tokens[1:], counts[1:], data, end=ends, poll=poll)
-    corpus = scan.finished(vocab, parts, poll)
+    corpus = _readable(scan.finished(vocab, parts, poll), source)
     if vocab.end is not None or ("\n" in vocab and "\n" in scan.tokens):  # these begin a text
         return corpus
     return replace(corpus, starts=_starts(parts["train"], scan.tokens, vocab, poll))
@@ -73,7 +73,7 @@ def encode_corpus(source: Source, data: RunningText, vocab: Vocab, poll: Poll) -
     """Read with a model's vocabulary; parts as in `load_corpus`."""
     scan = _Scan(source, data, None, poll)
     parts = _with_validation(scan.parts, data, source)
-    return scan.finished(vocab, parts, poll)
+    return _readable(scan.finished(vocab, parts, poll), source)
 
 
 def encode_whole(source: Source, data: RunningText, vocab: Vocab, poll: Poll) -> Corpus:
@@ -104,7 +104,8 @@ class _Scan:
                 closed = found.offsets[1:][ends]
                 ids.append(np.insert(found.ids, closed, END_ID) if len(closed) else found.ids)
             if ids.size == 0:
-                raise DataError(source.path, 0, f"no text in the {part} part")
+                where = "it" if part == "all" else f"the {part} part"
+                raise DataError(source.path, 0, f"no text in {where}", "at least two tokens")
             self.parts[part] = ids.array()
         self.tokens = list(self._table)
 
@@ -252,8 +253,22 @@ def _cut(stream: Stream, data: RunningText, test_share: float, source: Source) -
         valid, test = (_nearest_end(stream, place) for place in (valid, test))
     parts = {"train": stream[:valid], "valid": stream[valid:test], "test": stream[test:]}
     if len(parts["train"]) < 2:
-        raise DataError(source.path, 0, f"{size} tokens are too few to train on")
+        found = f"{size} token{'s' * (size != 1)}"
+        problem = f"at least two tokens expected to train on, {found} found"
+        raise DataError(source.path, 0, problem, "there is nothing to predict: give it more text")
     return {name: part for name, part in parts.items() if len(part) > 1}
+
+
+def _readable(corpus: Corpus, source: Source) -> Corpus:
+    """Without the parts cut here of which fewer than two tokens are known: none to predict."""
+    kept = {
+        name: stream
+        for name, stream in corpus.streams.items()
+        if len(stream) > 1 or name == "train" or name in source.parts
+    }
+    return replace(
+        corpus, streams=kept, unknown_share={name: corpus.unknown_share[name] for name in kept}
+    )
 
 
 def _nearest_end(stream: Stream, place: int) -> int:

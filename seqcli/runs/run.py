@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from seqcli.errors import TooLittle
 from seqcli.files import lock
 from seqcli.interrupts import interrupts
 from seqcli.kinds import contract, spec_of, trainable
@@ -163,10 +164,15 @@ def _read(job: Job, folder: RunFolder) -> tuple[Job, Prepared]:
     Where that is set otherwise the data is read again: there is little of it.
     """
     kind = contract.load(spec_of(job.task.config))
-    prepared = kind.prepare(job.task.config, job.data, folder.path, interrupts.poll)
-    size = prepared.sizes["train"]
-    task = fitted(job.task, size, prepared.length)
+    try:
+        prepared = kind.prepare(job.task.config, job.data, folder.path, interrupts.poll)
+    except TooLittle as error:
+        size, task = error.size, fitted(job.task, error.size)
+        if task.fit is None:
+            raise
+    else:
+        size = prepared.sizes["train"]
+        task = fitted(job.task, size, prepared.length)
     if task.fit is not None:
         prepared = kind.prepare(task.config, job.data, folder.path, interrupts.poll)
-        prepared = replace(prepared, notes=[*prepared.notes, task.fit.said(size)])
-    return replace(job, task=task), prepared
+    return replace(job, task=task), replace(prepared, notes=[*prepared.notes, *task.said(size)])

@@ -1,8 +1,9 @@
-"""Settings that follow from how much there is to train on: the `[[fit]]` tables of a task file.
+"""Settings that follow from how much there is to train on, and from a time that is given for it.
 
-A task's settings are those for its real data. Where there is less, a row of the table says what is
-set otherwise: a smaller network, fewer columns, more updates. It moves no setting that a person
-gave, and none of a preset: those say themselves what they are for.
+A task's settings are those for its real data. Where there is less, a row of `[[fit]]` in its file
+says what is set otherwise: a smaller network, fewer columns, more updates. `[timed]` says how long
+a run may be at most that has a time to end in. They move no setting that a person gave, and none of
+a preset: those say themselves what they are for.
 """
 
 from __future__ import annotations
@@ -61,11 +62,7 @@ class Fit:
     @property
     def told(self) -> str:
         """The settings, for a person."""
-        return ", ".join(
-            f"{key} {_told(value)}"
-            for values in self.settings.values()
-            for key, value in values.items()
-        )
+        return told(self.settings)
 
     def said(self, size: int) -> str:
         """What a training part of `size` makes of the settings, for a person."""
@@ -118,18 +115,32 @@ def _misplaced(problem: str, hint: str) -> ConfigError:
 
 def left(rows: tuple[Fit, ...], given: Table) -> tuple[Fit, ...]:
     """The rows without the settings that were given otherwise."""
-    return tuple(
-        Fit(
-            row.up_to,
-            {
-                section: {
-                    key: value for key, value in values.items() if key not in given.get(section, {})
-                }
-                for section, values in row.settings.items()
-            },
-            row.words,
-        )
-        for row in rows
+    return tuple(Fit(row.up_to, without(row.settings, given), row.words) for row in rows)
+
+
+def without(settings: Table, given: Table) -> Table:
+    """The settings that were not given otherwise."""
+    return {
+        section: {key: value for key, value in values.items() if key not in given.get(section, {})}
+        for section, values in settings.items()
+    }
+
+
+def timed(table: Any) -> Table:
+    """`[timed]`: what is set otherwise where a time is given. Errors: ConfigError."""
+    values = table.values() if isinstance(table, Mapping) else [table]
+    if not all(isinstance(value, Mapping) for value in values):
+        raise ConfigError("[timed]: tables of settings expected", "[timed.train], for example")
+    for section in sorted(table.keys() - set(SECTIONS)):
+        raise ConfigError(f"[timed.{section}]: one of {', '.join(SECTIONS)} expected")
+    found: Table = table
+    return found
+
+
+def told(settings: Table) -> str:
+    """Settings, for a person."""
+    return ", ".join(
+        f"{key} {_told(value)}" for values in settings.values() for key, value in values.items()
     )
 
 

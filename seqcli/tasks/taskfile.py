@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from seqcli.settings.config import SECTIONS, AnyConfig, to_dict
 from seqcli.settings.counting import Sizes
 from seqcli.settings.fields import setting
 from seqcli.tasks import fits
-from seqcli.tasks.fits import Fit
+from seqcli.tasks.fits import Fit, Table
 from seqcli.tasks.places import line_of, parted
 
 PACKAGE = Path(__file__).parents[1]
 BUNDLED = PACKAGE / "tasks"
 MAX_BYTES = 1 << 20
+VARIED = ("preset", "fit", "timed")  # tables of what is set otherwise
 SETTING = re.compile(rf"({'|'.join(SECTIONS)})\.(\w+)")
 
 
@@ -72,6 +73,15 @@ class Task:
     presets: tuple[str, ...]
     fits: tuple[Fit, ...] = ()  # what is set otherwise for less data, until that is known
     fit: Fit | None = None  # which of them it was set by
+    timed: Table = field(default_factory=dict)  # what is set otherwise where a time is given
+
+    def said(self, size: int) -> list[str]:
+        """What a training part of `size`, and a time, made of the settings, for a person."""
+        fit = [] if self.fit is None else [self.fit.said(size)]
+        if self.config.train.max_time is None:
+            return fit
+        told = fits.told(fits.without(self.timed, {} if self.fit is None else self.fit.settings))
+        return [*fit, f"a time is given, so: {told}"] if told else fit
 
 
 def with_data(task: Task, path: Path) -> Task:
@@ -145,7 +155,7 @@ def resolve(
     values, of a file with its line; DataError for an unreadable file.
     """
     file = _read(_locate(name))
-    table = {key: value for key, value in file.table.items() if key not in ("preset", "fit")}
+    table = {key: value for key, value in file.table.items() if key not in VARIED}
     with file.blamed():
         presets = _table(file.table, "preset")
         # alone a file must make sense as a whole; with a preset or options these may mend it
@@ -158,13 +168,16 @@ def resolve(
             variants[other] = kinds.over(table, over)
             _read_settings(variants[other], kinds.read)
     rows = () if preset else _fits(file, table)
+    timed = {} if preset else _timed(file, table)
     table = lookup(variants, preset, f"preset of task {name}") if preset else table
-    if overrides:
-        table = kinds.over(table, overrides)
+    given = overrides or {}
     with nullcontext() if overrides else file.blamed(*["preset", preset] * bool(preset)):
-        about, expected, config = _read_settings(table, kinds.read)
+        about, expected, config = _read_settings(kinds.over(table, given), kinds.read)
     if config.kind != kinds.chosen(file.table).name:  # an option made another kind of it
-        rows = ()
+        rows, timed = (), {}
+    timed = fits.without(timed, given)
+    if timed and config.train.max_time is not None:
+        config = kinds.read(kinds.over(to_dict(config), timed))
     return Task(
         Path(name).stem,
         preset,
@@ -172,7 +185,8 @@ def resolve(
         expected,
         config,
         tuple(presets),
-        fits.left(rows, overrides or {}),
+        fits.left(rows, given),
+        timed=timed,
     )
 
 
@@ -186,6 +200,17 @@ def _fits(file: _File, table: Mapping[str, Any]) -> tuple[Fit, ...]:
         with file.blamed("fit", str(number)):
             _read_settings(kinds.over(table, row.settings), kinds.read)
     return rows
+
+
+def _timed(file: _File, table: Mapping[str, Any]) -> Table:
+    """What is set otherwise where a time is given, which must make sense over the file.
+
+    Errors: ConfigError.
+    """
+    with file.blamed("timed"):
+        timed = fits.timed(file.table.get("timed", {}))
+        _read_settings(kinds.over(table, timed), kinds.read)
+    return timed
 
 
 def _read_settings(

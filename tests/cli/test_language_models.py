@@ -151,9 +151,47 @@ def test_a_file_shorter_than_a_batch(tmp_path: Path) -> None:
     book = tmp_path / "book.txt"
     book.write_text("one short line")
     args = ["train", "--task", "char", "--data", str(book), "--out", str(tmp_path / "m.pt")]
-    told = bad(*args, *SMALL, code=1)
+    told = bad(*args, *SMALL, "--batch-size", "64", code=1)
     hint = re.search(r"hint: (--batch-size \d+) fits", told)
     assert hint is not None
     good(*args, *SMALL, *hint[1].split(), "--max-steps", "1")
     book.write_text("")
     assert "no text" in run(*args, *SMALL, "--force").stderr
+
+
+LETTERS = "a cat sat on a mat and sat.\n" * 100
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 7, 15, 20, 33, 64, 127, 140, 500, 600, 2300])
+def test_char_follows_a_text_of_any_length(tmp_path: Path, size: int) -> None:
+    """Columns are never more than the text has pairs for, whatever row of the table it is for."""
+    book = tmp_path / "book.txt"
+    book.write_text(LETTERS[:size])
+    model, ends = str(tmp_path / "m.pt"), ["--max-steps", "1", "--json"]
+    args = ["--data", str(book), "--out", model, "--threads", "1"]
+    result = json.loads(good("train", "--task", "char", *args, *ends, "--quiet").stdout)
+    assert (result["valid"] is None) == (size < 15)
+    assert ask(model, "--max-tokens", "3")
+    told = good("check", "--task", "char", "--data", str(book)).stdout
+    assert "too few" not in told
+    assert "to train on, so as for at most" in told
+
+
+@pytest.mark.parametrize(("content", "found"), [("", "no text in it"), ("a", "1 token found")])
+def test_what_char_cannot_be_trained_on(tmp_path: Path, content: str, found: str) -> None:
+    book = tmp_path / "book.txt"
+    book.write_text(content)
+    told = bad("train", "--task", "char", "--data", str(book), *SMALL, code=1)
+    assert found in told
+    assert "at least two tokens" in told
+    assert told.count("\n") == 2
+
+
+def test_a_cut_of_unknown_characters_alone_is_left_out(tmp_path: Path) -> None:
+    """Of two characters that validate one is new: nothing is left there to predict."""
+    book = tmp_path / "book.txt"
+    book.write_text("abcabcabcabcabcabcaz")
+    args = ["--data", str(book), "--out", str(tmp_path / "m.pt"), "--max-steps", "1"]
+    told = good("train", "--task", "char", *args).stderr
+    assert "splits: train 18 characters" in told
+    assert "no valid split: the text is too short to give one away" in told

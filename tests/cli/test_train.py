@@ -181,7 +181,7 @@ def test_list() -> None:
     assert all(len(line) <= 80 for line in shown.stdout.splitlines())
     lines = shown.stdout.splitlines()[1:-2]
     for row, line in zip(rows, lines, strict=True):  # one line a preset
-        keys = ["task", "preset", "kind", "title", "data", "figure", "time", "fits"]
+        keys = ["task", "preset", "kind", "title", "data", "figure", "time", "fits", "timed"]
         assert list(row) == keys
         assert (
             line.split()[: 1 + bool(row["preset"])]

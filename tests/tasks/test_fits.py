@@ -124,6 +124,56 @@ def test_one_table_in_place_of_several(task: Path) -> None:
         resolve(str(task))
 
 
+TIMED = TEXT.replace("[[fit]]", "[timed.train]\nepochs = 40\nclip = 3.0\n\n[[fit]]", 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "epochs", "said"),
+    [
+        ({}, 5, []),
+        ({"max_time": 60.0}, 40, ["a time is given, so: epochs 40, clip 3.0"]),
+        ({"max_time": 60.0, "epochs": 7}, 7, ["a time is given, so: clip 3.0"]),
+        ({"max_time": 60.0, "epochs": 7, "clip": 0.0}, 7, []),
+    ],
+)
+def test_a_given_time_sets_what_was_not_given(
+    task: Path, given: dict[str, Any], epochs: int, said: list[str]
+) -> None:
+    task.write_text(TIMED)
+    found = fitted(resolve(str(task), "", {"train": given}), 2000)
+    assert found.config.train.epochs == epochs
+    assert found.said(2000) == said
+    assert resolve(str(task), "other", {"train": {"max_time": 60.0}}).config.train.epochs == 5
+    assert resolve(str(task), "other").timed == {}
+
+
+def test_a_row_stands_over_what_a_given_time_sets(task: Path) -> None:
+    task.write_text(TIMED)
+    found = fitted(resolve(str(task), "", {"train": {"max_time": 60.0}}), 500)
+    assert found.config.train.epochs == 20
+    assert found.config.train.clip == 3.0
+    assert found.said(500) == [
+        "500 to train on, so as for at most 1,000: epochs 20",
+        "a time is given, so: clip 3.0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("epochs = 40", "epochs = 0", "line 11: train.epochs: at least 1"),
+        ("epochs = 40", "epoch = 40", "line 11: unknown setting in [train] 'epoch'"),
+        ("[timed.train]", "[timed.trian]", "line 10: [timed.trian]: one of data, model, train"),
+        ("[timed.train]", "[timed]", "line 10: [timed]: tables of settings expected"),
+    ],
+)
+def test_mistakes_of_a_given_time_are_told(task: Path, before: str, after: str, said: str) -> None:
+    task.write_text(TIMED.replace(before, after, 1))
+    with pytest.raises(SeqcliError) as caught:
+        resolve(str(task))
+    assert said in str(caught.value)
+
+
 SHORT = """\
 kind = "classifier"
 

@@ -18,6 +18,7 @@ from seqcli.errors import TrainingError
 from seqcli.kinds.classifier.spec import Train
 from seqcli.kinds.contract import Figures, Loss
 from seqcli.machine.device import Runtime
+from seqcli.tasks.taskfile import fitted, resolve
 from seqcli.training.loop import Evaluated, Event, Stepped, fit
 from seqcli.training.pace import settle
 from seqcli.training.schedule import rate_factor
@@ -324,6 +325,40 @@ def test_the_epochs_may_end_before_the_time_does() -> None:
     rates = [e.rate for e in go(kind, state, train) if isinstance(e, Stepped)]
     assert state.finished == "epochs"
     assert rates == pytest.approx([0.1 * (1 - n / 6) for n in range(6)])
+
+
+@pytest.mark.parametrize(
+    ("given", "why", "epochs"),
+    [
+        ({"max_time": 109.0}, "time", 15),
+        ({"max_time": 109.0, "epochs": 5}, "epochs", 5),
+        ({"max_time": 1e6}, "epochs", 20),  # its table for a given time says no more
+        ({}, "epochs", 9),
+    ],
+)
+def test_char_uses_the_time_it_is_given(given: dict[str, Any], why: str, epochs: int) -> None:
+    """7 s an epoch: of 109 s 105 are there for updates, and the rate falls over these."""
+    train: Any = fitted(resolve("char", "", {"train": given}), 10**6).config.train
+    state, kind = fresh(train), Scripted()
+    kind.step_seconds, kind.valid_seconds = 1.0, 4.0
+    steps = [event for event in go(kind, state, train) if isinstance(event, Stepped)]
+    assert (state.finished, state.begun) == (why, epochs)
+    of = 105.0 if why == "time" else 3.0 * epochs
+    done = [number + 4 * (number // 3) if why == "time" else number for number in range(len(steps))]
+    falls = [train.lr * (1 - share / of) for share in done]
+    warm = next(number for number, share in enumerate(done) if share / of >= train.warmup)
+    assert [step.rate for step in steps][warm:] == pytest.approx(falls[warm:])
+    assert steps[-1].rate < train.lr * (0.05 if epochs > 5 else 0.1)
+
+
+def test_patience_ends_a_little_text_before_its_time() -> None:
+    train: Any = fitted(resolve("char", "", {"train": {"max_time": 1e6}}), 4000).config.train
+    state, kind = fresh(train), Scripted()
+    kind.step_seconds = 1.0
+    events = evaluated(list(go(kind, state, train)))
+    gained = [number for number, event in enumerate(events, 1) if event.best]
+    assert state.finished == "patience"
+    assert len(events) == gained[-1] + train.patience
 
 
 def test_time_adds_up_over_parts_and_pauses_do_not_count() -> None:

@@ -12,7 +12,7 @@ from seqcli.data.corpus import (
 )
 from seqcli.data.findings import Finding
 from seqcli.data.survey import Survey, lengths_of, located, looked_over
-from seqcli.errors import DataError
+from seqcli.errors import DataError, TooLittle
 from seqcli.kinds.contract import Poll
 from seqcli.kinds.language_model.spec import Settings
 from seqcli.readers.source import Source, discover
@@ -65,7 +65,7 @@ def unit(config: Settings) -> str:
 
 
 def enough(corpus: Corpus, columns: int, path: Path) -> None:
-    """Refuse a text that there is nothing to learn from."""
+    """Refuse a text that there is nothing to learn from. Errors: DataError, TooLittle."""
     size, vocab = len(corpus.streams["train"]), corpus.vocab
     if len(vocab) == (vocab.unknown is not None) + (vocab.end is not None):
         raise DataError(
@@ -81,12 +81,12 @@ def enough(corpus: Corpus, columns: int, path: Path) -> None:
             hint = "there is nothing to predict: give it more text, or take its file out"
             raise DataError(path, 0, problem, hint)
     if size < 2 * columns:
-        raise DataError(
+        raise TooLittle(
             path,
-            0,
             f"{size:,} tokens to train on are too few for {columns} columns "
             f"({2 * columns:,} expected)",
             f"--batch-size {max(size // 20, 1)} fits, or more text",
+            size,
         )
 
 
