@@ -79,7 +79,7 @@ def check(
     if as_json:
         answer_json({"task": chosen.name, "data": str(path), **_document(survey)})
     else:
-        size = survey.splits["train"]
+        size = survey.steps or survey.splits["train"]
         fit = fitted(chosen, size, survey.lengths.get("p50", 0)).fit
         for line in _lines(survey, "" if fit is None else fit.said(size)):
             answer(safe(line))

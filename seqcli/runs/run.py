@@ -164,7 +164,7 @@ def _read(job: Job, folder: RunFolder) -> tuple[Job, Prepared]:
     """
     kind = contract.load(spec_of(job.task.config))
     prepared = kind.prepare(job.task.config, job.data, folder.path, interrupts.poll)
-    size = prepared.sizes["train"]
+    size = prepared.steps or prepared.sizes["train"]
     task = fitted(job.task, size, prepared.length)
     if task.fit is not None:
         prepared = kind.prepare(task.config, job.data, folder.path, interrupts.poll)
