@@ -27,7 +27,7 @@ class Limit:
 
     up_to: int = setting(
         0,
-        "most to train on: tokens of a text that goes on, steps of which each has a label, else rows",
+        "most to train on: tokens of a text that goes on, steps that each have a label, else rows",
         low=1,
     )
     words: int | None = setting(None, "and half of the rows have so many tokens at most", low=1)
