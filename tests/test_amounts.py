@@ -1,7 +1,7 @@
 """Every bundled task with its defaults beside the simplest answers to the same data.
 
-On its sample; on a tenth of the real data, for which the settings were not made; and on all of it
-(`-m real_data -s` prints the figures).
+On its sample, and on a tenth of the real data, for which the settings were not made (`-m "slow and
+real_data" -s` prints the figures). All of it: the figures of `train --list`, measured by itself.
 """
 
 from __future__ import annotations
