@@ -78,7 +78,8 @@ batch_size = 8
 ```
 
 `up_to` counts the training part as `train` shows it behind `splits:`, tokens of a text that goes on
-and rows of anything else. The first row that is large enough is laid over the file's settings;
+and rows of anything else; of recordings with a label for every step, these steps. The first row
+that is large enough is laid over the file's settings;
 where there is more than the last one says, they stand as they are. An option or `--set` is never
 moved, and a preset has no rows. `train` and `check` say in a line what was set so, `train --list
 NAME` shows the rows; `OUT.run/config.toml` and the model file hold what came of it, and `--resume`

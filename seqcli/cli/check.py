@@ -76,7 +76,7 @@ def check(
         from seqcli.kinds import contract
     kind = contract.load(kinds.spec_of(chosen.config))
     survey = kind.survey(chosen.config, path, interrupts.poll)
-    size = survey.splits["train"]
+    size = survey.steps or survey.splits["train"]
     chosen = fitted(chosen, size, survey.lengths.get("p50", 0))
     if chosen.fit is not None:
         survey = kind.survey(chosen.config, path, interrupts.poll)

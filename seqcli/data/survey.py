@@ -71,6 +71,7 @@ class Survey:
     labels: Mapping[str, int] | None = None
     notes: tuple[str, ...] = ()
     findings: tuple[Found, ...] = ()
+    steps: int = 0  # that would train, of examples with a label for each
 
 
 def lengths_of(every: NDArray[np.int64]) -> dict[str, int]:

@@ -171,7 +171,7 @@ def _read(job: Job, folder: RunFolder) -> tuple[Job, Prepared]:
         if task.fit is None:
             raise
     else:
-        size = prepared.sizes["train"]
+        size = prepared.steps or prepared.sizes["train"]
         task = fitted(job.task, size, prepared.length)
     if task.fit is not None:
         prepared = kind.prepare(task.config, job.data, folder.path, interrupts.poll)

@@ -26,7 +26,11 @@ Table = Mapping[str, Mapping[str, Any]]  # section -> key -> value
 class Limit:
     """What a row of the table is for."""
 
-    up_to: int = setting(0, "most to train on: tokens of a text that goes on, else rows", low=1)
+    up_to: int = setting(
+        0,
+        "most to train on: tokens of a text that goes on, steps that each have a label, else rows",
+        low=1,
+    )
     words: int | None = setting(None, "and half of the rows have so many tokens at most", low=1)
 
 

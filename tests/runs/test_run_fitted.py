@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_runs import TASK, begun, figures_of, finished, interrupted, job
+from tiny_runs import TASK, begun, figures_of, finished, interrupted, job, write_steps
 
 from seqcli.errors import ConfigError
 from seqcli.modelfile import storage
 from seqcli.runs.job import Job
 from seqcli.runs.run import Started
 from seqcli.settings.config import to_dict
-from seqcli.tasks.taskfile import resolve, to_toml
+from seqcli.tasks.taskfile import resolve, to_toml, with_data
 
 FIT = """
 [[fit]]
@@ -127,3 +127,33 @@ def test_a_row_for_texts_of_a_word_is_taken_up_again(tmp_path: Path) -> None:
     event = started(replace(several, resume=True))
     assert to_dict(event.job.task.config)["data"]["tokenizer"] == "words"
     assert event.job.task.config.train.epochs == 2
+
+
+FRAMES = """
+kind = "tagger"
+[data]
+input = "numbers"
+[model]
+cell = "gru"
+hidden = [4]
+[train]
+epochs = 2
+[[fit]]
+up_to = {up_to}
+[fit.train]
+epochs = 1
+"""
+
+
+@pytest.mark.parametrize(("up_to", "epochs"), [(50, 2), (1000, 1)])
+def test_of_labels_for_every_step_these_steps_count(
+    tmp_path: Path, up_to: int, epochs: int
+) -> None:
+    """Nine recordings train, of some 200 steps with a label."""
+    data = write_steps(tmp_path / "steps.csv", 12)
+    (tmp_path / "task.toml").write_text(FRAMES.format(up_to=up_to))
+    task = with_data(resolve(str(tmp_path / "task.toml")), data)
+    event = started(Job(task, data, False, tmp_path / "out.pt", device="cpu", threads=1))
+    assert event.job.task.config.train.epochs == epochs
+    survey = event.prepared.kind.survey(event.job.task.config, data, lambda: None)
+    assert survey.steps == event.prepared.steps > 50 > event.prepared.sizes["train"]

@@ -73,7 +73,8 @@ class FrameTagger:
         kind = cls(config, data.channels, data.scaler, pace, found.labels, found.counts)
         sizes = {name: len(split.recordings) for name, split in splits.items()}
         notes = reading.notes(found)
-        return Prepared(kind, dict(splits), sizes, "recordings", notes, data.fingerprint)
+        fingerprint, steps = data.fingerprint, found.steps
+        return Prepared(kind, dict(splits), sizes, "recordings", notes, fingerprint, steps=steps)
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:

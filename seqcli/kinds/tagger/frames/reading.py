@@ -37,6 +37,11 @@ class Fitted(NamedTuple):
     splits: dict[str, Split]
     foreign: dict[str, int]
 
+    @property
+    def steps(self) -> int:
+        """Those of the training part that have a label."""
+        return sum(self.counts)
+
 
 def fitted(config: Settings, path: Path, scratch: Path | None, poll: Poll) -> Fitted:
     """All of it, for training. Errors: DataError for fewer than two labels to train on, or many."""
@@ -76,6 +81,7 @@ def survey(config: Settings, path: Path, poll: Poll) -> Survey:
         labels=dict(zip(found.labels, np.asarray(counts).tolist(), strict=True)),
         notes=tuple(found.source.notes()),
         findings=tuple(_oddities(found)),
+        steps=found.steps,
     )
 
 
