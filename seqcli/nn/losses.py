@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from seqcli.nn import meeting
-from seqcli.nn.softmax import Block, Rows, block_of
+from seqcli.nn.softmax import Block, Rows, block_of, worth_sharing
 
 MAX_LOGITS = 1 << 24  # held at one time: 32 MB in bfloat16
 
@@ -115,7 +115,8 @@ def _gradients(
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
     """Sum of losses and d_hidden, of a member's `own` rows; of the first d_weight, d_bias of all.
 
-    Gradients are times the rows' `scale`. Errors: NotAll where some members have no rows.
+    Gradients are times the rows' `scale`. Errors: NotAll where each does its own, since some have
+    no rows, or the vocabulary is too small to share.
     """
     kind = block_of(weight, dtype)
     rows = max(1, MAX_LOGITS // len(weight) // member.size)
@@ -123,10 +124,15 @@ def _gradients(
     def block(given: list[Rows], start: int) -> Block:
         return kind([each.part(slice(start, start + rows)) for each in given], weight, bias, dtype)
 
-    def begin(given: list[Rows]) -> tuple[list[Rows], Tensor, Tensor, Block]:
+    def begin(given: list[Rows]) -> tuple[list[Rows], Tensor, Tensor, Block] | None:
+        if member.size > 1 and not worth_sharing(given, len(weight)):
+            return None
         return given, torch.empty_like(weight), torch.empty_like(bias), block(given, 0)
 
-    given, d_weight, d_bias, found = member.gather(own, begin)
+    begun = member.gather(own, begin)
+    if begun is None:
+        raise meeting.NotAll
+    given, d_weight, d_bias, found = begun
     loss, d_hidden = bias.new_zeros(()), torch.empty_like(own.hidden)
     for start in range(0, max(1, *(len(each.hidden) for each in given)), rows):
         if start:

@@ -16,7 +16,7 @@ Built = TypeVar("Built")
 
 
 class NotAll(Exception):
-    """Some members have nothing to bring: each does its own."""
+    """It is not for all: some have nothing to bring, or nothing is gained. Each does its own."""
 
 
 class Meeting:

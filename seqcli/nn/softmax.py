@@ -51,7 +51,8 @@ class Block(ABC):
         self._p = weight.new_empty(len(weight), len(self._x), dtype=dtype)
         pieces = 1 if len(parts) == 1 else PIECES * len(parts)
         self._pieces = _cut(slice(0, len(weight)), -(-len(weight) // pieces))
-        self._totals, self._products, self._peaks = ([self._x] * len(self._pieces) for _ in "123")
+        none = [self._x.new_empty(0)] * len(self._pieces)
+        self._totals, self._products, self._peaks = none.copy(), none.copy(), none
         self._peak: Tensor | None = None
         self._turns = {name: itertools.count() for name in ("first", "peaks", "again", "weights")}
 
@@ -240,6 +241,15 @@ class _Widened(Block):
     def _summed(self, part: slice, x: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
         product, h = torch.mm(self._p[part], x), self._x.shape[1]
         return product[:, :h], product[:, h]
+
+
+def worth_sharing(given: list[Rows], size: int) -> bool:
+    """Whether threads gain by pieces of a vocabulary of `size`, where each can do its own rows.
+
+    That costs each thread a pass over the weights, and one over their gradient to add it up; pieces
+    cost as many passes over the rows.
+    """
+    return size >= PIECES * len(given) * sum(len(each.hidden) for each in given)
 
 
 def block_of(weight: Tensor, dtype: torch.dtype) -> type[Block]:

@@ -39,8 +39,10 @@ def team() -> Team:
 
 
 def language() -> tuple[Any, Any]:
+    """With words enough for threads to share the output layer by vocabulary."""
     settings = {"batch_size": 4, "steps": 5, "optimizer": "sgd", "clip": 5.0, "lr": 0.5}
-    kind, _ = tiny(train=settings | {"epochs": 2}, model={"dropout": 0.3})
+    words = [f"w{number}" for number in range(200)]
+    kind, _ = tiny(words, train=settings | {"epochs": 2}, model={"dropout": 0.3})
     return kind, Text(np.arange(403, dtype=np.int64) * 7 % len(kind.vocab), 0.0)
 
 
