@@ -93,10 +93,13 @@ def with_data(task: Task, path: Path) -> Task:
 def fitted(task: Task, size: int, length: int = 0) -> Task:
     """The task for a training part of `size` tokens, or rows of so many tokens in the median.
 
-    Itself where that is much. Of several rows of its table the first holds.
+    Itself where that is much, or what was given does not go with the row. Of several rows of its
+    table the first holds.
     """
     fit = next((row for row in task.fits if row.holds(size, length)), None)
-    return set_by(task, fit)
+    with suppress(ConfigError):
+        return set_by(task, fit)
+    return set_by(task, None)
 
 
 def set_by(task: Task, fit: Fit | None) -> Task:

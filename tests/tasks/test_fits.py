@@ -82,6 +82,15 @@ def test_what_was_given_stays(task: Path) -> None:
     assert found.fit.told == "hidden 8"
 
 
+def test_a_row_that_does_not_go_with_what_was_given_is_not_taken() -> None:
+    """Without n-grams there is nothing that could tell of the labels at the start."""
+    without: dict[str, Any] = {"model": {"wide_words": [], "wide_characters": []}}
+    found = fitted(resolve("text", "", without), 50, 7)
+    assert found.fit is None
+    assert found.config == resolve("text", "", without).config
+    assert fitted(resolve("text"), 50, 7).fit is not None
+
+
 def test_presets_and_other_kinds_have_none(task: Path) -> None:
     assert resolve(str(task), "other").fits == ()
     assert resolve(str(task), "", {"model": {"condition": True}}).fits == ()
