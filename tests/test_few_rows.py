@@ -49,7 +49,14 @@ def characters(name: str, tmp_path: Path, *given: str) -> tuple[float, float]:
     path.write_text(text(name), "utf-8")
     parts = splits(path, document)
     theirs = min(losses(parts["train"], parts["valid"], LONGEST).values())
-    asked = ["--data", path, "--out", tmp_path / "model.pt", "--set", f"data.document={document}"]
+    asked: list[str | Path] = [
+        "--data",
+        path,
+        "--out",
+        tmp_path / "model.pt",
+        "--set",
+        f"data.document={document}",
+    ]
     ours: float = answer("train", "--task", "char", *asked, *given)["valid"]["loss"]
     print(f"{name}: {ours:.4f}, n-grams {theirs:.4f}", file=sys.stderr)
     return ours, theirs
