@@ -15,7 +15,14 @@ BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize(("name", "size"), [("sms", 100), ("names", 500), ("splice", 500)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("sms", 100),
+        pytest.param("names", 500, marks=pytest.mark.slow),
+        pytest.param("splice", 500, marks=pytest.mark.slow),
+    ],
+)
 def test_few_rows_are_read_as_well_as_by_an_svm(
     name: str, size: int, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +86,7 @@ def test_names_are_made_of_what_their_list_is_made_of(
     assert of_syllables(drawn, invented(syllables)[1]) >= 0.7
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize("name", ["40000", "surnames"])
 def test_little_text_is_read_better_than_by_the_best_ngrams(
