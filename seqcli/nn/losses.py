@@ -116,7 +116,7 @@ def _gradients(
     """Sum of losses and d_hidden, of a member's `own` rows; of the first d_weight, d_bias of all.
 
     Gradients are times the rows' `scale`. Errors: NotAll where each does its own, since some have
-    no rows, or the vocabulary is too small to share.
+    no rows or come with other weights, or the vocabulary is too small to share.
     """
     kind = block_of(weight, dtype)
     rows = max(1, MAX_LOGITS // len(weight) // member.size)
@@ -124,12 +124,16 @@ def _gradients(
     def block(given: list[Rows], start: int) -> Block:
         return kind([each.part(slice(start, start + rows)) for each in given], weight, bias, dtype)
 
-    def begin(given: list[Rows]) -> tuple[list[Rows], Tensor, Tensor, Block] | None:
-        if member.size > 1 and not worth_sharing(given, len(weight)):
+    def begin(
+        found: list[tuple[Rows, int]],
+    ) -> tuple[list[Rows], Tensor, Tensor, Block] | None:
+        given = [rows for rows, _ in found]
+        one = len({weights for _, weights in found}) == 1  # no part has skipped another layer
+        if member.size > 1 and not (one and worth_sharing(given, len(weight))):
             return None
         return given, torch.empty_like(weight), torch.empty_like(bias), block(given, 0)
 
-    begun = member.gather(own, begin)
+    begun = member.gather((own, weight.data_ptr()), begin)
     if begun is None:
         raise meeting.NotAll
     given, d_weight, d_bias, found = begun

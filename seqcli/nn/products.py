@@ -31,14 +31,14 @@ WIDE = 1 << 20  # numbers of a weight that is read again for every few rows: pas
 Plus = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # y (B, N), x (B, K), out -> y + x W^T
 
 
-def times(a: Tensor, b: Tensor) -> Tensor:
-    """a (M, K) @ b (K, N); either may be a transposed view."""
+def times(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
+    """a (M, K) @ b (K, N), in `out` if there is one; either may be a transposed view."""
     sizes = (*a.shape, b.shape[1])
     large = min(sizes) >= LARGE and math.prod(sizes) >= WORK and len(b) <= LONG
     if large and _both_libraries(a):
         y: Tensor = torch.ops.mkldnn._linear_pointwise(a, b.t(), None, "none", [], "")
-        return y
-    return torch.mm(a, b)
+        return y if out is None else out.copy_(y)
+    return torch.mm(a, b, out=out)
 
 
 def plus(weight: Tensor) -> Plus:

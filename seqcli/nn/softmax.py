@@ -72,12 +72,13 @@ class Block(ABC):
 
         def piece(place: int) -> None:
             part = self._pieces[place]
-            weight, bias = self._summed(part, x, share)
             if more:
+                weight, bias = torch.empty_like(d_weight[part]), torch.empty_like(d_bias[part])
+                self._summed(part, x, share, weight, bias)
                 d_weight[part] += weight
                 d_bias[part] += bias
             else:
-                d_weight[part], d_bias[part] = weight, bias
+                self._summed(part, x, share, d_weight[part], d_bias[part])
             # softmax minus one-hot: the latter's share
             inside = (self._targets >= part.start) & (self._targets < part.stop)
             here = inside.nonzero().squeeze(1)
@@ -150,8 +151,10 @@ class Block(ABC):
         """The rows as the weights' gradient reads them, each times its share."""
 
     @abstractmethod
-    def _summed(self, part: slice, x: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-        """p[part] @ (share x), (v, H), and p[part] @ share, (v,); x: as `_times` gives it."""
+    def _summed(
+        self, part: slice, x: Tensor, share: Tensor, d_weight: Tensor, d_bias: Tensor
+    ) -> None:
+        """Put p[part] @ (share x), (v, H), and p[part] @ share, (v,) there; x: see `_times`."""
 
 
 class _Exact(Block):
@@ -177,8 +180,11 @@ class _Exact(Block):
     def _times(self, share: Tensor) -> Tensor:
         return self._x * share[:, None]
 
-    def _summed(self, part: slice, x: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-        return times(self._p[part], x), self._p[part] @ share
+    def _summed(
+        self, part: slice, x: Tensor, share: Tensor, d_weight: Tensor, d_bias: Tensor
+    ) -> None:
+        times(self._p[part], x, out=d_weight)
+        torch.mv(self._p[part], share, out=d_bias)
 
 
 class _Widened(Block):
@@ -238,9 +244,12 @@ class _Widened(Block):
     def _times(self, share: Tensor) -> Tensor:
         return (self._wide * share[:, None]).to(self._p.dtype)
 
-    def _summed(self, part: slice, x: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    def _summed(
+        self, part: slice, x: Tensor, share: Tensor, d_weight: Tensor, d_bias: Tensor
+    ) -> None:
         product, h = torch.mm(self._p[part], x), self._x.shape[1]
-        return product[:, :h], product[:, h]
+        d_weight.copy_(product[:, :h])
+        d_bias.copy_(product[:, h])
 
 
 def worth_sharing(given: list[Rows], size: int) -> bool:

@@ -183,7 +183,7 @@ def test_members_share_the_vocabulary(
     exact = torch.float64 if dtype == torch.float64 else torch.float32
     x, w, b, targets = numbers(sum(counts), 12, 500, exact)
     parts = torch.split(x.detach(), counts), torch.split(targets, counts)
-    own = [
+    own = [  # weights that lie at the same place, as those of a model and its copies
         (hidden.clone().requires_grad_(), w.detach().requires_grad_(), b.detach().requires_grad_())
         for hidden in parts[0]
     ]
@@ -210,6 +210,23 @@ def test_members_share_the_vocabulary(
         assert error(there[0], gradients[place]) < bound
 
 
+def test_members_with_other_weights_do_their_own() -> None:
+    """Of two output layers a part may have no rows for one, and skip it."""
+    x, w, b, targets = numbers(8, 6, 200, torch.float32)
+    weights = [(w.detach() * (1 + number)).requires_grad_() for number in range(2)]
+
+    def work(number: int) -> None:
+        rows = slice(4 * number, 4 * (number + 1))
+        given = x.detach()[rows], weights[number], b.detach(), targets[rows]
+        torch.autograd.backward(linear_cross_entropy(*given, torch.float32)[0])
+
+    shared([4, 4], work)
+    for number, weight in enumerate(weights):
+        rows = slice(4 * number, 4 * (number + 1))
+        _, gradients = expected((x[rows], weight, b, targets[rows]), 1.0)
+        assert error(weight.grad, gradients[1]) < 1e-5
+
+
 def test_members_with_more_rows_than_words_do_their_own() -> None:
     """Pieces of an alphabet would cost more than they share."""
     x, w, b, targets = numbers(30, 6, 20, torch.float32)
@@ -231,7 +248,7 @@ def test_members_with_more_rows_than_words_do_their_own() -> None:
 def test_members_share_far_off_targets(dtype: torch.dtype) -> None:
     """exp overflows in a piece of one of them: all take off the largest logit."""
     w = torch.linspace(0, 1000, 40)[:, None]
-    weights = [w.clone().requires_grad_() for _ in range(2)]
+    weights = [w.detach().requires_grad_() for _ in range(2)]
     found = [0.0, 0.0]
 
     def work(number: int) -> None:
