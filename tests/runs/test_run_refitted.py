@@ -160,7 +160,7 @@ def test_a_time_is_that_of_both_passes(folder: Path) -> None:
     asked = job(
         folder,
         "timed",
-        {"train": {"refit": True, "select": "last", "epochs": 100000, "max_time": 1.0}},
+        {"train": {"refit": True, "select": "last", "epochs": 100000, "max_time": 2.0}},
     )
     halves: list[list[Stepped]] = [[]]
     last: Finished | None = None
@@ -173,7 +173,7 @@ def test_a_time_is_that_of_both_passes(folder: Path) -> None:
             last = event
     assert last is not None
     assert last.why in ("time", "epochs")  # a machine that is freer in the second half gets there
-    assert last.result["seconds"] < 1.5
+    assert last.result["seconds"] < 3.0
     assert [half[-1].progress for half in halves] == [1.0, 1.0]
 
 
