@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +104,15 @@ def cell(row: Row | None, name: str) -> str:
     return f"{both[0]} : {both[1]}{ratio}"
 
 
+def merged(machines: Iterable[str]) -> list[str]:
+    """Each once, with the packages that were installed for any of its rows."""
+    found: dict[str, dict[str, None]] = {}
+    for machine in machines:
+        cores, *packages = machine.split(", ")
+        found.setdefault(cores, {}).update(dict.fromkeys(packages))
+    return [", ".join([cores, *packages]) for cores, packages in found.items()]
+
+
 def summary(results: dict[str, Any]) -> str:
     """The README's part: a column for each kind of processor."""
     found = {
@@ -122,7 +131,7 @@ def summary(results: dict[str, Any]) -> str:
     machines = [
         f"- {processor}: {machine}"
         for processor in found
-        for machine in {one["machine"]: "" for one in told(results[processor]).values()}
+        for machine in merged(one["machine"] for one in told(results[processor]).values())
     ]
     return "\n" + "\n".join([*machines, "", *lines]) + "\n\n"
 

@@ -177,6 +177,13 @@ def test_every_kind_of_processor_has_its_tables(tmp_path: Path) -> None:
     assert (tmp_path / "drawn.png").stat().st_size > 0
 
 
+def test_a_machine_is_named_once_with_all_that_was_installed_on_it() -> None:
+    from report import merged
+
+    given = ["2 cores, torch 2, keras 3", "4 cores, torch 2", "2 cores, torch 2, aeon 1"]
+    assert merged(given) == ["2 cores, torch 2, keras 3, aeon 1", "4 cores, torch 2"]
+
+
 def test_floors_leave_out_bfloat16_where_it_would_take_minutes() -> None:
     """oneDNN told to use no more than AVX2 stands for a processor that has no more."""
     code = "import floors; print(sorted(floors.products(64)))"
