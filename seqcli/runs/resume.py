@@ -36,7 +36,7 @@ def as_begun(job: Job, saved: ModelFile) -> Job:
     for fit in job.task.fits:
         if (
             isinstance(size, int)
-            and size <= fit.up_to
+            and fit.limit.holds(size)
             and fit.begun(job.task.config, then, MAY_CHANGE)
         ):
             return replace(job, task=set_by(job.task, fit))

@@ -18,7 +18,7 @@ from seqcli.tasks.taskfile import resolve, to_toml, with_data
 
 FIT = """
 [[fit]]
-up_to = {up_to}
+{limit}
 [fit.model]
 hidden = [7]
 [fit.data]
@@ -28,10 +28,12 @@ epochs = 2
 """
 
 
-def little(folder: Path, name: str = "out", up_to: int = 100, overrides: Any = None) -> Job:
-    """A job whose task has other settings for at most so many rows: it has 38 to train on."""
+def little(
+    folder: Path, name: str = "out", limit: str = "up_to = 100", overrides: Any = None
+) -> Job:
+    """A job whose task has other settings for so many rows: it has 38 to train on."""
     folder.mkdir(exist_ok=True)
-    (folder / "task.toml").write_text(TASK + FIT.format(up_to=up_to))
+    (folder / "task.toml").write_text(TASK + FIT.format(limit=limit))
     return job(folder, name, overrides)
 
 
@@ -64,9 +66,10 @@ def test_all_that_a_run_writes_tells_its_settings(tmp_path: Path) -> None:
     assert figures_of(finished(again).result) | {"task": ""} == figures_of(result) | {"task": ""}
 
 
-def test_enough_data_leaves_the_task_as_it_is(tmp_path: Path) -> None:
-    event = started(little(tmp_path, up_to=37))
-    assert event.job.task.config == little(tmp_path, up_to=37).task.config
+@pytest.mark.parametrize("limit", ["up_to = 37", "above = 38"])
+def test_other_amounts_leave_the_task_as_it_is(tmp_path: Path, limit: str) -> None:
+    event = started(little(tmp_path, limit=limit))
+    assert event.job.task.config == little(tmp_path, limit=limit).task.config
     assert event.job.task.fit is None
 
 
@@ -76,15 +79,16 @@ def test_what_was_given_is_kept(tmp_path: Path) -> None:
     assert started(asked).job.task.config == asked.task.config
 
 
-def test_a_stopped_run_goes_on_with_them(tmp_path: Path) -> None:
-    whole = finished(little(tmp_path, "whole")).result
-    asked = little(tmp_path, "stopped")
+@pytest.mark.parametrize("limit", ["up_to = 100", "above = 37"])
+def test_a_stopped_run_goes_on_with_them(tmp_path: Path, limit: str) -> None:
+    whole = finished(little(tmp_path, "whole", limit)).result
+    asked = little(tmp_path, "stopped", limit)
     interrupted(asked, 3)
     result = finished(replace(asked, resume=True)).result
     assert figures_of(result) == figures_of(whole)
-    more = little(tmp_path, "stopped", overrides={"train": {"epochs": 3}})
+    more = little(tmp_path, "stopped", limit, {"train": {"epochs": 3}})
     assert finished(replace(more, resume=True)).result["epochs"] == 3
-    other = little(tmp_path, "stopped", overrides={"model": {"hidden": [9]}})
+    other = little(tmp_path, "stopped", limit, {"model": {"hidden": [9]}})
     with pytest.raises(ConfigError, match=r"model\.hidden was \[7\], is \[9\]"):
         finished(replace(other, resume=True))
 
