@@ -220,8 +220,7 @@ def test_the_ngram_model_always_takes_something_off() -> None:
     """3 - 4 D n4 / n3 is below 0 here: without a discount an unseen token would be impossible."""
     from peers.kneser_ney import discounts
 
-    one, two, more = discounts([1, 1, 1, 1, 2, 3, 4, 4, 4, 4])
-    assert (one, two, more) == (1 - 2 * 2 / 3 / 4, 2 - 3 * 2 / 3, 2 / 3)
+    assert discounts([1, 1, 1, 1, 2, 2, 3, 4, 4, 4, 4]) == (0.5, 1.25, 0.5)
 
 
 def test_all_rows_of_a_set_are_one_cut_more(monkeypatch: pytest.MonkeyPatch) -> None:
