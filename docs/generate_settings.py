@@ -91,7 +91,9 @@ rows. `train` and `check` say in a line what was set so, `train --list NAME` sho
 `OUT.run/config.toml` and the model file hold what came of it, and `--resume` goes on with that.
 
 `[timed.train]` in the same way says what is set otherwise where a time is given (`--max-time`):
-above all for how many epochs it may be used. Rows of `[[fit]]` stand over it.
+above all for how many epochs it may be used. Rows of `[[fit]]` stand over it. `--resume`
+with a time goes by it too where the run was not given epochs; what a run that has begun cannot
+change stays.
 
 "kinds" names the kinds of model that know the setting; a dash stands for all.
 """

@@ -75,12 +75,17 @@ class Task:
     fit: Fit | None = None  # which of them it was set by
     timed: Table = field(default_factory=dict)  # what is set otherwise where a time is given
 
+    @property
+    def in_time(self) -> Table:
+        """What a given time sets: a row of its table stands over that."""
+        return fits.without(self.timed, {} if self.fit is None else self.fit.settings)
+
     def said(self, size: int) -> list[str]:
         """What a training part of `size`, and a time, made of the settings, for a person."""
         fit = [] if self.fit is None else [self.fit.said(size)]
         if self.config.train.max_time is None:
             return fit
-        told = fits.told(fits.without(self.timed, {} if self.fit is None else self.fit.settings))
+        told = fits.told(self.in_time)
         return [*fit, f"a time is given, so: {told}"] if told else fit
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from tiny_runs import TASK, begun, figures_of, finished, interrupted, job, write_steps
 
-from seqcli.errors import ConfigError
+from seqcli.errors import ConfigError, SeqcliError
 from seqcli.modelfile import storage
 from seqcli.runs.job import Job
+from seqcli.runs.job import begun as run_of
 from seqcli.runs.run import Started
 from seqcli.settings.config import to_dict
 from seqcli.tasks.taskfile import resolve, to_toml, with_data
@@ -131,6 +132,62 @@ def test_a_row_for_texts_of_a_word_is_taken_up_again(tmp_path: Path) -> None:
     event = started(replace(several, resume=True))
     assert to_dict(event.job.task.config)["data"]["tokenizer"] == "words"
     assert event.job.task.config.train.epochs == 2
+
+
+TIMED = "\n[timed.train]\nepochs = 5\nclip = 3.0\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "epochs"),
+    [
+        ({}, {"max_time": 1e6}, 5),
+        ({"max_time": 1e6, "max_steps": 3}, {"max_time": 1e6, "max_steps": None}, 5),
+        ({"epochs": 2}, {"max_time": 1e6}, 2),  # it was given so many
+        ({}, {"max_time": 1e6, "epochs": 4}, 4),
+        ({}, {"epochs": 4}, 4),
+        ({}, {}, 3),
+    ],
+)
+def test_a_run_gone_on_with_uses_a_given_time(
+    tmp_path: Path, first: dict[str, Any], then: dict[str, Any], epochs: int
+) -> None:
+    (tmp_path / "task.toml").write_text(TASK + TIMED)
+    asked = job(tmp_path, overrides={"train": first})
+    finished(asked)
+    task, data, sample, out = run_of(tmp_path / "out.run", {"train": then})
+    event = finished(replace(asked, task=task, data=data, sample=sample, out=out, resume=True))
+    assert event.result["epochs"] == epochs
+    config = storage.load(out).description["config"]
+    assert config["train"]["clip"] == (3.0 if "max_time" in first else 0.0)  # as it began
+    again, *_ = run_of(tmp_path / "out.run", {"train": {"max_time": 2e6}})
+    assert again.timed.get("train", {}).get("epochs") == (None if epochs in (2, 4) else 5)
+
+
+@pytest.mark.parametrize("odd", [3, {"train": 4}, {"train": {"epoch": 3}}, {"trian": {}}])
+def test_a_state_whose_given_time_sets_what_is_no_setting(tmp_path: Path, odd: Any) -> None:
+    finished(job(tmp_path))
+    last = tmp_path / "out.run" / "last.pt"
+    saved = storage.load(last)
+    storage.save(last, saved.description | {"timed": odd}, saved.tensors)
+    with pytest.raises(SeqcliError, match="not the state of a run"):
+        run_of(last, {})
+
+
+def test_a_task_gone_on_with_uses_a_given_time(tmp_path: Path) -> None:
+    (tmp_path / "task.toml").write_text(TASK + TIMED + FIT.format(limit="up_to = 10"))
+    finished(job(tmp_path))
+    asked = job(tmp_path, overrides={"train": {"max_time": 1e6}}, resume=True)
+    assert finished(asked).result["epochs"] == 5
+
+
+def test_a_row_stands_over_a_time_that_is_given_later(tmp_path: Path) -> None:
+    (tmp_path / "task.toml").write_text(TASK + TIMED + FIT.format(limit="up_to = 100"))
+    asked = job(tmp_path)
+    finished(asked)
+    task, *_ = run_of(tmp_path / "out.run", {"train": {"max_time": 1e6}})
+    assert finished(replace(asked, task=task, resume=True)).result["epochs"] == 2
+    with_time = job(tmp_path, overrides={"train": {"max_time": 1e6}}, resume=True)
+    assert finished(with_time).result["epochs"] == 2
 
 
 FRAMES = """
