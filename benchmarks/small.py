@@ -32,7 +32,7 @@ from seqcli.tasks.taskfile import resolve
 INVENTED = {"invented": 40, "invented60": 60}  # syllables that they are made of
 LISTS = (*INVENTED, "surnames")
 TEXTS = ("4000", "40000", "400000", "reviews")
-LONGEST = 8  # tokens of an n-gram
+LONGEST = 10  # tokens of an n-gram
 REVIEWS = 4_000_000  # characters
 NAMES, SAMPLED = 463, 200
 STARTS = [*"bdfgklmnprstvz", "br", "dr", "fl", "kl", "pr", "st", "tr"]

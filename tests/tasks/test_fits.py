@@ -97,7 +97,13 @@ def test_presets_and_other_kinds_have_none(task: Path) -> None:
     for name in names():
         whole = resolve(name)
         assert all(not resolve(name, preset).fits for preset in whole.presets)
-        assert fitted(whole, 10**9).config == whole.config
+        assert fitted(whole, 10**6).config == whole.config
+
+
+def test_much_text_is_learned_by_a_larger_network() -> None:
+    usual, much = resolve("char"), fitted(resolve("char"), 2_000_001)
+    assert fitted(usual, 2_000_000).config == usual.config
+    assert settings(much)[0] > settings(usual)[0]
 
 
 def test_the_settings_written_are_a_task_of_their_own(task: Path, tmp_path: Path) -> None:
