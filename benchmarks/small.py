@@ -1,14 +1,14 @@
 """Little text: `--task char` beside the best n-gram model, by validation.
 
-Cuts of Tiny Shakespeare, the first characters of the film reviews, and lists of names, one a line:
-463 invented ones, made here of 40 and of 60 syllables, and the English surnames. seqcli cuts each
-(nine tenths train) and trains with its defaults; the n-gram model (modified Kneser-Ney) has the
-order that is best on the same validation part. Of the invented names: how many of 200 sampled ones
-are made of the list's syllables alone. Options behind the names are those of `seqcli train`, such
-as `--seed 2`.
+Cuts of Tiny Shakespeare, from its beginning or from character START on, the first characters of the
+film reviews, and lists of names, one a line: the English surnames, and 463 invented ones, made here
+of 40 and of 60 syllables. seqcli cuts each (nine tenths train) and trains with its defaults; the
+n-gram model (modified Kneser-Ney) has the order that is best on the same validation part. Of the
+invented names: how many of 200 sampled ones are made of the list's syllables alone. Options behind
+the names are those of `seqcli train`, such as `--seed 2`.
 
     SEQCLI_DATA=folder python benchmarks/small.py
-        [invented invented60 surnames 4000 40000 400000 reviews] [OPTION ...]
+        [invented invented60 surnames 4000 40000 400000 reviews SIZE@START ...] [OPTION ...]
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from seqcli.tasks.taskfile import resolve
 INVENTED = {"invented": 40, "invented60": 60}  # syllables that they are made of
 LISTS = (*INVENTED, "surnames")
 TEXTS = ("4000", "40000", "400000", "reviews")
+ELSEWHERE = re.compile(r"(\d+)@(\d+)")
 LONGEST = 10  # tokens of an n-gram
 REVIEWS = 4_000_000  # characters
 NAMES, SAMPLED = 463, 200
@@ -67,7 +68,9 @@ def text(name: str) -> str:
     if name == "reviews":
         with lzma.open(real("imdb/imdb.train.tsv.xz"), "rt", encoding="utf-8") as file:
             return "".join(line.partition("\t")[2] for line in file)[:REVIEWS]
-    return real("tinyshakespeare/input.txt").read_text()[: int(name)]
+    size, _, start = name.partition("@")
+    begin = int(start or 0)
+    return real("tinyshakespeare/input.txt").read_text()[begin : begin + int(size)]
 
 
 def splits(path: Path, document: str) -> dict[str, str]:
@@ -116,8 +119,9 @@ def measure(name: str, given: list[str], folder: Path) -> None:
 
 def main() -> None:
     """Texts by name, then options of `seqcli train`."""
-    asked = [word for word in sys.argv[1:] if word in (*LISTS, *TEXTS)]
-    given = [word for word in sys.argv[1:] if word not in asked]
+    words = sys.argv[1:]
+    asked = [word for word in words if word in (*LISTS, *TEXTS) or ELSEWHERE.fullmatch(word)]
+    given = [word for word in words if word not in asked]
     for name in asked or (*LISTS, *TEXTS):
         with tempfile.TemporaryDirectory() as folder:
             measure(name, given, Path(folder))

@@ -241,6 +241,14 @@ def test_all_rows_of_a_set_are_one_cut_more(monkeypatch: pytest.MonkeyPatch) -> 
     assert not behind(0.92, 0.90, 400)
 
 
+def test_texts_are_cut_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import small
+
+    (tmp_path / "input.txt").write_text("abcdefgh")
+    monkeypatch.setattr(small, "real", lambda name: tmp_path / Path(name).name)
+    assert (small.text("3"), small.text("3@2"), small.text("9@6")) == ("abc", "cde", "gh")
+
+
 @pytest.mark.parametrize("count", [40, 60])
 def test_invented_names_are_made_of_their_syllables(count: int) -> None:
     from small import NAMES, invented, of_syllables
