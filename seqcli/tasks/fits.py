@@ -9,7 +9,7 @@ a preset: those say themselves what they are for.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -32,35 +32,42 @@ class Limit:
         low=1,
     )
     words: int | None = setting(None, "and half of the rows have so many tokens at most", low=1)
+    aligned: bool = setting(False, "and all rows have the same number of characters")
 
 
 @dataclass(frozen=True)
 class Fit:
     """A row: the settings for a training part of at most `up_to` tokens, or rows.
 
-    With `words`, for one of which half of the rows have at most so many tokens.
+    With `words`, for one of which half of the rows have at most so many tokens; `aligned`: for one
+    of rows of the same length.
     """
 
     up_to: int
     settings: Table
     words: int | None = None
+    aligned: bool = False
 
-    def holds(self, size: int, length: int) -> bool:
-        """Whether it is for `size` to train on; `length`: median of tokens in a row, 0 without."""
-        return size <= self.up_to and (self.words is None or 0 < length <= self.words)
+    def holds(self, size: int, length: int, aligned: bool) -> bool:
+        """Whether it is for `size` to train on.
+
+        length: median of tokens in a row, 0 without rows; aligned: see `Prepared.aligned`.
+        """
+        short = self.words is None or 0 < length <= self.words
+        return size <= self.up_to and short and (aligned or not self.aligned)
 
     @property
     def reach(self) -> str:
         """What it is for, for a person."""
+        size, even = f"at most {self.up_to:,}", " of one length" * self.aligned
         if self.words is None:
-            return f"at most {self.up_to:,}"
-        tokens = f"{self.words} token" + "s" * (self.words != 1)
-        return f"at most {self.up_to:,} of mostly {tokens}"
+            return size + even
+        return f"{size} of mostly {self.words} token" + "s" * (self.words != 1) + even
 
     @property
     def plain(self) -> dict[str, Any]:
         """As JSON values, by the names of a task file."""
-        limits = {"up_to": self.up_to, "words": self.words}
+        limits = {"up_to": self.up_to, "words": self.words, "aligned": self.aligned}
         return {**{name: limit for name, limit in limits.items() if limit}, **self.settings}
 
     @property
@@ -93,8 +100,8 @@ def read(table: Any) -> tuple[Fit, ...]:
     if not isinstance(table, list) or not all(isinstance(row, Mapping) for row in table):
         raise _misplaced("[[fit]]: tables of settings expected", "")
     rows = [_row(row) for row in table]
-    for words in dict.fromkeys(row.words for row in rows):
-        for less, more in pairwise(row for row in rows if row.words == words):
+    for shape in dict.fromkeys((row.words, row.aligned) for row in rows):
+        for less, more in pairwise(row for row in rows if (row.words, row.aligned) == shape):
             if more.up_to <= less.up_to:
                 problem = f"[[fit]]: up_to = {more.up_to} behind {less.up_to}"
                 raise _misplaced(problem, "smallest first")
@@ -108,7 +115,7 @@ def _row(row: Mapping[str, Any]) -> Fit:
         raise _misplaced("[[fit]]: up_to is missing", "up_to = 20000, for example")
     for section in settings.keys() - set(SECTIONS):
         raise _misplaced(f"[fit.{section}]: one of {', '.join(SECTIONS)} expected", "")
-    return Fit(limit.up_to, settings, limit.words)
+    return Fit(limit.up_to, settings, limit.words, limit.aligned)
 
 
 def _misplaced(problem: str, hint: str) -> ConfigError:
@@ -119,7 +126,7 @@ def _misplaced(problem: str, hint: str) -> ConfigError:
 
 def left(rows: tuple[Fit, ...], given: Table) -> tuple[Fit, ...]:
     """The rows without the settings that were given otherwise."""
-    return tuple(Fit(row.up_to, without(row.settings, given), row.words) for row in rows)
+    return tuple(replace(row, settings=without(row.settings, given)) for row in rows)
 
 
 def without(settings: Table, given: Table) -> Table:

@@ -90,13 +90,15 @@ def with_data(task: Task, path: Path) -> Task:
     return dataclasses.replace(task, config=dataclasses.replace(task.config, data=data))
 
 
-def fitted(task: Task, size: int, length: int = 0) -> Task:
+def fitted(task: Task, size: int, length: int = 0, aligned: bool = False) -> Task:
     """The task for a training part of `size` tokens, or rows of so many tokens in the median.
+
+    aligned: see `Prepared.aligned`.
 
     Itself where that is much, or what was given does not go with the row. Of several rows of its
     table the first holds.
     """
-    fit = next((row for row in task.fits if row.holds(size, length)), None)
+    fit = next((row for row in task.fits if row.holds(size, length, aligned)), None)
     with suppress(ConfigError):
         return set_by(task, fit)
     return set_by(task, None)

@@ -93,7 +93,9 @@ class Classifier:
         splits, columns = dict(data.splits), source.named()
         length = lengths_of(data.splits["train"].tokens.lengths)["p50"]
         fingerprint = data.fingerprint
-        return Prepared(kind, splits, sizes, "examples", notes, fingerprint, columns, length)
+        return Prepared(
+            kind, splits, sizes, "examples", notes, fingerprint, columns, length, data.aligned
+        )
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
