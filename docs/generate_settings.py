@@ -62,8 +62,7 @@ chose. Paths in a task file are read from the folder you are in.
 
 A run keeps all its settings in `OUT.run/config.toml`, which is again a task file.
 
-Settings may follow from how much there is to train on. A task file then has a table of rows,
-smallest first:
+Settings may follow from how much there is to train on. A task file then has a table of rows:
 
 ```toml
 [[fit]]
@@ -75,18 +74,29 @@ layers = 1
 
 [fit.train]
 batch_size = 8
+
+[[fit]]
+above = 2000000
+
+[fit.model]
+hidden = [768]
 ```
 
 `up_to` counts the training part as `train` shows it behind `splits:`, tokens of a text that goes on
-and rows of anything else; of recordings with a label for every step, these steps. The first row
-that is large enough is laid over the file's settings;
-where there is more than the last one says, they stand as they are. An option or `--set` is never
-moved, and a preset has no rows. `train` and `check` say in a line what was set so, `train --list
-NAME` shows the rows; `OUT.run/config.toml` and the model file hold what came of it, and `--resume`
-goes on with that.
+and rows of anything else; of recordings with a label for every step, these steps. `above` is for
+more than so many; a row has one of the two. The first row that holds is laid over the file's
+settings, so those with `up_to` stand smallest first and those with `above` largest first; where
+none holds, the settings stand as they are. An option or `--set` is never moved, and a preset has no
+rows. `train` and `check` say in a line what was set so, `train --list NAME` shows the rows;
+`OUT.run/config.toml` and the model file hold what came of it, and `--resume` goes on with that.
+
+A row with `words = 1` is for texts that have mostly one token (of half of them it is the most), one
+with `aligned = true` for texts that all have the same number of characters.
 
 `[timed.train]` in the same way says what is set otherwise where a time is given (`--max-time`):
-above all for how many epochs it may be used. Rows of `[[fit]]` stand over it.
+above all for how many epochs it may be used. Rows of `[[fit]]` stand over it. `--resume`
+with a time goes by it too where the run was not given epochs; what a run that has begun cannot
+change stays.
 
 "kinds" names the kinds of model that know the setting; a dash stands for all.
 """

@@ -216,6 +216,13 @@ def test_the_ngram_model_of_order_two_is_the_formula() -> None:
     assert losses("aabab", "ab", 2)[2] == pytest.approx(-log((2 - 0.5 + 2 * 0.5 * lower) / 3))
 
 
+def test_the_ngram_model_always_takes_something_off() -> None:
+    """3 - 4 D n4 / n3 is below 0 here: without a discount an unseen token would be impossible."""
+    from peers.kneser_ney import discounts
+
+    assert discounts([1, 1, 1, 1, 2, 2, 3, 4, 4, 4, 4]) == (0.5, 1.25, 0.5)
+
+
 def test_all_rows_of_a_set_are_one_cut_more(monkeypatch: pytest.MonkeyPatch) -> None:
     from texts import SEEDS, Cut, behind, cuts
 

@@ -43,14 +43,19 @@ class Level:
 
 
 def discounts(counts: Iterable[int]) -> tuple[float, float, float]:
-    """D1, D2 and D3+ of Chen & Goodman; where a count of counts is 0, that of Ney, or a half."""
+    """D1, D2 and D3+ of Chen & Goodman; where one of them is none, that of Ney, or a half.
+
+    Without a discount a context would give no token that it has not seen.
+    """
     of = Counter(count for count in counts if count <= 4)
     n1, n2, n3, n4 = (of[number] for number in (1, 2, 3, 4))
     ney = n1 / (n1 + 2 * n2) if n1 else 0.5
     if not (n1 and n2 and n3 and n4):
         return ney, ney, ney
     found = (1 - 2 * ney * n2 / n1, 2 - 3 * ney * n3 / n2, 3 - 4 * ney * n4 / n3)
-    one, two, more = (min(max(value, 0.0), at) for value, at in zip(found, (1, 2, 3), strict=True))
+    one, two, more = (
+        min(value, at) if value > 0 else ney for value, at in zip(found, (1, 2, 3), strict=True)
+    )
     return one, two, more
 
 

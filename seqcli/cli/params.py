@@ -197,7 +197,7 @@ def _from_task(name: str, preset: str, given: Overrides, sizes: Sizes) -> _Netwo
 
     task = taskfile.resolve(name, preset, given)
     if any(fit.settings.get("model") for fit in task.fits):
-        say(f"with less to train on the network is another: seqcli train --list {name}")
+        say(f"for other amounts of data the network is another: seqcli train --list {name}")
     expected = {key: size for key, size in vars(task.expected.sizes).items() if size is not None}
     known = {key: size for key, size in vars(sizes).items() if size is not None}
     return _Network(kinds.spec_of(task.config), task.config.model, Sizes(**{**expected, **known}))

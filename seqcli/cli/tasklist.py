@@ -82,7 +82,7 @@ def _lines(task: Task, width: int) -> list[str]:
         "time": about.time,
         "command": about.command,
     }
-    rows = [("fit", f"{fit.reach} to train on: {fit.told}") for fit in task.fits]
+    rows = [("fit", f"{fit.limit.reach} to train on: {fit.told}") for fit in task.fits]
     if task.timed:
         rows.append(("timed", f"where --max-time is given: {told(task.timed)}"))
     lines = [head]

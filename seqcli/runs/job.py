@@ -11,6 +11,7 @@ from seqcli import kinds
 from seqcli.errors import DataError, SeqcliError
 from seqcli.modelfile import filecheck
 from seqcli.settings import fields
+from seqcli.tasks import fits
 from seqcli.tasks.taskfile import About, Expected, Task
 
 
@@ -73,10 +74,14 @@ def begun(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> Begun:
     try:
         table, data = dict(description["config"]), description["data"]
         about = fields.read(About, description.get("about", {}), "about")
+        timed = fits.timed(description.get("timed", {}))
+        kinds.read(kinds.over(table, timed))
         name, preset = description.get("task", folder.stem), description.get("preset", "")
         out = model_of(folder, description.get("out", ""))
         own = Path(data["path"]), data["sample"] is True
     except (AttributeError, KeyError, TypeError, ValueError, SeqcliError) as error:
         raise filecheck.broken(last, "not the state of a run") from error
-    task = Task(name, preset, about, Expected(), kinds.read(kinds.over(table, changes)), ())
+    config = kinds.read(kinds.over(table, changes))
+    timed = fits.without(timed, changes)
+    task = Task(name, preset, about, Expected(), config, (), timed=timed)
     return Begun(task, own[0], own[1], out)

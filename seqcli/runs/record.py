@@ -78,6 +78,7 @@ class Recorder:
             "about": fields.as_dict(task.about),
             "out": self.folder.model.name,
             "config": to_dict(task.config),
+            "timed": task.in_time,
             "data": self._data(),
             "learned": self.prepared.kind.learned(),
             "state": values,

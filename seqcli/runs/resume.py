@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seqcli import kinds
 from seqcli.data.splits import cut_otherwise
 from seqcli.errors import SeqcliError, TrainingError
 from seqcli.interrupts import interrupts
@@ -16,8 +18,8 @@ from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.modelfile.storage import ModelFile
 from seqcli.runs.folder import MAY_CHANGE, RunFolder
 from seqcli.runs.job import Job
-from seqcli.settings.config import AnyConfig
-from seqcli.tasks.taskfile import set_by
+from seqcli.settings.config import AnyConfig, to_dict
+from seqcli.tasks.taskfile import Task, set_by
 from seqcli.training.checkpoint import unpack
 from seqcli.training.loop import Diverged
 from seqcli.training.pace import settle
@@ -27,20 +29,37 @@ MOST_ROLLBACKS = 3
 
 
 def as_begun(job: Job, saved: ModelFile) -> Job:
-    """The job of a run to go on with, as that was set for the data it began with.
+    """The job of a run to go on with, as that was set for the data it began with, and a given time.
 
     A run that was not (of an earlier version) is left to what the job says.
     """
     then, sizes = saved.description["config"], saved.description["data"].get("sizes")
     size = sizes.get("train") if isinstance(sizes, dict) else None
+    job = replace(job, task=_in_time(job.task, then))
     for fit in job.task.fits:
         if (
             isinstance(size, int)
-            and size <= fit.up_to
+            and fit.limit.holds(size)
             and fit.begun(job.task.config, then, MAY_CHANGE)
         ):
             return replace(job, task=set_by(job.task, fit))
     return replace(job, task=replace(job.task, fits=()))
+
+
+def _in_time(task: Task, then: Mapping[str, Any]) -> Task:
+    """The task as a time that is given sets it, where a run of the settings `then` can yet change.
+
+    Errors: ConfigError for settings that are none.
+    """
+    if task.config.train.max_time is None:
+        return task
+    table = to_dict(task.config)
+    for section, values in task.timed.items():
+        began = then.get(section)
+        fixed = began.items() if isinstance(began, Mapping) else ()
+        kept = {key: value for key, value in fixed if f"{section}.{key}" not in MAY_CHANGE}
+        table[section] |= {key: kept.get(key, value) for key, value in values.items()}
+    return replace(task, config=kinds.read(table))
 
 
 def take_up(

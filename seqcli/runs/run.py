@@ -161,7 +161,7 @@ def _prepared(
 def _read(job: Job, folder: RunFolder) -> tuple[Job, Prepared]:
     """The data as the task reads it, and the task as it is set for so much.
 
-    Where that is set otherwise the data is read again: there is little of it.
+    Where that is set otherwise the data is read again: a row may say how.
     """
     kind = contract.load(spec_of(job.task.config))
     try:

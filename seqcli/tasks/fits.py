@@ -1,9 +1,9 @@
 """Settings that follow from how much there is to train on, and from a time that is given for it.
 
-A task's settings are those for its real data. Where there is less, a row of `[[fit]]` in its file
-says what is set otherwise: a smaller network, fewer columns, more updates. `[timed]` says how long
-a run may be at most that has a time to end in. They move no setting that a person gave, and none of
-a preset: those say themselves what they are for.
+A task's settings are those for its real data. Where there is less, or more, a row of `[[fit]]` in
+its file says what is set otherwise: a smaller network, fewer columns, more updates. `[timed]` says
+how long a run may be at most that has a time to end in. They move no setting that a person gave,
+and none of a preset: those say themselves what they are for.
 """
 
 from __future__ import annotations
@@ -24,51 +24,61 @@ Table = Mapping[str, Mapping[str, Any]]  # section -> key -> value
 
 @dataclass(frozen=True)
 class Limit:
-    """What a row of the table is for."""
+    """What a row of the table is for: how much to train on, one of `up_to` and `above`."""
 
-    up_to: int = setting(
-        0,
+    up_to: int | None = setting(
+        None,
         "most to train on: tokens of a text that goes on, steps that each have a label, else rows",
         low=1,
     )
+    above: int | None = setting(None, "or more than so much to train on", low=1)
     words: int | None = setting(None, "and half of the rows have so many tokens at most", low=1)
     aligned: bool = setting(False, "and all rows have the same number of characters")
+
+    def holds(self, size: int) -> bool:
+        """Whether it is for `size` to train on."""
+        return size > self.above if self.above is not None else size <= (self.up_to or 0)
+
+    @property
+    def shape(self) -> tuple[int | None, bool]:
+        """What the rows that train must be like, however many there are."""
+        return self.words, self.aligned
+
+    @property
+    def reach(self) -> str:
+        """What it is for, for a person."""
+        size = f"more than {self.above:,}" if self.above else f"at most {self.up_to:,}"
+        even = " of one length" * self.aligned
+        if self.words is None:
+            return size + even
+        return f"{size} of mostly {self.words} token" + "s" * (self.words != 1) + even
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A row: the settings for a training part of at most `up_to` tokens, or rows.
+    """A row: the settings for a training part of so many tokens, or rows.
 
     With `words`, for one of which half of the rows have at most so many tokens; `aligned`: for one
     of rows of the same length.
     """
 
-    up_to: int
+    limit: Limit
     settings: Table
-    words: int | None = None
-    aligned: bool = False
 
     def holds(self, size: int, length: int, aligned: bool) -> bool:
         """Whether it is for `size` to train on.
 
         length: median of tokens in a row, 0 without rows; aligned: see `Prepared.aligned`.
         """
-        short = self.words is None or 0 < length <= self.words
-        return size <= self.up_to and short and (aligned or not self.aligned)
-
-    @property
-    def reach(self) -> str:
-        """What it is for, for a person."""
-        size, even = f"at most {self.up_to:,}", " of one length" * self.aligned
-        if self.words is None:
-            return size + even
-        return f"{size} of mostly {self.words} token" + "s" * (self.words != 1) + even
+        words = self.limit.words
+        short = words is None or 0 < length <= words
+        return self.limit.holds(size) and short and (aligned or not self.limit.aligned)
 
     @property
     def plain(self) -> dict[str, Any]:
         """As JSON values, by the names of a task file."""
-        limits = {"up_to": self.up_to, "words": self.words, "aligned": self.aligned}
-        return {**{name: limit for name, limit in limits.items() if limit}, **self.settings}
+        limit = {name: value for name, value in fields.as_dict(self.limit).items() if value}
+        return {**limit, **self.settings}
 
     @property
     def told(self) -> str:
@@ -77,7 +87,7 @@ class Fit:
 
     def said(self, size: int) -> str:
         """What a training part of `size` makes of the settings, for a person."""
-        return f"{size:,} to train on, so as for {self.reach}: {self.told}"
+        return f"{size:,} to train on, so as for {self.limit.reach}: {self.told}"
 
     def over(self, config: AnyConfig) -> AnyConfig:
         """The config with this row's settings. Errors: ConfigError."""
@@ -96,26 +106,42 @@ class Fit:
 
 
 def read(table: Any) -> tuple[Fit, ...]:
-    """The rows of `[[fit]]`, smallest first, as they stand in the file. Errors: ConfigError."""
+    """The rows of `[[fit]]` as they stand in the file, the narrowest first. Errors: ConfigError."""
     if not isinstance(table, list) or not all(isinstance(row, Mapping) for row in table):
         raise _misplaced("[[fit]]: tables of settings expected", "")
-    rows = [_row(row) for row in table]
-    for shape in dict.fromkeys((row.words, row.aligned) for row in rows):
-        for less, more in pairwise(row for row in rows if (row.words, row.aligned) == shape):
-            if more.up_to <= less.up_to:
-                problem = f"[[fit]]: up_to = {more.up_to} behind {less.up_to}"
-                raise _misplaced(problem, "smallest first")
+    rows = [_row(number, row) for number, row in enumerate(table)]
+    for shape in dict.fromkeys(row.limit.shape for row in rows):
+        limits = [row.limit for row in rows if row.limit.shape == shape]
+        _rising("up_to", [limit.up_to for limit in limits if limit.up_to], "smallest first")
+        _rising("above", [-limit.above for limit in limits if limit.above], "largest first")
     return tuple(rows)
 
 
-def _row(row: Mapping[str, Any]) -> Fit:
+def _rising(name: str, sizes: list[int], hint: str) -> None:
+    """Refuse a row that none is left for: the first one that holds counts. Errors: ConfigError."""
+    for first, then in pairwise(sizes):
+        if then <= first:
+            raise _misplaced(f"[[fit]]: {name} = {abs(then)} behind {abs(first)}", hint)
+
+
+def _row(number: int, row: Mapping[str, Any]) -> Fit:
     settings = {key: value for key, value in row.items() if isinstance(value, Mapping)}
-    limit = fields.read(Limit, {key: row[key] for key in row.keys() - settings.keys()}, "fit")
-    if limit.up_to == 0:
-        raise _misplaced("[[fit]]: up_to is missing", "up_to = 20000, for example")
+    try:
+        limit = _limit({key: row[key] for key in row.keys() - settings.keys()})
+    except ConfigError as error:
+        error.key = ("fit", str(number), *error.key[1:])
+        raise
     for section in settings.keys() - set(SECTIONS):
         raise _misplaced(f"[fit.{section}]: one of {', '.join(SECTIONS)} expected", "")
-    return Fit(limit.up_to, settings, limit.words, limit.aligned)
+    return Fit(limit, settings)
+
+
+def _limit(table: Mapping[str, Any]) -> Limit:
+    limit = fields.read(Limit, table, "fit")
+    if (limit.up_to is None) == (limit.above is None):
+        found = "neither" if limit.up_to is None else "both"
+        raise _misplaced(f"[[fit]]: up_to or above expected, {found} found", "up_to = 20000")
+    return limit
 
 
 def _misplaced(problem: str, hint: str) -> ConfigError:

@@ -71,16 +71,21 @@ class Task:
     expected: Expected
     config: AnyConfig
     presets: tuple[str, ...]
-    fits: tuple[Fit, ...] = ()  # what is set otherwise for less data, until that is known
+    fits: tuple[Fit, ...] = ()  # what is set otherwise for less data, or more, until that is known
     fit: Fit | None = None  # which of them it was set by
     timed: Table = field(default_factory=dict)  # what is set otherwise where a time is given
+
+    @property
+    def in_time(self) -> Table:
+        """What a given time sets: a row of its table stands over that."""
+        return fits.without(self.timed, {} if self.fit is None else self.fit.settings)
 
     def said(self, size: int) -> list[str]:
         """What a training part of `size`, and a time, made of the settings, for a person."""
         fit = [] if self.fit is None else [self.fit.said(size)]
         if self.config.train.max_time is None:
             return fit
-        told = fits.told(fits.without(self.timed, {} if self.fit is None else self.fit.settings))
+        told = fits.told(self.in_time)
         return [*fit, f"a time is given, so: {told}"] if told else fit
 
 
@@ -93,10 +98,8 @@ def with_data(task: Task, path: Path) -> Task:
 def fitted(task: Task, size: int, length: int = 0, aligned: bool = False) -> Task:
     """The task for a training part of `size` tokens, or rows of so many tokens in the median.
 
-    aligned: see `Prepared.aligned`.
-
-    Itself where that is much, or what was given does not go with the row. Of several rows of its
-    table the first holds.
+    Itself where no row of its table holds, or what was given does not go with it; of several rows
+    the first one counts. aligned: see `Prepared.aligned`.
     """
     fit = next((row for row in task.fits if row.holds(size, length, aligned)), None)
     with suppress(ConfigError):
@@ -196,7 +199,7 @@ def resolve(
 
 
 def _fits(file: _File, table: Mapping[str, Any]) -> tuple[Fit, ...]:
-    """The rows for less data, each of which must make sense over the file. Errors: ConfigError."""
+    """Its rows of `[[fit]]`, each of which must make sense over the file. Errors: ConfigError."""
     if "fit" not in file.table:
         return ()
     with file.blamed():

@@ -263,6 +263,6 @@ def test_the_program_s_exit_code_and_streams() -> None:
 
 def test_a_task_says_that_less_data_has_another_network() -> None:
     shown = CliRunner().invoke(app, ["--task", "char"])
-    said = "with less to train on the network is another: seqcli train --list char\n"
+    said = "for other amounts of data the network is another: seqcli train --list char\n"
     assert (shown.exit_code, shown.stderr) == (0, said)
     assert not CliRunner().invoke(app, ["--task", "char", "--preset", "long"]).stderr

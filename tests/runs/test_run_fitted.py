@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from tiny_runs import TASK, begun, figures_of, finished, interrupted, job, write_steps
 
-from seqcli.errors import ConfigError
+from seqcli.errors import ConfigError, SeqcliError
 from seqcli.modelfile import storage
 from seqcli.runs.job import Job
+from seqcli.runs.job import begun as run_of
 from seqcli.runs.run import Started
 from seqcli.settings.config import to_dict
 from seqcli.tasks.taskfile import resolve, to_toml, with_data
 
 FIT = """
 [[fit]]
-up_to = {up_to}
+{limit}
 [fit.model]
 hidden = [7]
 [fit.data]
@@ -28,10 +29,12 @@ epochs = 2
 """
 
 
-def little(folder: Path, name: str = "out", up_to: int = 100, overrides: Any = None) -> Job:
-    """A job whose task has other settings for at most so many rows: it has 38 to train on."""
+def little(
+    folder: Path, name: str = "out", limit: str = "up_to = 100", overrides: Any = None
+) -> Job:
+    """A job whose task has other settings for so many rows: it has 38 to train on."""
     folder.mkdir(exist_ok=True)
-    (folder / "task.toml").write_text(TASK + FIT.format(up_to=up_to))
+    (folder / "task.toml").write_text(TASK + FIT.format(limit=limit))
     return job(folder, name, overrides)
 
 
@@ -64,9 +67,10 @@ def test_all_that_a_run_writes_tells_its_settings(tmp_path: Path) -> None:
     assert figures_of(finished(again).result) | {"task": ""} == figures_of(result) | {"task": ""}
 
 
-def test_enough_data_leaves_the_task_as_it_is(tmp_path: Path) -> None:
-    event = started(little(tmp_path, up_to=37))
-    assert event.job.task.config == little(tmp_path, up_to=37).task.config
+@pytest.mark.parametrize("limit", ["up_to = 37", "above = 38"])
+def test_other_amounts_leave_the_task_as_it_is(tmp_path: Path, limit: str) -> None:
+    event = started(little(tmp_path, limit=limit))
+    assert event.job.task.config == little(tmp_path, limit=limit).task.config
     assert event.job.task.fit is None
 
 
@@ -76,15 +80,16 @@ def test_what_was_given_is_kept(tmp_path: Path) -> None:
     assert started(asked).job.task.config == asked.task.config
 
 
-def test_a_stopped_run_goes_on_with_them(tmp_path: Path) -> None:
-    whole = finished(little(tmp_path, "whole")).result
-    asked = little(tmp_path, "stopped")
+@pytest.mark.parametrize("limit", ["up_to = 100", "above = 37"])
+def test_a_stopped_run_goes_on_with_them(tmp_path: Path, limit: str) -> None:
+    whole = finished(little(tmp_path, "whole", limit)).result
+    asked = little(tmp_path, "stopped", limit)
     interrupted(asked, 3)
     result = finished(replace(asked, resume=True)).result
     assert figures_of(result) == figures_of(whole)
-    more = little(tmp_path, "stopped", overrides={"train": {"epochs": 3}})
+    more = little(tmp_path, "stopped", limit, {"train": {"epochs": 3}})
     assert finished(replace(more, resume=True)).result["epochs"] == 3
-    other = little(tmp_path, "stopped", overrides={"model": {"hidden": [9]}})
+    other = little(tmp_path, "stopped", limit, {"model": {"hidden": [9]}})
     with pytest.raises(ConfigError, match=r"model\.hidden was \[7\], is \[9\]"):
         finished(replace(other, resume=True))
 
@@ -127,6 +132,62 @@ def test_a_row_for_texts_of_a_word_is_taken_up_again(tmp_path: Path) -> None:
     event = started(replace(several, resume=True))
     assert to_dict(event.job.task.config)["data"]["tokenizer"] == "words"
     assert event.job.task.config.train.epochs == 2
+
+
+TIMED = "\n[timed.train]\nepochs = 5\nclip = 3.0\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "epochs"),
+    [
+        ({}, {"max_time": 1e6}, 5),
+        ({"max_time": 1e6, "max_steps": 3}, {"max_time": 1e6, "max_steps": None}, 5),
+        ({"epochs": 2}, {"max_time": 1e6}, 2),  # it was given so many
+        ({}, {"max_time": 1e6, "epochs": 4}, 4),
+        ({}, {"epochs": 4}, 4),
+        ({}, {}, 3),
+    ],
+)
+def test_a_run_gone_on_with_uses_a_given_time(
+    tmp_path: Path, first: dict[str, Any], then: dict[str, Any], epochs: int
+) -> None:
+    (tmp_path / "task.toml").write_text(TASK + TIMED)
+    asked = job(tmp_path, overrides={"train": first})
+    finished(asked)
+    task, data, sample, out = run_of(tmp_path / "out.run", {"train": then})
+    event = finished(replace(asked, task=task, data=data, sample=sample, out=out, resume=True))
+    assert event.result["epochs"] == epochs
+    config = storage.load(out).description["config"]
+    assert config["train"]["clip"] == (3.0 if "max_time" in first else 0.0)  # as it began
+    again, *_ = run_of(tmp_path / "out.run", {"train": {"max_time": 2e6}})
+    assert again.timed.get("train", {}).get("epochs") == (None if epochs in (2, 4) else 5)
+
+
+@pytest.mark.parametrize("odd", [3, {"train": 4}, {"train": {"epoch": 3}}, {"trian": {}}])
+def test_a_state_whose_given_time_sets_what_is_no_setting(tmp_path: Path, odd: Any) -> None:
+    finished(job(tmp_path))
+    last = tmp_path / "out.run" / "last.pt"
+    saved = storage.load(last)
+    storage.save(last, saved.description | {"timed": odd}, saved.tensors)
+    with pytest.raises(SeqcliError, match="not the state of a run"):
+        run_of(last, {})
+
+
+def test_a_task_gone_on_with_uses_a_given_time(tmp_path: Path) -> None:
+    (tmp_path / "task.toml").write_text(TASK + TIMED + FIT.format(limit="up_to = 10"))
+    finished(job(tmp_path))
+    asked = job(tmp_path, overrides={"train": {"max_time": 1e6}}, resume=True)
+    assert finished(asked).result["epochs"] == 5
+
+
+def test_a_row_stands_over_a_time_that_is_given_later(tmp_path: Path) -> None:
+    (tmp_path / "task.toml").write_text(TASK + TIMED + FIT.format(limit="up_to = 100"))
+    asked = job(tmp_path)
+    finished(asked)
+    task, *_ = run_of(tmp_path / "out.run", {"train": {"max_time": 1e6}})
+    assert finished(replace(asked, task=task, resume=True)).result["epochs"] == 2
+    with_time = job(tmp_path, overrides={"train": {"max_time": 1e6}}, resume=True)
+    assert finished(with_time).result["epochs"] == 2
 
 
 FRAMES = """

@@ -114,8 +114,14 @@ def test_the_settings_written_are_a_task_of_their_own(task: Path, tmp_path: Path
         ("hidden = [8]", "hiden = [8]", "line 14: unknown setting in [model] 'hiden'"),
         ("epochs = 20", "epochs = 0", "line 24: train.epochs: at least 1"),
         ("up_to = 1000", "up_to = 100", "line 10: [[fit]]: up_to = 100 behind 100"),
-        ("up_to = 1000", "", "line 10: [[fit]]: up_to is missing"),
-        ("up_to = 1000", "upto = 1000", "unknown setting in [fit] 'upto'"),
+        ("up_to = 1000", "", "line 20: [[fit]]: up_to or above expected, neither found"),
+        (
+            "up_to = 1000",
+            "up_to = 1000\nabove = 9",
+            "line 20: [[fit]]: up_to or above expected, both found",
+        ),
+        ("up_to = 1000", "above = 0", "line 21: fit.above: at least 1"),
+        ("up_to = 1000", "upto = 1000", "line 21: unknown setting in [fit] 'upto'"),
         ("[fit.train]\nepochs = 20", "[fit.trian]\nepochs = 20", "[fit.trian]: one of data"),
         ("[[fit]]\nup_to = 100\n", "[fit]\nup_to = 100\n", "not a task file"),
     ],
@@ -231,3 +237,83 @@ def test_what_rows_are_for_is_told(tmp_path: Path) -> None:
     assert other.said(7) == "7 to train on, so as for at most 100: epochs 30"
     assert one.plain == {"up_to": 1000, "words": 1, "data": {"tokenizer": "characters"}}
     assert other.plain == {"up_to": 100, "train": {"epochs": 30}}
+
+
+ALIGNED = """\
+kind = "classifier"
+
+[[fit]]
+up_to = 1000
+words = 1
+aligned = true
+
+[fit.model]
+wide_placed = [1, 2]
+""" + SHORT.partition("\n")[2]
+
+
+def test_a_row_for_texts_of_one_length(tmp_path: Path) -> None:
+    path = tmp_path / "aligned.toml"
+    path.write_text(ALIGNED)
+    task = resolve(str(path))
+    row = task.fits[0]
+    assert fitted(task, 1000, 1, aligned=True).fit == row
+    for size, length, aligned in ((1001, 1, True), (1000, 2, True), (1000, 1, False)):
+        assert fitted(task, size, length, aligned).fit != row
+    assert row.said(7) == (
+        "7 to train on, so as for at most 1,000 of mostly 1 token of one length: wide_placed 1x2"
+    )
+    assert row.plain == {
+        "up_to": 1000,
+        "words": 1,
+        "aligned": True,
+        "model": {"wide_placed": [1, 2]},
+    }
+
+
+MUCH = """\
+kind = "language-model"
+
+[train]
+epochs = 5
+
+[[fit]]
+up_to = 100
+
+[fit.train]
+epochs = 50
+
+[[fit]]
+above = 1000000
+
+[fit.train]
+epochs = 1
+
+[[fit]]
+above = 1000
+
+[fit.train]
+epochs = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "epochs"),
+    [(100, 50), (101, 5), (1000, 5), (1001, 2), (1_000_000, 2), (1_000_001, 1)],
+)
+def test_rows_for_more_than_so_much(tmp_path: Path, size: int, epochs: int) -> None:
+    path = tmp_path / "much.toml"
+    path.write_text(MUCH)
+    task = resolve(str(path))
+    assert fitted(task, size).config.train.epochs == epochs
+    assert task.fits[1].plain == {"above": 1_000_000, "train": {"epochs": 1}}
+    if epochs == 2:
+        said = f"{size:,} to train on, so as for more than 1,000: epochs 2"
+        assert fitted(task, size).said(size) == [said]
+
+
+def test_rows_for_more_stand_largest_first(tmp_path: Path) -> None:
+    path = tmp_path / "much.toml"
+    path.write_text(MUCH.replace("above = 1000\n", "above = 1000000\n"))
+    with pytest.raises(ConfigError, match=r"line 6: \[\[fit\]\]: above = 1000000 behind 1000000"):
+        resolve(str(path))
