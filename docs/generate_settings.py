@@ -90,6 +90,9 @@ none holds, the settings stand as they are. An option or `--set` is never moved,
 rows. `train` and `check` say in a line what was set so, `train --list NAME` shows the rows;
 `OUT.run/config.toml` and the model file hold what came of it, and `--resume` goes on with that.
 
+A row with `words = 1` is for texts that have mostly one token (of half of them it is the most), one
+with `aligned = true` for texts that all have the same number of characters.
+
 `[timed.train]` in the same way says what is set otherwise where a time is given (`--max-time`):
 above all for how many epochs it may be used. Rows of `[[fit]]` stand over it. `--resume`
 with a time goes by it too where the run was not given epochs; what a run that has begun cannot

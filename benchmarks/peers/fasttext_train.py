@@ -1,7 +1,8 @@
 """fastText trains on labeled lines: python fasttext_train.py TASK [SECONDS].
 
 With seconds: its autotune for so long, a tenth of the lines validates. It has 3 GB: what asks for
-more it passes over, where filling tables of up to 40 GB would outlast the limit by minutes.
+more it passes over, where filling tables of up to 40 GB would outlast the limit by minutes. Where
+its last training asks for more, it is as without autotune.
 """
 
 import resource
@@ -16,18 +17,23 @@ MEMORY = 3 << 30
 
 def tuned(seconds):
     """A model whose settings autotune has found."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, before[1]))
     lines = Path("train.ft").read_text("utf-8").splitlines(keepends=True)
     count = max(len(lines) // 10, 1)
     Path("valid.ft").write_text("".join(lines[:count]), "utf-8")
     Path("rest.ft").write_text("".join(lines[count:]), "utf-8")
-    return fasttext.train_supervised(
-        "rest.ft",
-        autotuneValidationFile="valid.ft",
-        autotuneDuration=seconds,
-        thread=1,
-        verbose=0,
-    )
+    try:
+        return fasttext.train_supervised(
+            "rest.ft",
+            autotuneValidationFile="valid.ft",
+            autotuneDuration=seconds,
+            thread=1,
+            verbose=0,
+        )
+    except MemoryError:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+        return trained("text")
 
 
 def trained(task):

@@ -77,7 +77,7 @@ def check(
     kind = contract.load(kinds.spec_of(chosen.config))
     survey = kind.survey(chosen.config, path, interrupts.poll)
     size = survey.steps or survey.splits["train"]
-    chosen = fitted(chosen, size, survey.lengths.get("p50", 0))
+    chosen = fitted(chosen, size, survey.lengths.get("p50", 0), survey.aligned)
     if chosen.fit is not None:
         survey = kind.survey(chosen.config, path, interrupts.poll)
     if as_json:

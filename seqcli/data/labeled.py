@@ -99,7 +99,7 @@ class LabeledData:
     any text is cut; truncated: by split, the number of texts cut to data.max_tokens; unlabeled:
     by part, the records without a label, which are left out; empty: by split, texts in which the
     model finds no token; again: rows of all splits whose text an earlier one has; findings: what
-    is odd, if asked for.
+    is odd, if asked for; aligned: all training texts have the same number of characters.
     """
 
     vocab: Vocab
@@ -115,6 +115,7 @@ class LabeledData:
     empty: dict[str, int]
     again: int = 0
     findings: tuple[Finding, ...] = ()
+    aligned: bool = False
 
 
 def load(
@@ -167,7 +168,9 @@ def load(
     vocab = _fitted(scan, split.part == TRAIN, data, end, poll)
     loaded = _finished(source, data, scan, vocab, present, *counts)
     again = len(kept) - len(np.unique(kept))
-    return replace(loaded, again=again, findings=tuple(findings(found, shares)))
+    aligned = len(np.unique(scan.widths[rows["train"]])) == 1
+    odd = tuple(findings(found, shares))
+    return replace(loaded, again=again, findings=odd, aligned=aligned)
 
 
 def load_whole(
@@ -229,6 +232,7 @@ class _Scan:
     keys: NDArray[np.uint64]  # (R,) of the texts, for finding repeats
     official: NDArray[np.int8]
     rows: NDArray[np.int64]  # (R,) numbers of the records
+    widths: NDArray[np.int64]  # (R,) characters
     unlabeled: dict[str, int]  # by part, records that are none of the rows
 
     @classmethod
@@ -247,6 +251,7 @@ class _Scan:
         numbers_of = numbering(replace(data, normalize="none"), provisional.__getitem__)
         ids, extra = Made(numbers_of, scratch), Made(features, scratch)
         places, keys, official, numbers = array("q"), array("Q"), array("b"), array("q")
+        widths = array("q")
         unlabeled: dict[str, int] = {}
         for number, part, record in _numbered(source, poll):
             if not record.label:
@@ -262,6 +267,7 @@ class _Scan:
             keys.append(text_key(text, casefold=data.repeats_casefold))
             official.append(PARTS.index(part) if part in PARTS else NOT_SAID)
             numbers.append(number)
+            widths.append(len(text.strip()))
             extra.add(text)
         if not places:
             bare = sum(unlabeled.values())
@@ -282,6 +288,7 @@ class _Scan:
             np.array(keys, np.uint64),
             np.array(official, np.int8),
             np.array(numbers, np.int64),
+            np.array(widths, np.int64),
             unlabeled,
         )
 

@@ -72,6 +72,7 @@ class Survey:
     notes: tuple[str, ...] = ()
     findings: tuple[Found, ...] = ()
     steps: int = 0  # that would train, of examples with a label for each
+    aligned: bool = False  # all texts that would train have the same number of characters
 
 
 def lengths_of(every: NDArray[np.int64]) -> dict[str, int]:

@@ -65,6 +65,7 @@ class Prepared:
     fingerprint: str = ""
     columns: dict[str, str] = field(default_factory=dict)  # of a table, by field, as settings name
     length: int = 0  # median of tokens in a row that trains; 0: they are in no rows
+    aligned: bool = False  # all rows that train have the same number of characters
     steps: int = 0  # that train, of examples with a label for each: what `[[fit]]` counts of them
 
 

@@ -48,6 +48,7 @@ def survey(settings: LabeledText, seed: int, path: Path, poll: Poll, *, fewest: 
             *located(source, [*data.findings, *oddities(data, settings)]),
             *looked_over(source.records(), poll),
         ),
+        aligned=data.aligned,
     )
 
 

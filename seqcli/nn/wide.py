@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 NAIVE_SHARE = 0.5  # naive Bayes takes n-grams that overlap for independent, and is too sure
 BIAS_RATE = 0.01  # beside an n-gram's of 1: every text moves the bias
+TINY = 1e-12  # below the square of any factor
 
 
 class Wide(nn.Module):
@@ -18,6 +19,7 @@ class Wide(nn.Module):
 
     rates: Tensor | None
     told: Tensor | None
+    factors: Tensor | None
 
     def __init__(
         self,
@@ -26,19 +28,23 @@ class Wide(nn.Module):
         *,
         rated: bool = False,
         told: bool = False,
-        by_rarity: bool = False,
+        weighed_from: int | None = None,
     ) -> None:
         """`rated`: every bucket has a learning rate of its own, which `start` sets.
 
-        `by_rarity`: likewise, and `rate` sets it.
         `told`: what `start` sets is added to the answers, and training does not see it.
+        `weighed_from`: buckets have factors, which `weigh` sets; from this one on they are another
+        part of the table, whose n-grams are weighed by themselves.
         """
         super().__init__()
         self.table = nn.Parameter(torch.zeros(buckets, outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.register_buffer("rates", torch.ones(buckets, 1) if rated or by_rarity else None)
+        self.register_buffer("rates", torch.ones(buckets, 1) if rated else None)
         self.bias_rate = BIAS_RATE if rated else 1.0
         self.register_buffer("told", torch.zeros(buckets, outputs) if told else None)
+        self.weighed_from = weighed_from or 0
+        factors = None if weighed_from is None else torch.ones(buckets)
+        self.register_buffer("factors", factors)
 
     def start(self, scores: Tensor) -> None:
         """Begin at part of naive Bayes' scores (buckets, C), and move each as far as it says much.
@@ -57,21 +63,34 @@ class Wide(nn.Module):
             self.table.copy_(scores * NAIVE_SHARE)
         self.rates = scores.square().sum(1, keepdim=True)
 
-    def rate(self, rates: Tensor) -> None:
-        """Let each bucket learn so much faster, (buckets,), than it would; after `start`.
+    def weigh(self, factors: Tensor) -> None:
+        """Let each bucket count by a factor, (buckets,), 0 for one that does not count.
 
-        As the squares of factors they make descent on the table that on the weights of features
-        times these factors: of inverse document frequencies, TF-IDF.
+        A text's n-grams then weigh as these factors, and those of each part of the table are a
+        vector of length 1: with inverse document frequencies, TF-IDF of n-grams that are there or
+        not.
         """
-        if self.rates is not None:
-            self.rates = self.rates * rates[:, None]
+        if self.factors is not None:
+            self.factors.copy_(factors)
 
     def forward(self, buckets: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
-        """buckets (N,), starts (B,) of each bag, weights (N,) -> (B, outputs)."""
+        """buckets (N,), starts (B,) of each bag, weights (N,) -> (B, outputs).
+
+        Where buckets have factors the weights are these instead.
+        """
+        if self.factors is not None:
+            weights = self._weights(self.factors[buckets], buckets, starts)
         found = self._picked(self.table, buckets, starts, weights) + self.bias
         if self.told is None or self.training:
             return found
         return found + self._picked(self.told, buckets, starts, weights)
+
+    def _weights(self, factors: Tensor, buckets: Tensor, starts: Tensor) -> Tensor:
+        """factors (N,) of the buckets -> the same, of length 1 in each bag and part: (N,)."""
+        ends = torch.cat([starts[1:], starts.new_tensor([len(buckets)])])
+        parts = torch.repeat_interleave(ends - starts) * 2 + (buckets >= self.weighed_from)
+        squares = factors.new_zeros(2 * len(starts)).index_add(0, parts, factors.square())
+        return factors * squares.clamp_min(TINY).rsqrt()[parts]
 
     def _picked(self, table: Tensor, buckets: Tensor, starts: Tensor, weights: Tensor) -> Tensor:
         """Rows of a table, weighted, summed by bag."""

@@ -172,7 +172,7 @@ def _read(job: Job, folder: RunFolder) -> tuple[Job, Prepared]:
             raise
     else:
         size = prepared.steps or prepared.sizes["train"]
-        task = fitted(job.task, size, prepared.length)
+        task = fitted(job.task, size, prepared.length, prepared.aligned)
     if task.fit is not None:
         prepared = kind.prepare(task.config, job.data, folder.path, interrupts.poll)
     return replace(job, task=task), replace(prepared, notes=[*prepared.notes, *task.said(size)])

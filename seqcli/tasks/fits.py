@@ -33,39 +33,52 @@ class Limit:
     )
     above: int | None = setting(None, "or more than so much to train on", low=1)
     words: int | None = setting(None, "and half of the rows have so many tokens at most", low=1)
+    aligned: bool = setting(False, "and all rows have the same number of characters")
 
     def holds(self, size: int) -> bool:
         """Whether it is for `size` to train on."""
         return size > self.above if self.above is not None else size <= (self.up_to or 0)
 
     @property
+    def shape(self) -> tuple[int | None, bool]:
+        """What the rows that train must be like, however many there are."""
+        return self.words, self.aligned
+
+    @property
     def reach(self) -> str:
         """What it is for, for a person."""
         size = f"more than {self.above:,}" if self.above else f"at most {self.up_to:,}"
+        even = " of one length" * self.aligned
         if self.words is None:
-            return size
-        return f"{size} of mostly {self.words} token" + "s" * (self.words != 1)
+            return size + even
+        return f"{size} of mostly {self.words} token" + "s" * (self.words != 1) + even
 
 
 @dataclass(frozen=True)
 class Fit:
     """A row: the settings for a training part of so many tokens, or rows.
 
-    With `words`, for one of which half of the rows have at most so many tokens.
+    With `words`, for one of which half of the rows have at most so many tokens; `aligned`: for one
+    of rows of the same length.
     """
 
     limit: Limit
     settings: Table
 
-    def holds(self, size: int, length: int) -> bool:
-        """Whether it is for `size` to train on; `length`: median of tokens in a row, 0 without."""
+    def holds(self, size: int, length: int, aligned: bool) -> bool:
+        """Whether it is for `size` to train on.
+
+        length: median of tokens in a row, 0 without rows; aligned: see `Prepared.aligned`.
+        """
         words = self.limit.words
-        return self.limit.holds(size) and (words is None or 0 < length <= words)
+        short = words is None or 0 < length <= words
+        return self.limit.holds(size) and short and (aligned or not self.limit.aligned)
 
     @property
     def plain(self) -> dict[str, Any]:
         """As JSON values, by the names of a task file."""
-        return {**fields.as_dict(self.limit), **self.settings}
+        limit = {name: value for name, value in fields.as_dict(self.limit).items() if value}
+        return {**limit, **self.settings}
 
     @property
     def told(self) -> str:
@@ -97,8 +110,8 @@ def read(table: Any) -> tuple[Fit, ...]:
     if not isinstance(table, list) or not all(isinstance(row, Mapping) for row in table):
         raise _misplaced("[[fit]]: tables of settings expected", "")
     rows = [_row(number, row) for number, row in enumerate(table)]
-    for words in dict.fromkeys(row.limit.words for row in rows):
-        limits = [row.limit for row in rows if row.limit.words == words]
+    for shape in dict.fromkeys(row.limit.shape for row in rows):
+        limits = [row.limit for row in rows if row.limit.shape == shape]
         _rising("up_to", [limit.up_to for limit in limits if limit.up_to], "smallest first")
         _rising("above", [-limit.above for limit in limits if limit.above], "largest first")
     return tuple(rows)

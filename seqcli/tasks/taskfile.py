@@ -95,13 +95,13 @@ def with_data(task: Task, path: Path) -> Task:
     return dataclasses.replace(task, config=dataclasses.replace(task.config, data=data))
 
 
-def fitted(task: Task, size: int, length: int = 0) -> Task:
+def fitted(task: Task, size: int, length: int = 0, aligned: bool = False) -> Task:
     """The task for a training part of `size` tokens, or rows of so many tokens in the median.
 
     Itself where no row of its table holds, or what was given does not go with it; of several rows
-    the first one counts.
+    the first one counts. aligned: see `Prepared.aligned`.
     """
-    fit = next((row for row in task.fits if row.holds(size, length)), None)
+    fit = next((row for row in task.fits if row.holds(size, length, aligned)), None)
     with suppress(ConfigError):
         return set_by(task, fit)
     return set_by(task, None)

@@ -28,7 +28,7 @@ DIGIT = re.compile(r"\d")
 PORTION = 1 << 15  # characters hashed together: their numbers stay in the processor's cache
 SPAN = 1 << 22  # places hashed together in a text of any length: tens of megabytes at a time
 SMOOTHING = 8.0  # texts
-START = 2.0  # logits
+START = 1.0  # logits
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Ngrams:
     buckets: int
     normal: Normal = str
     placed: tuple[int, ...] = ()  # orders of those of characters that count by where they stand
+    within: bool = False  # those of characters stand within words, a space at either end
 
     def row(self, text: str) -> NDArray[np.int32]:
         """The distinct buckets of a text, (N,), rising."""
@@ -78,7 +79,9 @@ class Ngrams:
         if self.characters or self.placed:
             start = self.share if self.words else 0
             codes, owners = _character_codes(texts)
-            keys += _keys(codes, owners, self.characters, self.share, start, self.buckets)
+            keys += _keys(
+                codes, owners, self.characters, self.share, start, self.buckets, within=self.within
+            )
             places = _within(owners) if self.placed else None
             keys += _keys(codes, owners, self.placed, self.share, start, self.buckets, places)
         found = np.sort(np.concatenate(keys))
@@ -146,15 +149,13 @@ def smoothed_bayes(
 
 
 def rarity(rows: Chosen, buckets: int) -> NDArray[np.float32]:
-    """Squared inverse document frequencies of the buckets, (buckets,).
+    """Inverse document frequencies of the buckets, (buckets,); 0 for those that no text has.
 
-    1 + log((1 + texts) / (1 + texts that have it)), smoothed as scikit-learn does; the squares are
-    scaled to a mean of 1 over the buckets of all texts.
+    1 + log((1 + texts) / (1 + texts that have it)), smoothed as scikit-learn does.
     """
     texts = _counts(rows, np.zeros(len(rows), np.int64), 1, buckets)[:, 0]
-    squares = (1 + np.log((1 + len(rows)) / (1 + texts))) ** 2
-    total = (squares * texts).sum()
-    return (squares * (texts.sum() / total if total else 1)).astype(np.float32)
+    found = 1 + np.log((1 + len(rows)) / (1 + texts))
+    return np.where(texts, found, 0).astype(np.float32)
 
 
 def _counts(
@@ -224,10 +225,12 @@ def _keys(
     start: int,
     buckets: int,
     places: NDArray[np.uint64] | None = None,
+    within: bool = False,
 ) -> list[NDArray[np.uint32]]:
     """owner * buckets + start + hash % share of all n-grams within one text, by order.
 
     places: where each code stands in its text; then an n-gram is another one at another place.
+    within: none goes on behind a space.
     """
     found = []
     for order in orders:
@@ -243,9 +246,19 @@ def _keys(
             keys = value.astype(np.uint32)
             keys += np.uint32(start)
             keys += own[:count] * np.uint32(buckets)
-            keys = keys[own[:count] == own[order - 1 :]]
+            whole = own[:count] == own[order - 1 :]
+            keys = keys[whole & _in_words(some, order, count) if within else whole]
             found.append(keys if len(codes) <= SPAN else np.unique(keys))
     return found
+
+
+def _in_words(codes: NDArray[np.uint64], order: int, count: int) -> NDArray[np.bool_]:
+    """Which n-grams at places 0 to count - 1 have a space at their ends alone."""
+    if order <= 2:
+        return np.ones(count, np.bool_)
+    spaces = np.cumsum(codes == ord(" "))
+    inner: NDArray[np.bool_] = spaces[order - 2 : order - 2 + count] == spaces[:count]
+    return inner
 
 
 def _hashed(

@@ -37,6 +37,19 @@ def test_what_is_there_is_told(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.run"))
 
 
+def test_words_of_one_length_are_read_by_what_stands_where(tmp_path: Path) -> None:
+    codes = [f"{'ab'[n % 2]}{n:03}" for n in range(40)]
+    path = tmp_path / "t.csv"
+    path.write_text("text,label\n" + "".join(f"{code},{code[0]}\n" for code in codes))
+    assert checked(path)["aligned"]
+    said = seqcli("check", "--task", "text", "--data", str(path)).stdout
+    assert "of mostly 1 token of one length: " in said
+    assert "wide_placed 1x2x3" in said
+    path.write_text(path.read_text() + "longer,a\n" * 20)
+    assert not checked(path)["aligned"]
+    assert "wide_placed" not in seqcli("check", "--task", "text", "--data", str(path)).stdout
+
+
 @pytest.mark.parametrize(
     ("row", "name", "line"),
     [

@@ -215,6 +215,18 @@ def test_a_models_vocabulary_and_labels_are_used(tmp_path: Path) -> None:
         assert (1 - examples.labels).tolist() == again.splits[name].labels.tolist()
 
 
+@pytest.mark.parametrize(
+    ("texts", "aligned"),
+    [
+        (["acgt", "ttga ", "aggé", "cccc"], True),  # what stands around them does not count
+        (["acgt", "ttga", "agg", "cccc"], False),
+    ],
+)
+def test_texts_of_one_length_are_seen(tmp_path: Path, texts: list[str], aligned: bool) -> None:
+    path = written(tmp_path / "a.tsv", [("xy"[n % 2], text) for n, text in enumerate(texts)])
+    assert loaded(path, TrimmedText(test=0, valid=0)).aligned == aligned
+
+
 def test_the_recorded_split_is_found_again(tmp_path: Path) -> None:
     data = TrimmedText()
     path = written(tmp_path / "a.tsv", [(f"l{n % 3}", f"text {n}") for n in range(90)])

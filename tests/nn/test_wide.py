@@ -60,36 +60,35 @@ def test_a_table_without_rates_is_as_before() -> None:
     assert not wide.table.any()
 
 
-def test_rarity_is_the_squared_inverse_document_frequency() -> None:
-    """By hand; its mean over all that texts have is 1."""
-    rates = rarity(Chosen(ROWS, np.arange(len(ROWS))), 5)
-    texts = np.array([2, 1, 2, 1, 0])  # of four
-    expected = (1 + np.log(5 / (1 + texts))) ** 2
-    np.testing.assert_allclose(rates / rates[0], expected / expected[0], rtol=1e-6)
-    assert (rates * texts).sum() / texts.sum() == pytest.approx(1)
-    assert (rarity(Chosen(ROWS, np.arange(0)), 5) == 1).all()  # of no text nothing is rare
+def test_rarity_is_the_inverse_document_frequency() -> None:
+    """By hand; what no text has does not count."""
+    found = rarity(Chosen(ROWS, np.arange(len(ROWS))), 5)
+    texts = np.array([2, 1, 2, 1])  # of four
+    np.testing.assert_allclose(found[:4], 1 + np.log(5 / (1 + texts)), rtol=1e-6)
+    assert found[4] == 0
+    assert not rarity(Chosen(ROWS, np.arange(0)), 5).any()
 
 
-@pytest.mark.parametrize("outputs", [1, 2])
-def test_rates_by_rarity_are_descent_on_tfidf(outputs: int) -> None:
-    factors = torch.tensor([0.5, 2.0, 1.0, 3.0])
-    rated, plain = Wide(4, outputs, told=True, by_rarity=True), Wide(4, outputs)
-    rated.rate(factors.square())
-    both = [(rated, torch.ones(4)), (plain, factors)]
-    train = Train(optimizer="adam", wide_lr=0.5, wide_momentum=0.5)
-    ids, starts = torch.tensor([0, 1, 3]), torch.tensor([0])
-    updaters = [
-        Updater(torch.nn.ModuleDict({"grams": wide, "deep": torch.nn.Linear(1, 1)}), train)
-        for wide, _ in both
-    ]
-    for _ in range(3):
-        found = []
-        for (wide, scale), updater in zip(both, updaters, strict=True):
-            logits = wide(ids, starts, torch.tensor([0.5, 0.25, 1.0]) * scale[ids])
-            torch.autograd.backward(torch.nn.functional.softplus(-logits[0, 0]))
-            updater.step(None)
-            found.append(logits[0].tolist())
-        assert found[0] == pytest.approx(found[1], rel=1e-5)
+def test_weighed_ngrams_of_each_part_are_a_vector_of_length_1() -> None:
+    """As scikit-learn's TfidfVectorizer makes them; what does not count is left out."""
+    factors = torch.tensor([2.0, 1.0, 0.0, 3.0, 0.0, 4.0])
+    wide = Wide(6, 2, weighed_from=3)
+    wide.weigh(factors)
+    with torch.no_grad():
+        wide.table.copy_(torch.arange(12.0).reshape(6, 2))
+        wide.bias.copy_(torch.tensor([0.5, -0.5]))
+    bags = [[0, 1, 2, 3, 5], [2, 4], [], [1, 5]]
+    starts = torch.tensor([0, 5, 7, 7])
+    ids = torch.tensor([bucket for bag in bags for bucket in bag])
+    found = wide(ids, starts, torch.ones(len(ids)))
+    for bag, answer in zip(bags, found, strict=True):
+        expected = wide.bias.clone()
+        for part in (range(3), range(3, 6)):
+            own = [bucket for bucket in bag if bucket in part and factors[bucket]]
+            length = factors[own].norm()
+            for bucket in own:
+                expected += wide.table[bucket] * factors[bucket] / length
+        torch.testing.assert_close(answer, expected)
 
 
 def test_smoothed_scores_are_shares_of_a_labels_texts() -> None:

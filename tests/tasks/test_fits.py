@@ -245,6 +245,38 @@ def test_what_rows_are_for_is_told(tmp_path: Path) -> None:
     assert other.plain == {"up_to": 100, "train": {"epochs": 30}}
 
 
+ALIGNED = """\
+kind = "classifier"
+
+[[fit]]
+up_to = 1000
+words = 1
+aligned = true
+
+[fit.model]
+wide_placed = [1, 2]
+""" + SHORT.partition("\n")[2]
+
+
+def test_a_row_for_texts_of_one_length(tmp_path: Path) -> None:
+    path = tmp_path / "aligned.toml"
+    path.write_text(ALIGNED)
+    task = resolve(str(path))
+    row = task.fits[0]
+    assert fitted(task, 1000, 1, aligned=True).fit == row
+    for size, length, aligned in ((1001, 1, True), (1000, 2, True), (1000, 1, False)):
+        assert fitted(task, size, length, aligned).fit != row
+    assert row.said(7) == (
+        "7 to train on, so as for at most 1,000 of mostly 1 token of one length: wide_placed 1x2"
+    )
+    assert row.plain == {
+        "up_to": 1000,
+        "words": 1,
+        "aligned": True,
+        "model": {"wide_placed": [1, 2]},
+    }
+
+
 MUCH = """\
 kind = "language-model"
 

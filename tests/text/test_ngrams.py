@@ -39,12 +39,18 @@ def hashed(codes: list[int], buckets: int, place: int | None = None) -> int:
 
 
 def every(
-    codes: list[int], orders: tuple[int, ...], buckets: int, *, placed: bool = False
+    codes: list[int],
+    orders: tuple[int, ...],
+    buckets: int,
+    *,
+    placed: bool = False,
+    within: bool = False,
 ) -> set[int]:
     return {
         hashed(codes[at : at + order], buckets, at if placed else None)
         for order in orders
         for at in range(len(codes) - order + 1)
+        if not (within and ord(" ") in codes[at + 1 : at + order - 1])
     }
 
 
@@ -58,7 +64,8 @@ def naive(grams: Ngrams, text: str) -> list[int]:
     found = every(codes, grams.words, size)
     shift = size if both else 0
     letters = [*map(ord, line)]
-    own = every(letters, grams.characters, size) | every(letters, grams.placed, size, placed=True)
+    own = every(letters, grams.characters, size, within=grams.within)
+    own |= every(letters, grams.placed, size, placed=True)
     return sorted(found | {b + shift for b in own})
 
 
@@ -76,6 +83,7 @@ def test_rows_equal_the_naive_hash(
         Ngrams(characters, (), buckets),
         Ngrams(words, characters, buckets, placed=(1, 2)),
         Ngrams((), (), buckets, placed=characters),
+        Ngrams(words, characters, buckets, within=True),
     ):
         row = grams.row(text)
         assert row.dtype == np.int32
@@ -93,7 +101,7 @@ def test_many_texts_at_once_change_nothing(texts: list[str], buckets: int) -> No
         ((), (1, 4), (2,)),
         ((1,), (), (1, 3)),
     ):
-        grams = Ngrams(words, characters, buckets, placed=placed)
+        grams = Ngrams(words, characters, buckets, placed=placed, within=len(placed) == 0)
         for portion in (1, 20, 1 << 15):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(ngrams, "PORTION", portion)
@@ -106,7 +114,7 @@ def test_many_texts_at_once_change_nothing(texts: list[str], buckets: int) -> No
 
 @pytest.mark.parametrize("span", [1, 2, 7])
 def test_a_long_text_is_hashed_piece_by_piece(span: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    grams = Ngrams((1, 2), (1, 3, 5), 1 << 12, placed=(2,))
+    grams = Ngrams((1, 2), (1, 3, 5), 1 << 12, placed=(2,), within=True)
     texts = ["win a prize now", "", "a", "see you at 6 or at 7, or not at all"]
     expected = grams.rows(texts)
     monkeypatch.setattr(ngrams, "SPAN", span)

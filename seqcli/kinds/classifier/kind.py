@@ -49,7 +49,7 @@ class Classifier:
     label_counts: tuple[int, ...]  # in the training split
     vectors: NDArray[np.float32] | None = None  # (V, E) the embedding starts from
     first_scores: NDArray[np.float32] | None = None  # (buckets, C) the n-gram table starts from
-    first_rates: NDArray[np.float32] | None = None  # (buckets,) of its rows
+    factors: NDArray[np.float32] | None = None  # (buckets,) that n-grams weigh
 
     spec: ClassVar[Spec] = SPEC
     unit: str = "examples"
@@ -86,14 +86,16 @@ class Classifier:
             vectors, found, _ = find(Path(config.model.vectors), data.vocab, config.model.embed)
             notes.append(f"word vectors found for {found.sum():,} of {len(found):,} rows")
         scores = reading.naive_scores(config, data.splits["train"], len(data.labels))
-        rates = reading.rarities(config, data.splits["train"])
+        factors = reading.rarities(config, data.splits["train"])
         counted = tuple(counts.tolist())
-        kind = cls(config, data.vocab, data.labels, counted, vectors, scores, rates)
+        kind = cls(config, data.vocab, data.labels, counted, vectors, scores, factors)
         sizes = {name: len(split.labels) for name, split in data.splits.items()}
         splits, columns = dict(data.splits), source.named()
         length = lengths_of(data.splits["train"].tokens.lengths)["p50"]
         fingerprint = data.fingerprint
-        return Prepared(kind, splits, sizes, "examples", notes, fingerprint, columns, length)
+        return Prepared(
+            kind, splits, sizes, "examples", notes, fingerprint, columns, length, data.aligned
+        )
 
     @classmethod
     def survey(cls, config: Settings, path: Path, poll: Poll) -> Survey:
@@ -128,7 +130,7 @@ class Classifier:
         if tensor.startswith("dense.output."):
             return Rows(self.labels, one_by_one=False)
         if tensor.startswith("wide."):
-            orders = (model.wide_words, model.wide_characters, model.wide_placed)
+            orders = (model.wide_words, model.wide_characters, model.wide_placed, model.wide_within)
             form = self.config.data.normalize
             names = (repr(orders), str(model.wide_buckets), form, *self.labels)
             return Rows(names, one_by_one=False)
@@ -180,8 +182,8 @@ class Classifier:
         """See `Refits.together`: the n-gram table starts from the texts of both."""
         both = train.joined(valid)
         scores = reading.naive_scores(self.config, both, len(self.labels))
-        rates = reading.rarities(self.config, both)
-        return replace(self, first_scores=scores, first_rates=rates), both
+        factors = reading.rarities(self.config, both)
+        return replace(self, first_scores=scores, factors=factors), both
 
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
@@ -191,8 +193,8 @@ class Classifier:
                 network.embedding.weight.copy_(torch.from_numpy(self.vectors))
         if generator is not None and self.first_scores is not None and network.wide is not None:
             network.wide.start(torch.from_numpy(self.first_scores))
-        if generator is not None and self.first_rates is not None and network.wide is not None:
-            network.wide.rate(torch.from_numpy(self.first_rates))
+        if generator is not None and self.factors is not None and network.wide is not None:
+            network.wide.weigh(torch.from_numpy(self.factors))
         return network
 
     def batches(self, split: Examples, epoch: int, ranks: Ranks = ALONE) -> batching.Epoch:

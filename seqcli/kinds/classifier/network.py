@@ -25,9 +25,13 @@ def ngrams(config: Settings) -> Ngrams | None:
     model = config.model
     if not model.wide:
         return None
-    normal = normalizer(config.data)
     return Ngrams(
-        model.wide_words, model.wide_characters, model.wide_buckets, normal, model.wide_placed
+        model.wide_words,
+        model.wide_characters,
+        model.wide_buckets,
+        normalizer(config.data),
+        model.wide_placed,
+        model.wide_within,
     )
 
 
@@ -48,8 +52,7 @@ def text_classifier(
         )
     wide = None
     if model.wide:
-        rated, told = model.wide_init == "naive-bayes", model.wide_init == "smoothed-bayes"
-        wide = Wide(model.wide_buckets, outputs, rated=rated, told=told, by_rarity=model.wide_idf)
+        wide = _wide(model, outputs)
     network = TextClassifier(
         embedding,
         stack,
@@ -65,6 +68,17 @@ def text_classifier(
     if generator is not None:
         start(network, model, dense.output, generator)
     return network
+
+
+def _wide(model: Model, outputs: int) -> Wide:
+    read = model.wide_words, model.wide_characters, model.wide_buckets
+    return Wide(
+        model.wide_buckets,
+        outputs,
+        rated=model.wide_init == "naive-bayes",
+        told=model.wide_init == "smoothed-bayes",
+        weighed_from=Ngrams(*read, placed=model.wide_placed).share if model.wide_idf else None,
+    )
 
 
 def log_prior(label_counts: Sequence[int], power: float) -> torch.Tensor | None:

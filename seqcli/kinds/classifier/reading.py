@@ -29,7 +29,7 @@ def naive_scores(config: Settings, train: Examples, labels: int) -> NDArray[np.f
 
 
 def rarities(config: Settings, train: Examples) -> NDArray[np.float32] | None:
-    """Learning rates of the n-gram table's rows, where rare n-grams learn faster."""
+    """What the n-grams weigh, where that is by how many texts have them."""
     if not config.model.wide_idf or train.features is None:
         return None
     return rarity(train.features, config.model.wide_buckets)

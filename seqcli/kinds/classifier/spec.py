@@ -68,6 +68,9 @@ class Model(Vectors, Answer, TokenLayers):
         low=1,
         high=12,
     )
+    wide_within: bool = setting(
+        False, "n-grams of wide_characters stand within words, a space at either end"
+    )
     wide_buckets: int = setting(1 << 18, "rows of the n-gram table", low=2, high=1 << 28)
     wide_init: str = setting(
         "zero",
@@ -77,7 +80,7 @@ class Model(Vectors, Answer, TokenLayers):
     )
     wide_idf: bool = setting(
         False,
-        "n-grams that few texts have learn faster, by squared inverse document frequency",
+        "n-grams weigh by inverse document frequency, those that no text of training has nothing",
     )
     wide_share: float | None = setting(
         None,
@@ -174,6 +177,11 @@ def check(config: Settings) -> None:
         raise ConfigError(f"model.wide_init {ngrams}", "without: --set model.wide_init=zero")
     if model.wide_idf and not model.wide:
         raise ConfigError(f"model.wide_idf {ngrams}", "without: --set model.wide_idf=false")
+    if model.wide_within and not model.wide_characters:
+        raise ConfigError(
+            "model.wide_within needs model.wide_characters",
+            "without: --set model.wide_within=false",
+        )
 
 
 def trainable(config: Settings) -> None:
