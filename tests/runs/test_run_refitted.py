@@ -196,8 +196,13 @@ def test_a_schedule_that_follows_validation_is_refused(folder: Path) -> None:
         job(folder, "plateau", {"train": {"refit": True, "schedule": "plateau"}})
 
 
-@pytest.mark.parametrize("setting", [{"wide_init": "naive-bayes"}, {"wide_idf": True}])
-def test_the_n_gram_table_starts_from_all_rows(setting: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("setting", "tensor"),
+    [({"wide_init": "naive-bayes"}, "wide.rates"), ({"wide_idf": True}, "wide.factors")],
+)
+def test_the_n_gram_table_starts_from_all_rows(
+    setting: dict[str, Any], tensor: str, tmp_path: Path
+) -> None:
     """A word that validation alone has is nothing to what the training rows tell."""
     lines = [f"{'ab'[row % 2]}\tword{chr(97 + row)} call" for row in range(24)]
     (tmp_path / "data.tsv").write_text("\n".join(lines) + "\n")
@@ -206,7 +211,7 @@ def test_the_n_gram_table_starts_from_all_rows(setting: dict[str, Any], tmp_path
     for refit in (True, False):
         changes = {"train": {"refit": refit}, "model": wide}
         finished(job(tmp_path, "bayes", changes, force=True))
-        rates = storage.load(tmp_path / "bayes.pt").tensors["wide.rates"]
+        rates = storage.load(tmp_path / "bayes.pt").tensors[tensor]
         known.append(int((rates != rates.flatten().mode().values).sum()))  # most are of no text
     assert known[0] > known[1]
 

@@ -75,6 +75,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "naive_bayes": {**WIDE, "model.wide_init": "naive-bayes"},
     "smoothed_bayes": {**WIDE, "model.wide_init": "smoothed-bayes"},
     "wide_idf": {**WIDE, "model.wide_idf": True},
+    "wide_within": {**WIDE, "model.wide_characters": [3], "model.wide_within": True},
     "wide_momentum": {**WIDE, "train.wide_momentum": 0.1},
     "keep": {"data.max_tokens": 3, "data.keep": "last"},
     "min_count": {"data.min_count": 6},
