@@ -104,6 +104,8 @@ def test_much_text_is_learned_by_a_larger_network() -> None:
     usual, much = resolve("char"), fitted(resolve("char"), 2_000_001)
     assert fitted(usual, 2_000_000).config == usual.config
     assert settings(much)[0] > settings(usual)[0]
+    in_time = fitted(resolve("char", "", {"train": {"max_time": 3600.0}}), 2_000_001)
+    assert settings(in_time) == (settings(much)[0], 20)  # more time is used, not left
 
 
 def test_the_settings_written_are_a_task_of_their_own(task: Path, tmp_path: Path) -> None:
