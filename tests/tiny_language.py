@@ -1,12 +1,15 @@
 """Small language models whose weights follow a formula: the same figures on any machine."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from seqcli import kinds
-from seqcli.kinds.language_model.kind import LanguageModel
+from seqcli.kinds.language_model.kind import LanguageModel, Text
 from seqcli.modelfile import storage
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.settings.config import to_dict
@@ -32,7 +35,7 @@ def tiny(
     train: dict[str, Any] | None = None,
     size: float = 0.8,
 ) -> tuple[LanguageModel, Network]:
-    """A kind and its network, in eval mode."""
+    """A kind and its network, in eval mode; of a model with n-grams those of `counted_text`."""
     config: Any = kinds.read(
         {
             "kind": "language-model",
@@ -42,10 +45,19 @@ def tiny(
         }
     )
     kind = LanguageModel(config, Vocab(WORDS if tokens is None else tokens))
+    counted = kind.count(Text(counted_text(len(kind.vocab)), 0.0))
+    if counted is not None:
+        kind = replace(kind, grams=counted.sizes, counted=counted)
     network = kind.build(torch.Generator())
     assert isinstance(network, Network)
     fill(network, size)
     return kind, network.eval()
+
+
+def counted_text(vocabulary: int, size: int = 200) -> NDArray[np.int64]:
+    """Ids of which some follow others more often; one of them is never there."""
+    steps = np.arange(size) ** 2 % 11 + np.arange(size) // 3 % 4
+    return (steps % (vocabulary - 1)).astype(np.int64)
 
 
 def letters() -> dict[str, Any]:

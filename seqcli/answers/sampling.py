@@ -104,6 +104,7 @@ class _Begun:
     logits: Tensor | None = None
     outputs: Tensor | None = None
     state: tuple[State, ...] = ()
+    nodes: Tensor | None = None  # (1, N - 1), where n-grams stand beside the network
 
     @classmethod
     def of(
@@ -116,14 +117,19 @@ class _Begun:
         if specials.end is not None:
             said[specials.end] = False
         read = [specials.start] if not prompt and specials.start is not None else prompt
+        nodes = None if model.grams is None else model.grams.nowhere(1)
         if not read:
-            return cls(said[None], specials.end, logits=_starting(specials, bias)[None])
+            logits = _starting(specials, bias)[None]
+            return cls(said[None], specials.end, logits=logits, nodes=nodes)
         ids = torch.tensor([read], device=bias.device)
         outputs, state = model(ids[:, :READ], None)
         for start in range(READ, len(read), READ):
             poll()
             outputs, state = model(ids[:, start : start + READ], state)
-        return cls(said[None], specials.end, outputs=outputs[:, -1], state=state)
+        if model.grams is not None and nodes is not None:
+            for token in ids[:, -model.grams.orders :].unbind(1):
+                nodes = model.grams.read(token, nodes)
+        return cls(said[None], specials.end, outputs=outputs[:, -1], state=state, nodes=nodes)
 
     def spread(self, texts: list[_Text], *, penalty: bool) -> _Batch:
         """A row for each text."""
@@ -133,7 +139,8 @@ class _Begun:
 
         state = tuple(tuple(part.repeat(len(texts), 1) for part in layer) for layer in self.state)
         said = rows(self.said) if penalty else None
-        return _Batch(texts, self.end, said, rows(self.logits), rows(self.outputs), state)
+        logits, outputs, nodes = rows(self.logits), rows(self.outputs), rows(self.nodes)
+        return _Batch(texts, self.end, said, logits, outputs, state, nodes)
 
 
 def _starting(specials: Specials, bias: Tensor) -> Tensor:
@@ -156,6 +163,7 @@ class _Batch:
     logits: Tensor | None  # (B, V) of the first token, where nothing was read before it: or else
     outputs: Tensor | None  # (B, H) of the stack
     state: tuple[State, ...]
+    nodes: Tensor | None = None  # (B, N - 1) of the n-grams beside the network
     numbers: Numbers = field(default_factory=lambda: np.empty((0, 0)))  # (B, AHEAD), the next ones
 
     def take_numbers(self) -> None:
@@ -168,7 +176,8 @@ class _Batch:
     def next_logits(self, stepper: Stepper) -> Tensor:
         """Of the next token, (B, V)."""
         if self.outputs is not None:
-            return stepper.logits(self.outputs)
+            logits = stepper.logits(self.outputs)
+            return logits if self.nodes is None else stepper.joined(logits, self.nodes)
         if self.logits is None:
             raise ValueError("neither outputs nor logits")
         return self.logits
@@ -193,8 +202,8 @@ class _Batch:
 
         state = tuple(tuple(part[rows] for part in layer) for layer in self.state)
         texts = [self.texts[row] for row in rows]
-        outputs, numbers = kept(self.outputs), self.numbers[rows]
-        return _Batch(texts, self.end, kept(self.said), None, outputs, state, numbers)
+        said, outputs, nodes = kept(self.said), kept(self.outputs), kept(self.nodes)
+        return _Batch(texts, self.end, said, None, outputs, state, nodes, self.numbers[rows])
 
 
 def _together(
@@ -215,7 +224,7 @@ def _together(
         numbers = batch.numbers[:, step % AHEAD]
         found, chosen, scale = choose(logits, batch.said, options, numbers)
         ids = torch.from_numpy(found).to(logits.device)
-        if stepper.half and outputs is not None:
+        if stepper.half and outputs is not None and batch.nodes is None:
             chosen = stepper.logit(outputs, ids).cpu().numpy()
         logprobs = (chosen - scale).tolist()
         for text, token, logprob in zip(batch.texts, found.tolist(), logprobs, strict=True):
@@ -233,6 +242,8 @@ def _together(
             batch.outputs = every[:, -1]
         else:
             batch.outputs, batch.state = stepper.advance(ids, batch.state)
+        if stepper.grams is not None and batch.nodes is not None:
+            batch.nodes = stepper.grams.read(ids, batch.nodes)
 
 
 class _Text:

@@ -73,11 +73,13 @@ class Rows(NamedTuple):
     """What a weight's rows (or, `dim` 1, its columns) stand for: a name for each.
 
     One by one: a row that another model has too can be taken over from it. Else all must agree.
+    Own ones were counted in the training data: another model's are of other data.
     """
 
     names: Sequence[str]
     one_by_one: bool = True
     dim: int = 0
+    own: bool = False
 
 
 class Kind(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from seqcli.nn import chance
 from seqcli.nn.cells import Cell, State
 from seqcli.nn.dropout import dropout
 from seqcli.nn.heads import Dense, OneHot, ReadOut, log_probabilities
+from seqcli.nn.kneser_ney import KneserNey
 from seqcli.nn.losses import linear_cross_entropy, token_losses
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.wide import Wide
@@ -92,14 +94,26 @@ class TextClassifier(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """ids -> embedding -> recurrent stack -> one logit a word; output weights may be tied."""
+    """ids -> embedding -> recurrent stack -> one logit a word; output weights may be tied.
+
+    Where there are `grams` beside it, `gram_share` of what it answers is theirs. The network is
+    trained by itself: of a text that it has counted an n-gram model is too sure.
+    """
 
     def __init__(
-        self, embedding: nn.Embedding | OneHot, recurrent: Recurrent, vocabulary: int, *, tied: bool
+        self,
+        embedding: nn.Embedding | OneHot,
+        recurrent: Recurrent,
+        vocabulary: int,
+        *,
+        tied: bool,
+        grams: KneserNey | None = None,
+        gram_share: float = 0.0,
     ) -> None:
         super().__init__()
         self.embedding, self.recurrent = embedding, recurrent
         self.output = nn.Linear(recurrent.width, vocabulary)
+        self.grams, self.gram_share = grams, gram_share
         if tied:
             self.output.weight = embedding.weight
 
@@ -126,6 +140,22 @@ class LanguageModel(nn.Module):
             dtype,
             scale,
         )
+
+    def answered(
+        self, outputs: Tensor, ids: Tensor, targets: Tensor, nodes: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """-log p of the whole answer, nats, summed; and the n-grams' nodes after `ids`.
+
+        outputs (B, T, H) of ids (B, T), targets (B, T), nodes (B, N - 1): None at the beginning.
+        """
+        if self.grams is None:
+            return self.loss(outputs, targets)[1], None
+        flat = outputs.flatten(0, 1), self.output.weight, self.output.bias, targets.flatten()
+        nodes = self.grams.nowhere(len(ids)) if nodes is None else nodes
+        counted, nodes = self.grams.probabilities(ids, targets, nodes)
+        own = -token_losses(*flat).double() + math.log1p(-self.gram_share)
+        beside = counted.flatten().double().log() + math.log(self.gram_share)
+        return -torch.logaddexp(own, beside).sum(), nodes
 
 
 class LabeledLanguageModel(LanguageModel):

@@ -67,9 +67,10 @@ class Stepper:
         """`without`: an id whose logit is minus infinity."""
         cells = [cast(Direction, next(layer.children())).cell for layer in model.recurrent.layers]
         self.embedding, self.output, self.half = model.embedding, model.output, half
+        self.grams, self.gram_share, self.without = model.grams, model.gram_share, without
         self.steps = [_step(cell, half) for cell in cells]
         bias = self.output.bias.clone()
-        if without is not None:
+        if without is not None and self.grams is None:
             bias[without] = -torch.inf
         self.product = Product(self.output.weight, bias, half)
 
@@ -86,6 +87,21 @@ class Stepper:
     def logits(self, outputs: Tensor) -> Tensor:
         """(B, H) -> logits of the next token (B, V), in memory of their own."""
         return self.product(outputs)
+
+    def joined(self, logits: Tensor, nodes: Tensor) -> Tensor:
+        """Logits (B, V) of the network -> those of the answer with the n-grams' part, (B, V).
+
+        nodes (B, N - 1) of the same contexts. As high as the network's: a repetition penalty is
+        relative to zero.
+        """
+        assert self.grams is not None
+        height = logits.logsumexp(1, keepdim=True)
+        shares = logits.sub_(height).exp_().mul_(1 - self.gram_share)
+        shares.add_(self.grams.distribution(nodes), alpha=self.gram_share)
+        found = shares.log_().add_(height)
+        if self.without is not None:
+            found[:, self.without] = -torch.inf
+        return found
 
     def logit(self, outputs: Tensor, ids: Tensor) -> Tensor:
         """(B, H), ids (B,) -> the logits of these alone (B,), always in float32."""

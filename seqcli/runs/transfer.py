@@ -27,9 +27,9 @@ def transfer(path: Path, kind: Kind, model: nn.Module) -> str:
     taken, met = [], dict[int, int]()
     for name, weight in own.items():
         other = source.tensors.get(name)
-        if other is None:
-            continue
         rows, others = kind.rows(name), there.rows(name)
+        if other is None or (rows is not None and rows.own):
+            continue
         if rows is not None and others is not None and rows.one_by_one:
             if _by_name(weight, other, rows, others, met):
                 taken.append(name)

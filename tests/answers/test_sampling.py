@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_language import tiny
+from tiny_language import counted_text, tiny
 from torch import Tensor
 
 from seqcli.answers import sampling
@@ -18,6 +19,7 @@ from seqcli.answers.drawing import choose, penalized, restricted
 from seqcli.answers.options import Options
 from seqcli.answers.sampling import Drawn, Specials, generate
 from seqcli.nn.drawing import draw, tempered
+from seqcli.nn.kneser_ney import KneserNey
 from seqcli.nn.models import LanguageModel
 
 BOTH = Specials(0, 1)  # of tiny_language's words
@@ -168,6 +170,8 @@ def naive(
     while len(ids) - len(prompt) < options.max_tokens:
         outputs, _ = network(torch.tensor([ids]), None)
         logits = network.output(outputs[0, -1]).double()
+        if network.grams is not None:
+            logits = _beside(network, network.grams, ids, logits)
         if specials.unknown is not None:
             logits[specials.unknown] = -torch.inf
         said = [token for token in ids if token != specials.end]
@@ -180,6 +184,14 @@ def naive(
                 return Drawn(tuple(text), logprob, "end")
         text.append(token)
     return Drawn(tuple(text), logprob, "length")
+
+
+def _beside(network: LanguageModel, grams: KneserNey, ids: list[int], logits: Tensor) -> Tensor:
+    nodes, share = grams.nowhere(1), network.gram_share
+    for token in ids:
+        nodes = grams.read(torch.tensor([token]), nodes)
+    counted = grams.distribution(nodes)[0].double()
+    return (logits.softmax(0) * (1 - share) + counted * share).log() + logits.logsumexp(0)
 
 
 def _naive_choice(logits: Tensor, ids: list[int], options: Options, number: float) -> int:
@@ -210,7 +222,17 @@ def equal(found: list[Drawn], wanted: list[Drawn]) -> None:
         assert one.logprob == pytest.approx(other.logprob, abs=1e-4)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"cell": "lstm"},
+        {"cell": "gru"},
+        {"cell": "rnn"},
+        {"ngrams": 1, "ngram_share": 0.5},
+        {"ngrams": 4, "ngram_share": 0.6},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize(
     "options",
     [
@@ -227,9 +249,9 @@ def equal(found: list[Drawn], wanted: list[Drawn]) -> None:
     ],
     ids=lambda options: ",".join(f"{k}={v}" for k, v in vars(options).items() if k != "max_tokens"),
 )
-def test_texts_equal_those_of_a_naive_sampler(cell: str, options: Options) -> None:
+def test_texts_equal_those_of_a_naive_sampler(model: dict[str, Any], options: Options) -> None:
     """Also shows that texts which end early leave the others as they are."""
-    _, network = tiny(model={"cell": cell}, size=0.6)
+    _, network = tiny(model=model, size=0.6)
     prompt = [1, 3, 2, 7]
     found = list(generate(network, prompt, BOTH, options, seed=5, count=12))
     with torch.no_grad():
@@ -369,3 +391,28 @@ def test_an_older_model_file_knows_no_starts() -> None:
     texts = list(generate(network, [], Specials(0), options, seed=1, count=6000))
     counts = np.bincount([text.ids[0] for text in texts], minlength=12)
     assert abs(chi_square(counts, np.where(np.arange(12) == 0, 0, 1 / 11))) < 4
+
+
+def test_texts_begin_as_others_did_with_n_grams_too() -> None:
+    """Nothing was read before the first token: what follows is as if that had been the prompt."""
+    _, network = tiny(model={"ngrams": 4, "ngram_share": 0.6}, size=0.6)
+    specials, options = Specials(starts={3: 1}), Options(max_tokens=8)
+    begun = list(generate(network, [], specials, options, seed=5, count=3))
+    assert all(text.ids[0] == 3 for text in begun)
+    for text in begun:
+        nodes, logprob = None, 0.0
+        ids = torch.tensor([text.ids])
+        with torch.no_grad():
+            outputs, _ = network(ids[:, :-1], None)
+            logprob = -network.answered(outputs, ids[:, :-1], ids[:, 1:], nodes)[0].item()
+        assert text.logprob == pytest.approx(logprob, abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 100, 5000])
+def test_a_long_prompt_is_known_to_the_n_grams(size: int) -> None:
+    _, network = tiny(model={"ngrams": 4, "ngram_share": 0.9}, size=0.6)
+    prompt = (counted_text(12, size) % 10 + 2).tolist()
+    options = Options(max_tokens=3)
+    found = list(generate(network, prompt, BOTH, options, seed=5, count=2))
+    with torch.no_grad():
+        equal(found, [naive(network, prompt, BOTH, options, row) for row in range(2)])

@@ -12,17 +12,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_language import letters, tiny
+from tiny_language import letters, tiny, write
 from torch.nn import functional as F
 
 from seqcli.data.batching import Columns
-from seqcli.errors import DataError
+from seqcli.errors import ConfigError, DataError
 from seqcli.kinds.language_model import kind as language_model
 from seqcli.kinds.language_model.kind import LanguageModel, Text
 from seqcli.kinds.spec import next_command
 from seqcli.machine.device import Runtime
 from seqcli.nn.models import LanguageModel as Network
+from seqcli.runs.transfer import transfer
 from seqcli.tasks.taskfile import resolve
+from seqcli.text.kneser_ney import count
 
 CPU = Runtime(torch.device("cpu"), "fp32", 1)
 
@@ -41,7 +43,13 @@ def whole_loss(network: Network, ids: np.ndarray) -> float:
     with torch.no_grad():
         outputs, _ = network(tokens[:, :-1], None)
         logits = network.output(outputs)[0].double()
-    return F.cross_entropy(logits, tokens[0, 1:]).item()
+        if network.grams is None:
+            return F.cross_entropy(logits, tokens[0, 1:]).item()
+        nodes = network.grams.nowhere(1)
+        counted, _ = network.grams.probabilities(tokens[:, :-1], tokens[:, 1:], nodes)
+        own = logits.softmax(1).gather(1, tokens[0, 1:, None])[:, 0]
+        both = own * (1 - network.gram_share) + counted[0] * network.gram_share
+    return float(-both.log().mean())
 
 
 @given(st.integers(0, 300), st.integers(1, 12), st.integers(1, 20))
@@ -90,13 +98,17 @@ def test_windows_of_a_memory_map(tmp_path: Path) -> None:
     assert window.to(torch.device("meta")).targets.device.type == "meta"
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize(
+    "model",
+    [{"cell": "lstm"}, {"cell": "gru"}, {"cell": "rnn"}, {"ngrams": 4, "ngram_share": 0.6}],
+    ids=str,
+)
 @pytest.mark.parametrize("steps", [1, 2, 7, 64, 1000])
 def test_window_by_window_equals_the_whole(
-    monkeypatch: pytest.MonkeyPatch, cell: str, steps: int
+    monkeypatch: pytest.MonkeyPatch, model: dict[str, Any], steps: int
 ) -> None:
     monkeypatch.setattr(language_model, "READ_STEPS", steps)
-    kind, network = tiny(model={"cell": cell})
+    kind, network = tiny(model=model)
     ids = stream(150)
     with torch.inference_mode():
         figures = kind.figures(network, Text(ids, 0.25), CPU, nothing)
@@ -187,6 +199,47 @@ def test_prepared_text(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         kind.load_split(path, "test", nothing)
     assert next_command(kind.spec, Path("my model.pt")) == "sample --model 'my model.pt'"
+
+
+def test_n_grams_are_those_of_the_training_part(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("one two three\n" * 90 + "three two one\n" * 10)
+    model = {"ngrams": 4, "ngram_share": 0.25}
+    prepared = prepare(path, train={"batch_size": 4}, model=model)
+    kind = prepared.kind
+    wanted = count(prepared.splits["train"].ids, 9, 4)
+    assert prepared.notes[1] == (
+        f"{len(wanted.keys)} n-grams of at most 4 characters beside the network: 25% of answers"
+    )
+    assert kind.learned()["ngrams"] == list(wanted.sizes)
+    network = kind.build(torch.Generator())
+    assert network.grams.keys.tolist() == wanted.keys.tolist()
+    restored = LanguageModel.restore(kind.config, kind.learned())
+    restored.build(None).load_state_dict(network.state_dict())  # the same sizes
+    assert not any(name.startswith("grams") for name, _ in network.named_parameters())
+    for wrong in ([0], [1, 2, 3, 4], [1.5], ["x"], [True], [-1], 3, [1 << 50]):
+        learned = {**kind.learned(), "ngrams": wrong}
+        assert "n-grams" in kind.spec.check_learned(kind.config, learned)
+    plain = prepare(path, train={"batch_size": 4}).kind
+    assert "n-grams" in plain.spec.check_learned(plain.config, kind.learned())
+
+
+def test_n_grams_of_too_much_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language_model, "MOST_COUNTED", 100)
+    with pytest.raises(ConfigError, match="n-grams of 200 tokens take too much memory"):
+        tiny(model={"ngrams": 4})
+    tiny()
+
+
+def test_n_grams_are_no_first_weights(tmp_path: Path) -> None:
+    """Another model's are of another text, though there may be as many of them."""
+    kind, network = tiny(model={"ngrams": 3})
+    other = write(tmp_path / "other.pt", kind, network)
+    assert network.grams is not None
+    own = network.grams.own.clone()
+    network.grams.own += 1
+    transfer(other, kind, network)
+    assert torch.equal(network.grams.own, own + 1)
 
 
 def test_how_texts_begin_is_kept_where_no_mark_says_it(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.text.documents import readable
+from seqcli.text.kneser_ney import Counted, count
 from seqcli.text.normal import normalizer
 from seqcli.text.tokens import tokenizer
 from seqcli.text.vocab import Vocab
@@ -44,6 +45,7 @@ from seqcli.text.vocab import Vocab
 PORTION = 8  # a part so small is read to see how long the whole takes
 READ_EACH = 64  # tokens that are compared as one: a word's loss hangs on those before it
 SHORTEST = 512  # tokens of a column of validation: each begins without a context
+MOST_COUNTED = 1 << 25  # tokens whose n-grams are counted: 4 GB while that is done, of six orders
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 
 
@@ -66,6 +68,8 @@ class LanguageModel:
     config: Settings
     vocab: Vocab
     starts: Mapping[int, int] = field(default_factory=dict)  # of ids that begin a training text
+    grams: tuple[int, ...] = ()  # n-grams beside the network, of two tokens, of three, …
+    counted: Counted | None = None  # the same, where this has read the training text
 
     spec: ClassVar[Spec] = SPEC
 
@@ -88,10 +92,16 @@ class LanguageModel:
         kind = cls(config, corpus.vocab, corpus.starts)
         splits = kind.texts(corpus)
         reading.enough(corpus, config.train.batch_size, path)
+        counted = kind.count(splits["train"])
+        if counted is not None:
+            kind = replace(kind, grams=counted.sizes, counted=counted)
         sizes = {name: len(text.ids) for name, text in splits.items()}
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
         notes = [*source.notes(), f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
         notes += reading.marks(corpus) + reading.missing(source, corpus, config)
+        if counted is not None:
+            beside = f"{len(counted.keys):,} n-grams of at most {config.model.ngrams} {kind.unit}"
+            notes.append(f"{beside} beside the network: {config.model.ngram_share:.0%} of answers")
         return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint, source.named())
 
     @classmethod
@@ -103,21 +113,35 @@ class LanguageModel:
     def restore(cls, config: Settings, learned: dict[str, Any]) -> LanguageModel:
         """See `Kind.restore`."""
         starts = dict(learned.get("starts", ()))
-        return cls(config, Vocab.restore(learned), starts)
+        return cls(config, Vocab.restore(learned), starts, tuple(learned.get("ngrams", ())))
 
     def learned(self) -> dict[str, Any]:
         """See `Kind.learned`."""
         starts = [list(pair) for pair in self.starts.items()]
-        return self.vocab.learned() | ({"starts": starts} if starts else {})
+        found = self.vocab.learned() | ({"starts": starts} if starts else {})
+        return found | ({"ngrams": list(self.grams)} if self.grams else {})
 
     def rows(self, tensor: str) -> Rows | None:
         """See `Kind.rows`."""
         if tensor in ("embedding.weight", "output.weight", "output.bias"):
             return Rows(self.vocab.to_list())
+        if tensor.startswith("grams."):
+            return Rows((), own=True)
         one_hot = not self.config.model.embed and tensor.startswith("recurrent.layers.0.")
         return (
             Rows(self.vocab.to_list(), dim=1) if one_hot and tensor.endswith(".weight_ih") else None
         )
+
+    def count(self, split: Text) -> Counted | None:
+        """The n-grams of a text, if there are to be any. Errors: ConfigError for too much text."""
+        if not self.config.model.ngrams:
+            return None
+        if len(split.ids) > MOST_COUNTED:
+            raise ConfigError(
+                f"n-grams of {len(split.ids):,} tokens take too much memory",
+                f"--set model.ngrams=0; at most {MOST_COUNTED:,}",
+            )
+        return count(split.ids, len(self.vocab), self.config.model.ngrams)
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
@@ -180,7 +204,8 @@ class LanguageModel:
 
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
-        return language_model(self.config.model, len(self.vocab), generator)
+        model, counted = self.config.model, None if generator is None else self.counted
+        return language_model(model, len(self.vocab), generator, self.grams, counted)
 
     def batches(self, split: Text, epoch: int, ranks: Ranks = ALONE) -> Columns:
         """See `Kind.batches`; the order is the text's in every epoch. Errors: ConfigError."""
@@ -339,12 +364,13 @@ class LanguageModel:
 def _losses(model: nn.Module, windows: Columns, poll: Poll) -> tuple[list[float], list[int]]:
     """The loss of each window, summed over its tokens, and their number; the state is carried."""
     assert isinstance(model, Network)
-    device, state = model.output.weight.device, None
+    device, state, nodes = model.output.weight.device, None, None
     losses, counts = list[float](), list[int]()
     for index in range(len(windows)):
         poll()
         window = windows[index].to(device)
         outputs, state = model(window.ids, state)
-        losses.append(model.loss(outputs, window.targets)[1].item())
+        loss, nodes = model.answered(outputs, window.ids, window.targets, nodes)
+        losses.append(loss.item())
         counts.append(window.tokens)
     return losses, counts

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Generator
 
 from seqcli.kinds.language_model.spec import Model, count
 from seqcli.kinds.networks import embed, recurrent, start
+from seqcli.nn.kneser_ney import KneserNey
 from seqcli.nn.models import LanguageModel
 from seqcli.settings.counting import Sizes
+from seqcli.text.kneser_ney import Counted
 
 
-def language_model(model: Model, vocabulary: int, generator: Generator | None) -> LanguageModel:
+def language_model(
+    model: Model,
+    vocabulary: int,
+    generator: Generator | None,
+    grams: Sequence[int] = (),
+    counted: Counted | None = None,
+) -> LanguageModel:
     """A language model over `vocabulary` rows, with its first weights.
 
-    Errors: ConfigError for tied weights of unequal sizes.
+    grams: how many n-grams there are of two tokens and more, if any are beside it. Errors:
+    ConfigError for tied weights of unequal sizes.
     """
     count(model, Sizes(vocabulary))  # refuses what does not fit together
     stack = recurrent(model, model.embed or vocabulary, model.output_dropout)
-    network = LanguageModel(embed(model, vocabulary), stack, vocabulary, tied=model.tied)
+    beside = KneserNey(vocabulary, grams) if model.ngrams else None
+    network = LanguageModel(
+        embed(model, vocabulary),
+        stack,
+        vocabulary,
+        tied=model.tied,
+        grams=beside,
+        gram_share=model.ngram_share,
+    )
+    if beside is not None and counted is not None:
+        beside.fill(counted)
     if generator is not None:
         start(network, model, network.output, generator)
     return network

@@ -21,6 +21,10 @@ class Model(NextToken):
     condition: bool = setting(
         False, "texts that each have a label, which the model is told: kind = writer"
     )
+    ngrams: int = setting(
+        0, "longest n-gram that is counted beside the network, in tokens; 0 = none", low=0, high=16
+    )
+    ngram_share: float = setting(0.3, "the n-grams' part of the answer", low=0.01, high=0.99)
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,14 @@ def check(config: Settings) -> None:
 
 
 def check_learned(config: Settings, learned: Learned) -> str:
-    """What is wrong with the vocabulary, or with how often its tokens begin a text."""
+    """What is wrong with the vocabulary, how often its tokens begin a text, or its n-grams."""
     if problem := vocabulary_problem(config.data, learned):
         return problem
+    sizes, most = learned.get("ngrams", []), max(config.model.ngrams - 1, 0)
+    if not isinstance(sizes, list) or len(sizes) > most:
+        return "its n-grams are not those of its settings"
+    if not all(type(size) is int and 0 < size < 1 << 40 for size in sizes):
+        return "its n-grams are not counts"
     starts, size = learned.get("starts", []), len(learned["vocabulary"])
     whole = isinstance(starts, list) and all(
         isinstance(pair, list)
