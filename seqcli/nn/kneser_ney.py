@@ -7,7 +7,8 @@ said after a rare one: the mean of their answers is better than either (Mikolov 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,32 @@ from torch import Tensor, nn
 from seqcli.text.kneser_ney import Counted
 
 SMALLEST = 1e-30  # a probability that float32 still holds
+SHARE = 0.3  # of the n-grams where nothing says better
+FAR = 500.0  # nats: exp of it is no infinity in float64
+DIGITS = 3  # of a fitted share: what is beyond is noise
+
+
+def mixed(own: Tensor, counted: Tensor, share: float) -> Tensor:
+    """-log((1 - share) p + share q) from -log p and -log q, of any equal shapes."""
+    return -torch.logaddexp(math.log1p(-share) - own, math.log(share) - counted)
+
+
+def fitted(
+    own: Tensor, counted: Tensor, totals: Callable[[float, float], Sequence[float]]
+) -> float:
+    """The share at which `mixed` is least in sum: deleted interpolation (Jelinek & Mercer 1980).
+
+    own, counted (N,): -log p of tokens that neither model has seen; `totals` adds two numbers over
+    all ranks. The sum is convex in the share, so its slope's sign is halved down to where it turns.
+    """
+    low, high = 0.0, 1.0
+    ratio = (own - counted).clamp(max=FAR).exp()  # q / p
+    while high - low > 0.1**DIGITS / 2:
+        share = (low + high) / 2
+        gain = ((ratio - 1) / (1 + share * (ratio - 1))).sum().item()
+        low, high = (share, high) if totals(gain, 0.0)[0] > 0 else (low, share)
+    least = 0.1**DIGITS
+    return min(max(round((low + high) / 2, DIGITS), least), 1 - least)
 
 
 class KneserNey(nn.Module):
@@ -27,15 +54,17 @@ class KneserNey(nn.Module):
     keys: Tensor
     own: Tensor
     rest: Tensor
+    share: Tensor
 
-    def __init__(self, vocabulary: int, sizes: Sequence[int]) -> None:
-        """Room for what was counted: `sizes` of the orders from 2 on."""
+    def __init__(self, vocabulary: int, sizes: Sequence[int], share: float = SHARE) -> None:
+        """Room for what was counted: `sizes` of the orders from 2 on; `share` of the answer."""
         super().__init__()
         self.vocabulary, self.orders = vocabulary, len(sizes) + 1
         known = vocabulary + sum(sizes)
         self.register_buffer("keys", torch.zeros(known, dtype=torch.int64))
         self.register_buffer("own", torch.zeros(known + 2))
         self.register_buffer("rest", torch.ones(known + 2))
+        self.register_buffer("share", torch.tensor(share))
 
     def fill(self, counted: Counted) -> None:
         """Take over what was counted, of the same sizes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +12,7 @@ from seqcli.nn import chance
 from seqcli.nn.cells import Cell, State
 from seqcli.nn.dropout import dropout
 from seqcli.nn.heads import Dense, OneHot, ReadOut, log_probabilities
-from seqcli.nn.kneser_ney import KneserNey
+from seqcli.nn.kneser_ney import KneserNey, mixed
 from seqcli.nn.losses import linear_cross_entropy, token_losses
 from seqcli.nn.recurrent import Recurrent
 from seqcli.nn.wide import Wide
@@ -96,8 +95,8 @@ class TextClassifier(nn.Module):
 class LanguageModel(nn.Module):
     """ids -> embedding -> recurrent stack -> one logit a word; output weights may be tied.
 
-    Where there are `grams` beside it, `gram_share` of what it answers is theirs. The network is
-    trained by itself: of a text that it has counted an n-gram model is too sure.
+    Where there are `grams` beside it, a share of what it answers is theirs. The network is trained
+    by itself: of a text that it has counted an n-gram model is too sure.
     """
 
     def __init__(
@@ -108,12 +107,11 @@ class LanguageModel(nn.Module):
         *,
         tied: bool,
         grams: KneserNey | None = None,
-        gram_share: float = 0.0,
     ) -> None:
         super().__init__()
         self.embedding, self.recurrent = embedding, recurrent
         self.output = nn.Linear(recurrent.width, vocabulary)
-        self.grams, self.gram_share = grams, gram_share
+        self.grams = grams
         if tied:
             self.output.weight = embedding.weight
 
@@ -150,12 +148,21 @@ class LanguageModel(nn.Module):
         """
         if self.grams is None:
             return self.loss(outputs, targets)[1], None
+        own, counted, nodes = self.apart(self.grams, outputs, ids, targets, nodes)
+        return mixed(own, counted, self.grams.share.item()).sum(), nodes
+
+    def apart(
+        self, grams: KneserNey, outputs: Tensor, ids: Tensor, targets: Tensor, nodes: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """As `answered`: -log p of each target by the network and by `grams`, (N,); and the nodes.
+
+        In float64, on the CPU: what is summed over a whole text.
+        """
         flat = outputs.flatten(0, 1), self.output.weight, self.output.bias, targets.flatten()
-        nodes = self.grams.nowhere(len(ids)) if nodes is None else nodes
-        counted, nodes = self.grams.probabilities(ids, targets, nodes)
-        own = -token_losses(*flat).double() + math.log1p(-self.gram_share)
-        beside = counted.flatten().double().log() + math.log(self.gram_share)
-        return -torch.logaddexp(own, beside).sum(), nodes
+        nodes = grams.nowhere(len(ids)) if nodes is None else nodes
+        counted, nodes = grams.probabilities(ids, targets, nodes)
+        own = token_losses(*flat)
+        return own.cpu().double(), -counted.flatten().cpu().double().log(), nodes
 
 
 class LabeledLanguageModel(LanguageModel):

@@ -67,7 +67,8 @@ class Stepper:
         """`without`: an id whose logit is minus infinity."""
         cells = [cast(Direction, next(layer.children())).cell for layer in model.recurrent.layers]
         self.embedding, self.output, self.half = model.embedding, model.output, half
-        self.grams, self.gram_share, self.without = model.grams, model.gram_share, without
+        self.grams, self.without = model.grams, without
+        self.share = 0.0 if model.grams is None else model.grams.share.item()
         self.steps = [_step(cell, half) for cell in cells]
         bias = self.output.bias.clone()
         if without is not None and self.grams is None:
@@ -96,8 +97,8 @@ class Stepper:
         """
         assert self.grams is not None
         height = logits.logsumexp(1, keepdim=True)
-        shares = logits.sub_(height).exp_().mul_(1 - self.gram_share)
-        shares.add_(self.grams.distribution(nodes), alpha=self.gram_share)
+        shares = logits.sub_(height).exp_().mul_(1 - self.share)
+        shares.add_(self.grams.distribution(nodes), alpha=self.share)
         found = shares.log_().add_(height)
         if self.without is not None:
             found[:, self.without] = -torch.inf

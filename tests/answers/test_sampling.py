@@ -171,7 +171,7 @@ def naive(
         outputs, _ = network(torch.tensor([ids]), None)
         logits = network.output(outputs[0, -1]).double()
         if network.grams is not None:
-            logits = _beside(network, network.grams, ids, logits)
+            logits = _beside(network.grams, ids, logits)
         if specials.unknown is not None:
             logits[specials.unknown] = -torch.inf
         said = [token for token in ids if token != specials.end]
@@ -186,8 +186,8 @@ def naive(
     return Drawn(tuple(text), logprob, "length")
 
 
-def _beside(network: LanguageModel, grams: KneserNey, ids: list[int], logits: Tensor) -> Tensor:
-    nodes, share = grams.nowhere(1), network.gram_share
+def _beside(grams: KneserNey, ids: list[int], logits: Tensor) -> Tensor:
+    nodes, share = grams.nowhere(1), grams.share
     for token in ids:
         nodes = grams.read(torch.tensor([token]), nodes)
     counted = grams.distribution(nodes)[0].double()

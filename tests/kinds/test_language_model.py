@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_language import letters, tiny, write
+from tiny_language import counted_text, letters, tiny, write
 from torch.nn import functional as F
 
 from seqcli.data.batching import Columns
@@ -21,6 +21,8 @@ from seqcli.kinds.language_model import kind as language_model
 from seqcli.kinds.language_model.kind import LanguageModel, Text
 from seqcli.kinds.spec import next_command
 from seqcli.machine.device import Runtime
+from seqcli.machine.team import Team
+from seqcli.nn.kneser_ney import SHARE, fitted
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.runs.transfer import transfer
 from seqcli.tasks.taskfile import resolve
@@ -48,7 +50,8 @@ def whole_loss(network: Network, ids: np.ndarray) -> float:
         nodes = network.grams.nowhere(1)
         counted, _ = network.grams.probabilities(tokens[:, :-1], tokens[:, 1:], nodes)
         own = logits.softmax(1).gather(1, tokens[0, 1:, None])[:, 0]
-        both = own * (1 - network.gram_share) + counted[0] * network.gram_share
+        share = network.grams.share
+        both = own * (1 - share) + counted[0] * share
     return float(-both.log().mean())
 
 
@@ -209,11 +212,12 @@ def test_n_grams_are_those_of_the_training_part(tmp_path: Path) -> None:
     kind = prepared.kind
     wanted = count(prepared.splits["train"].ids, 9, 4)
     assert prepared.notes[1] == (
-        f"{len(wanted.keys)} n-grams of at most 4 characters beside the network: 25% of answers"
+        f"{len(wanted.keys)} n-grams of at most 4 characters beside the network"
     )
     assert kind.learned()["ngrams"] == list(wanted.sizes)
     network = kind.build(torch.Generator())
     assert network.grams.keys.tolist() == wanted.keys.tolist()
+    assert network.grams.share == 0.25
     restored = LanguageModel.restore(kind.config, kind.learned())
     restored.build(None).load_state_dict(network.state_dict())  # the same sizes
     assert not any(name.startswith("grams") for name, _ in network.named_parameters())
@@ -222,6 +226,51 @@ def test_n_grams_are_those_of_the_training_part(tmp_path: Path) -> None:
         assert "n-grams" in kind.spec.check_learned(kind.config, learned)
     plain = prepare(path, train={"batch_size": 4}).kind
     assert "n-grams" in plain.spec.check_learned(plain.config, kind.learned())
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_share_of_n_grams_is_fitted_to_validation(threads: int) -> None:
+    """No other share gives a lower loss; and the figures are those of that share."""
+    kind, network = tiny(model={"ngrams": 4}, train={"batch_size": 4, "steps": 50})
+    assert network.grams is not None
+    assert network.grams.share == pytest.approx(SHARE)
+    ids = np.where(np.arange(3000) % 3 > 0, counted_text(12, 3000), stream(3000))  # not all known
+    split = Text(ids.astype(np.uint8), 0.0)
+    runtime = Runtime(torch.device("cpu"), "fp32", threads, team=Team(threads))
+    with torch.inference_mode():
+        found = kind.validation(network, split, runtime, nothing)
+        best = network.grams.share.item()
+        assert found["ngram_share"] == pytest.approx(best)
+        same = Columns(split.ids, 4, 50)
+        at_best = kind._score(network, split, same, CPU, nothing)["loss"]
+        assert found["loss"] == pytest.approx(at_best, rel=1e-6)
+        for other in (best - 0.01, best + 0.01):
+            network.grams.share.fill_(other)
+            assert kind._score(network, split, same, CPU, nothing)["loss"] > at_best
+
+
+@pytest.mark.parametrize(
+    ("own", "counted", "share"),
+    [
+        ([1.0, 1.0], [2.0, 2.0], 0.001),
+        ([2.0, 2.0], [1.0, 1.0], 0.999),
+        ([1.0, 2.0], [2.0, 1.0], 0.5),
+        ([2000.0, 1.0], [1.0, 2000.0], 0.5),
+        ([], [], 0.001),
+    ],
+)
+def test_a_fitted_share(own: list[float], counted: list[float], share: float) -> None:
+    losses = torch.tensor([own, counted], dtype=torch.float64)
+    found = fitted(losses[0], losses[1], lambda *numbers: numbers)
+    assert found == pytest.approx(share, abs=1e-3)
+
+
+def test_a_share_that_is_set_stays(tmp_path: Path) -> None:
+    kind, network = tiny(model={"ngrams": 4, "ngram_share": 0.2})
+    assert network.grams is not None
+    figures = kind.validation(network, Text(stream(600), 0.0), CPU, nothing)
+    assert network.grams.share == pytest.approx(0.2)
+    assert figures["ngram_share"] == 0.2
 
 
 def test_n_grams_of_too_much_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from seqcli.data.batching import Columns, Window
 from seqcli.data.corpus import (
@@ -35,6 +36,7 @@ from seqcli.kinds.language_model.spec import SPEC, Settings
 from seqcli.kinds.spec import Spec
 from seqcli.machine.device import Runtime
 from seqcli.machine.distributed import ALONE, Ranks
+from seqcli.nn.kneser_ney import DIGITS, fitted, mixed
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.text.documents import readable
 from seqcli.text.kneser_ney import Counted, count
@@ -100,8 +102,8 @@ class LanguageModel:
         notes = [*source.notes(), f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
         notes += reading.marks(corpus) + reading.missing(source, corpus, config)
         if counted is not None:
-            beside = f"{len(counted.keys):,} n-grams of at most {config.model.ngrams} {kind.unit}"
-            notes.append(f"{beside} beside the network: {config.model.ngram_share:.0%} of answers")
+            counts = f"{len(counted.keys):,} n-grams of at most {config.model.ngrams} {kind.unit}"
+            notes.append(f"{counts} beside the network")
         return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint, source.named())
 
     @classmethod
@@ -264,12 +266,24 @@ class LanguageModel:
         return Columns(split.ids, columns, steps, exact=True)
 
     def validation(self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll) -> Figures:
-        """Figures in the shape of training, as while it goes on: fast, and a little pessimistic."""
+        """Figures in the shape of training, as while it goes on: fast, and a little pessimistic.
+
+        The share of n-grams is fitted to what this has read, unless a setting says it.
+        """
         train = self.config.train
         shortest = max(train.steps + 1, SHORTEST)
         columns = max(min(train.batch_size, len(split.ids) // shortest), 1)
         windows = Columns(split.ids, columns, train.steps, ranks=runtime.ranks)
-        return self._score(model, split, windows, runtime, poll)
+        assert isinstance(model, Network)
+        if model.grams is None or self.config.model.ngram_share is not None:
+            return self._score(model, split, windows, runtime, poll)
+        parts = windows.parts(_size(windows, runtime))
+        found = runtime.each(parts, lambda part: _apart(model, part, poll))
+        own, counted = (torch.cat([part[place] for part in found]) for place in (0, 1))
+        share = fitted(own, counted, windows.ranks.totals)
+        model.grams.share.fill_(share)
+        total = mixed(own, counted, share).sum().item()
+        return self._scored(model, split, *windows.ranks.totals(total, float(len(own))))
 
     def portion(self, split: Text) -> tuple[Text, float]:
         """See `Kind.portion`: as many columns, at the least a window of them."""
@@ -281,22 +295,26 @@ class LanguageModel:
         self, model: nn.Module, split: Text, windows: Columns, runtime: Runtime, poll: Poll
     ) -> Figures:
         """Figures over `windows`, the model in eval mode; threads share their columns."""
-        size = min(runtime.team.size if runtime.team else 1, windows.own)
-        found = runtime.each(windows.parts(size), lambda part: _losses(model, part, poll))
+        parts = windows.parts(_size(windows, runtime))
+        found = runtime.each(parts, lambda part: _losses(model, part, poll))
         total, count = (sum(sum(part[place]) for part in found) for place in (0, 1))
-        return self._scored(split, *windows.ranks.totals(total, count))
+        return self._scored(model, split, *windows.ranks.totals(total, count))
 
-    def _scored(self, split: Text, total: float, count: float) -> Figures:
+    def _scored(self, model: nn.Module, split: Text, total: float, count: float) -> Figures:
+        assert isinstance(model, Network)
         characters = None if self.unit == "words" else split.characters
         figures = self._figures(total, int(count), characters)
-        return {**figures, "unknown_share": split.unknown_share}
+        figures["unknown_share"] = split.unknown_share
+        if model.grams is not None:
+            figures["ngram_share"] = round(model.grams.share.item(), DIGITS)
+        return figures
 
     def each(
         self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll
     ) -> tuple[Figures, Each]:
         """See `Compares.each`: a row is a stretch of READ_EACH tokens, in the order of the text."""
         losses, counts = _losses(model, Columns(split.ids, 1, READ_EACH, exact=True), poll)
-        figures = self._scored(split, sum(losses), sum(counts))
+        figures = self._scored(model, split, sum(losses), sum(counts))
         what = hashlib.sha256("\0".join(self.vocab.to_list()).encode("utf-8", "surrogatepass"))
         what.update(np.ascontiguousarray(split.ids, np.int64).data)
         rows = np.arange(len(losses))
@@ -362,15 +380,37 @@ class LanguageModel:
 
 
 def _losses(model: nn.Module, windows: Columns, poll: Poll) -> tuple[list[float], list[int]]:
-    """The loss of each window, summed over its tokens, and their number; the state is carried."""
+    """The loss of each window, summed over its tokens, and their number."""
     assert isinstance(model, Network)
-    device, state, nodes = model.output.weight.device, None, None
-    losses, counts = list[float](), list[int]()
-    for index in range(len(windows)):
-        poll()
-        window = windows[index].to(device)
-        outputs, state = model(window.ids, state)
+    losses, counts, nodes = list[float](), list[int](), None
+    for window, outputs in _read(model, windows, poll):
         loss, nodes = model.answered(outputs, window.ids, window.targets, nodes)
         losses.append(loss.item())
         counts.append(window.tokens)
     return losses, counts
+
+
+def _apart(model: Network, windows: Columns, poll: Poll) -> tuple[Tensor, Tensor]:
+    """-log p of each token, by the network and by the n-grams beside it: (N,) each."""
+    assert model.grams is not None
+    found, nodes = [(torch.empty(0, dtype=torch.float64),) * 2], None
+    for window, outputs in _read(model, windows, poll):
+        own, counted, nodes = model.apart(model.grams, outputs, window.ids, window.targets, nodes)
+        found.append((own, counted))
+    own, counted = map(torch.cat, zip(*found, strict=True))
+    return own, counted
+
+
+def _read(model: Network, windows: Columns, poll: Poll) -> Iterator[tuple[Window, Tensor]]:
+    """Each window, and the stack's outputs for it; the state is carried."""
+    device, state = model.output.weight.device, None
+    for index in range(len(windows)):
+        poll()
+        window = windows[index].to(device)
+        outputs, state = model(window.ids, state)
+        yield window, outputs
+
+
+def _size(windows: Columns, runtime: Runtime) -> int:
+    """How many threads share columns."""
+    return min(runtime.team.size if runtime.team else 1, windows.own)

@@ -8,7 +8,7 @@ from torch import Generator
 
 from seqcli.kinds.language_model.spec import Model, count
 from seqcli.kinds.networks import embed, recurrent, start
-from seqcli.nn.kneser_ney import KneserNey
+from seqcli.nn.kneser_ney import SHARE, KneserNey
 from seqcli.nn.models import LanguageModel
 from seqcli.settings.counting import Sizes
 from seqcli.text.kneser_ney import Counted
@@ -28,15 +28,10 @@ def language_model(
     """
     count(model, Sizes(vocabulary))  # refuses what does not fit together
     stack = recurrent(model, model.embed or vocabulary, model.output_dropout)
-    beside = KneserNey(vocabulary, grams) if model.ngrams else None
-    network = LanguageModel(
-        embed(model, vocabulary),
-        stack,
-        vocabulary,
-        tied=model.tied,
-        grams=beside,
-        gram_share=model.ngram_share,
-    )
+    share = SHARE if model.ngram_share is None else model.ngram_share
+    beside = KneserNey(vocabulary, grams, share) if model.ngrams else None
+    rows = embed(model, vocabulary)
+    network = LanguageModel(rows, stack, vocabulary, tied=model.tied, grams=beside)
     if beside is not None and counted is not None:
         beside.fill(counted)
     if generator is not None:

@@ -24,7 +24,12 @@ class Model(NextToken):
     ngrams: int = setting(
         0, "longest n-gram that is counted beside the network, in tokens; 0 = none", low=0, high=16
     )
-    ngram_share: float = setting(0.3, "the n-grams' part of the answer", low=0.01, high=0.99)
+    ngram_share: float | None = setting(
+        None,
+        "the n-grams' part of the answer; absent: fitted to the validation part",
+        low=0.001,
+        high=0.999,
+    )
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ SPEC = Spec(
     train=Train,
     figures=FIGURES,
     metric="perplexity",
-    listed=LISTED,
+    listed=(*LISTED, "ngram_share"),
     count=count,
     sizes=lambda learned: Sizes(len(learned["vocabulary"])),
     check=check,
