@@ -1,6 +1,5 @@
 """Small language models whose weights follow a formula: the same figures on any machine."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from seqcli import kinds
-from seqcli.kinds.language_model.kind import LanguageModel, Text
+from seqcli.kinds.language_model.kind import LanguageModel
 from seqcli.modelfile import storage
 from seqcli.nn.models import LanguageModel as Network
 from seqcli.settings.config import to_dict
@@ -44,10 +43,8 @@ def tiny(
             "train": train or {},
         }
     )
-    kind = LanguageModel(config, Vocab(WORDS if tokens is None else tokens))
-    counted = kind.count(Text(counted_text(len(kind.vocab)), 0.0))
-    if counted is not None:
-        kind = replace(kind, grams=counted.sizes, counted=counted)
+    vocab = Vocab(WORDS if tokens is None else tokens)
+    kind = LanguageModel(config, vocab, train=counted_text(len(vocab)))
     network = kind.build(torch.Generator())
     assert isinstance(network, Network)
     fill(network, size)

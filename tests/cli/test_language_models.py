@@ -95,7 +95,7 @@ def test_from_the_samples_to_text(tmp_path: Path) -> None:
 
 
 def test_characters_of_the_sample(tmp_path: Path, sample: Path) -> None:
-    model, result = train(tmp_path, "char", None, "--max-steps", "2")
+    model, result = train(tmp_path, "char", None, "--max-steps", "2", "--set", "model.ngrams=0")
     assert result["valid"]["bits_per_character"] > 3
     text = ask(model, "--prompt", "Chapter", "--max-tokens", "60")
     assert text.startswith("Chapter")

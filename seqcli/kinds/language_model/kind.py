@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -70,8 +71,8 @@ class LanguageModel:
     config: Settings
     vocab: Vocab
     starts: Mapping[int, int] = field(default_factory=dict)  # of ids that begin a training text
-    grams: tuple[int, ...] = ()  # n-grams beside the network, of two tokens, of three, …
-    counted: Counted | None = None  # the same, where this has read the training text
+    known: tuple[int, ...] = ()  # of a saved model: its n-grams of two tokens, of three, …
+    train: Stream | None = None  # where this has read it, the text whose n-grams are counted
 
     spec: ClassVar[Spec] = SPEC
 
@@ -94,16 +95,13 @@ class LanguageModel:
         kind = cls(config, corpus.vocab, corpus.starts)
         splits = kind.texts(corpus)
         reading.enough(corpus, config.train.batch_size, path)
-        counted = kind.count(splits["train"])
-        if counted is not None:
-            kind = replace(kind, grams=counted.sizes, counted=counted)
+        kind = replace(kind, train=splits["train"].ids)
         sizes = {name: len(text.ids) for name, text in splits.items()}
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
         notes = [*source.notes(), f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
         notes += reading.marks(corpus) + reading.missing(source, corpus, config)
-        if counted is not None:
-            counts = f"{len(counted.keys):,} n-grams of at most {config.model.ngrams} {kind.unit}"
-            notes.append(f"{counts} beside the network")
+        if config.model.ngrams:
+            notes.append(f"beside the network n-grams of at most {config.model.ngrams} {kind.unit}")
         return Prepared(kind, splits, sizes, kind.unit, notes, fingerprint, source.named())
 
     @classmethod
@@ -121,7 +119,8 @@ class LanguageModel:
         """See `Kind.learned`."""
         starts = [list(pair) for pair in self.starts.items()]
         found = self.vocab.learned() | ({"starts": starts} if starts else {})
-        return found | ({"ngrams": list(self.grams)} if self.grams else {})
+        sizes = self.known if self.counted is None else self.counted.sizes
+        return found | ({"ngrams": list(sizes)} if sizes else {})
 
     def rows(self, tensor: str) -> Rows | None:
         """See `Kind.rows`."""
@@ -134,16 +133,21 @@ class LanguageModel:
             Rows(self.vocab.to_list(), dim=1) if one_hot and tensor.endswith(".weight_ih") else None
         )
 
-    def count(self, split: Text) -> Counted | None:
-        """The n-grams of a text, if there are to be any. Errors: ConfigError for too much text."""
-        if not self.config.model.ngrams:
+    @cached_property
+    def counted(self) -> Counted | None:
+        """The n-grams of the training text, if there are to be any, and this has read it.
+
+        Errors: ConfigError for too much text.
+        """
+        order = self.config.model.ngrams
+        if not order or self.train is None:
             return None
-        if len(split.ids) > MOST_COUNTED:
+        if len(self.train) > MOST_COUNTED:
             raise ConfigError(
-                f"n-grams of {len(split.ids):,} tokens take too much memory",
-                f"--set model.ngrams=0; at most {MOST_COUNTED:,}",
+                f"n-grams of {len(self.train):,} tokens take too much memory",
+                f"--set model.ngrams=0; at most {MOST_COUNTED:,} are counted",
             )
-        return count(split.ids, len(self.vocab), self.config.model.ngrams)
+        return count(self.train, len(self.vocab), order)
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
@@ -206,8 +210,9 @@ class LanguageModel:
 
     def build(self, generator: Generator | None) -> nn.Module:
         """See `Kind.build`."""
-        model, counted = self.config.model, None if generator is None else self.counted
-        return language_model(model, len(self.vocab), generator, self.grams, counted)
+        return language_model(
+            self.config.model, len(self.vocab), generator, self.counted or self.known
+        )
 
     def batches(self, split: Text, epoch: int, ranks: Ranks = ALONE) -> Columns:
         """See `Kind.batches`; the order is the text's in every epoch. Errors: ConfigError."""

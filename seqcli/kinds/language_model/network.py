@@ -18,22 +18,22 @@ def language_model(
     model: Model,
     vocabulary: int,
     generator: Generator | None,
-    grams: Sequence[int] = (),
-    counted: Counted | None = None,
+    grams: Counted | Sequence[int] = (),
 ) -> LanguageModel:
     """A language model over `vocabulary` rows, with its first weights.
 
-    grams: how many n-grams there are of two tokens and more, if any are beside it. Errors:
+    grams: if any are beside it, the n-grams, or how many there are of two tokens and more. Errors:
     ConfigError for tied weights of unequal sizes.
     """
     count(model, Sizes(vocabulary))  # refuses what does not fit together
     stack = recurrent(model, model.embed or vocabulary, model.output_dropout)
     share = SHARE if model.ngram_share is None else model.ngram_share
-    beside = KneserNey(vocabulary, grams, share) if model.ngrams else None
+    sizes = grams.sizes if isinstance(grams, Counted) else grams
+    beside = KneserNey(vocabulary, sizes, share) if model.ngrams else None
     rows = embed(model, vocabulary)
     network = LanguageModel(rows, stack, vocabulary, tied=model.tied, grams=beside)
-    if beside is not None and counted is not None:
-        beside.fill(counted)
+    if beside is not None and generator is not None and isinstance(grams, Counted):
+        beside.fill(grams)
     if generator is not None:
         start(network, model, network.output, generator)
     return network
