@@ -43,6 +43,7 @@ TAGGER += "--set model.character_hidden=4 --set model.window_buckets=64 --batch-
 TAGGER += "--set train.schedule=constant --set train.warmup=0 --set train.average=0.5 "
 COMMANDS = {
     "language": LANGUAGE,
+    "n-grams": f"{LANGUAGE}--set model.ngrams=4 ",  # one column validates: a rank has none of it
     "classifier": CLASSIFIER,
     "refitted": f"{CLASSIFIER}--refit ",
     "tagger": TAGGER,

@@ -284,7 +284,8 @@ class LanguageModel:
             return self._score(model, split, windows, runtime, poll)
         parts = windows.parts(_size(windows, runtime))
         found = runtime.each(parts, lambda part: _apart(model, part, poll))
-        own, counted = (torch.cat([part[place] for part in found]) for place in (0, 1))
+        none = torch.empty(0, dtype=torch.float64)  # a rank may have no column
+        own, counted = (torch.cat([none, *(part[place] for part in found)]) for place in (0, 1))
         share = fitted(own, counted, windows.ranks.totals)
         model.grams.share.fill_(share)
         total = mixed(own, counted, share).sum().item()
@@ -398,7 +399,8 @@ def _losses(model: nn.Module, windows: Columns, poll: Poll) -> tuple[list[float]
 def _apart(model: Network, windows: Columns, poll: Poll) -> tuple[Tensor, Tensor]:
     """-log p of each token, by the network and by the n-grams beside it: (N,) each."""
     assert model.grams is not None
-    found, nodes = [(torch.empty(0, dtype=torch.float64),) * 2], None
+    none, nodes = torch.empty(0, dtype=torch.float64), None
+    found = [(none, none)]
     for window, outputs in _read(model, windows, poll):
         own, counted, nodes = model.apart(model.grams, outputs, window.ids, window.targets, nodes)
         found.append((own, counted))
