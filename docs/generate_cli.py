@@ -112,6 +112,7 @@ weight is small. Elsewhere, and with `NO_COLOR`, the ten heaviest tokens stand b
 | `tokens`, `loss`, `perplexity` | predictions; nats a token; e to that power |
 | `bits_per_token`, `bits_per_character` | the loss in bits; the latter of models of characters |
 | `unknown_share` | share of the tokens that the vocabulary lacks |
+| `ngram_share` | the n-grams' part of the answers, of models that have them beside the network |
 
 Of a model that is told labels (a writer) also:
 

@@ -48,7 +48,7 @@ from seqcli.text.vocab import Vocab
 PORTION = 8  # a part so small is read to see how long the whole takes
 READ_EACH = 64  # tokens that are compared as one: a word's loss hangs on those before it
 SHORTEST = 512  # tokens of a column of validation: each begins without a context
-MOST_COUNTED = 1 << 25  # tokens whose n-grams are counted: 4 GB while that is done, of six orders
+MOST_COUNTED = 1 << 25  # tokens whose n-grams are counted: 2 GB while six orders of them are
 READ_STEPS = 512  # window of exact evaluation; the figures do not depend on it
 
 
