@@ -44,7 +44,7 @@ def tiny(
         }
     )
     vocab = Vocab(WORDS if tokens is None else tokens)
-    kind = LanguageModel(config, vocab, train=counted_text(len(vocab)))
+    kind = LanguageModel(config, vocab, training=counted_text(len(vocab)))
     network = kind.build(torch.Generator())
     assert isinstance(network, Network)
     fill(network, size)

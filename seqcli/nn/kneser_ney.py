@@ -1,8 +1,8 @@
 """Counted n-grams beside a language model, read along with its tokens.
 
 A network reads far and shares what it learns between like contexts, counts know at once what was
-said after a rare one: the mean of their answers is better than either (Mikolov et al. 2011, section
-3), of little text by far.
+said after a rare one: the mean of their answers is better than either (Mikolov et al. 2011), of
+little text by far.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ SMALLEST = 1e-30  # a probability that float32 still holds
 SHARE = 0.3  # of the n-grams where nothing says better
 FAR = 500.0  # nats: exp of it is no infinity in float64
 DIGITS = 3  # of a fitted share: what is beyond is noise
+LEAST = 0.1**DIGITS  # of either part
 
 
 def mixed(own: Tensor, counted: Tensor, share: float) -> Tensor:
@@ -26,22 +27,23 @@ def mixed(own: Tensor, counted: Tensor, share: float) -> Tensor:
     return -torch.logaddexp(math.log1p(-share) - own, math.log(share) - counted)
 
 
-def fitted(
-    own: Tensor, counted: Tensor, totals: Callable[[float, float], Sequence[float]]
-) -> float:
+def fitted(own: Tensor, counted: Tensor, totals: Callable[[float], Sequence[float]]) -> float:
     """The share at which `mixed` is least in sum: deleted interpolation (Jelinek & Mercer 1980).
 
-    own, counted (N,): -log p of tokens that neither model has seen; `totals` adds two numbers over
-    all ranks. The sum is convex in the share, so its slope's sign is halved down to where it turns.
+    own, counted (N,): -log p of tokens that neither model has seen; `totals` adds a number over
+    all ranks. The sum is convex in the share: its least is where the slope's sign turns.
     """
     low, high = 0.0, 1.0
     ratio = (own - counted).clamp(max=FAR).exp()  # q / p
-    while high - low > 0.1**DIGITS / 2:
+    while high - low > LEAST / 2:
         share = (low + high) / 2
         gain = ((ratio - 1) / (1 + share * (ratio - 1))).sum().item()
-        low, high = (share, high) if totals(gain, 0.0)[0] > 0 else (low, share)
-    least = 0.1**DIGITS
-    return min(max(round((low + high) / 2, DIGITS), least), 1 - least)
+        low, high = (share, high) if totals(gain)[0] > 0 else (low, share)
+    return _inside(round((low + high) / 2, DIGITS))
+
+
+def _inside(share: float) -> float:
+    return min(max(share, LEAST), 1 - LEAST)
 
 
 class KneserNey(nn.Module):
@@ -65,6 +67,11 @@ class KneserNey(nn.Module):
         self.register_buffer("own", torch.zeros(known + 2))
         self.register_buffer("rest", torch.ones(known + 2))
         self.register_buffer("share", torch.tensor(share))
+
+    @property
+    def part(self) -> float:
+        """The share of the answer, above 0 and below 1 whatever a file says."""
+        return _inside(self.share.item())
 
     def fill(self, counted: Counted) -> None:
         """Take over what was counted, of the same sizes."""

@@ -149,7 +149,7 @@ class LanguageModel(nn.Module):
         if self.grams is None:
             return self.loss(outputs, targets)[1], None
         own, counted, nodes = self.apart(self.grams, outputs, ids, targets, nodes)
-        return mixed(own, counted, self.grams.share.item()).sum(), nodes
+        return mixed(own, counted, self.grams.part).sum(), nodes
 
     def apart(
         self, grams: KneserNey, outputs: Tensor, ids: Tensor, targets: Tensor, nodes: Tensor | None

@@ -68,7 +68,7 @@ class Stepper:
         cells = [cast(Direction, next(layer.children())).cell for layer in model.recurrent.layers]
         self.embedding, self.output, self.half = model.embedding, model.output, half
         self.grams, self.without = model.grams, without
-        self.share = 0.0 if model.grams is None else model.grams.share.item()
+        self.share = 0.0 if model.grams is None else model.grams.part
         self.steps = [_step(cell, half) for cell in cells]
         bias = self.output.bias.clone()
         if without is not None and self.grams is None:

@@ -272,6 +272,11 @@ def test_a_share_that_is_set_stays(tmp_path: Path) -> None:
     figures = kind.validation(network, Text(stream(600), 0.0), CPU, nothing)
     assert network.grams.share == pytest.approx(0.2)
     assert figures["ngram_share"] == 0.2
+    for wrong, read in ((7.0, 0.999), (-1.0, 0.001)):  # in a file that somebody has made
+        network.grams.share.fill_(wrong)
+        figures = kind.figures(network, Text(stream(600), 0.0), CPU, nothing)
+        assert figures["ngram_share"] == pytest.approx(read)
+        assert math.isfinite(figures["loss"])
 
 
 def test_n_grams_of_too_much_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ class LanguageModel:
     vocab: Vocab
     starts: Mapping[int, int] = field(default_factory=dict)  # of ids that begin a training text
     known: tuple[int, ...] = ()  # of a saved model: its n-grams of two tokens, of three, …
-    train: Stream | None = None  # where this has read it, the text whose n-grams are counted
+    training: Stream | None = None  # where this has read it, the text whose n-grams are counted
 
     spec: ClassVar[Spec] = SPEC
 
@@ -95,7 +95,7 @@ class LanguageModel:
         kind = cls(config, corpus.vocab, corpus.starts)
         splits = kind.texts(corpus)
         reading.enough(corpus, config.train.batch_size, path)
-        kind = replace(kind, train=splits["train"].ids)
+        kind = replace(kind, training=splits["train"].ids)
         sizes = {name: len(text.ids) for name, text in splits.items()}
         shares = ", ".join(f"{name} {text.unknown_share:.2%}" for name, text in splits.items())
         notes = [*source.notes(), f"vocabulary {len(corpus.vocab):,} (unknown: {shares})"]
@@ -140,14 +140,14 @@ class LanguageModel:
         Errors: ConfigError for too much text.
         """
         order = self.config.model.ngrams
-        if not order or self.train is None:
+        if not order or self.training is None:
             return None
-        if len(self.train) > MOST_COUNTED:
+        if len(self.training) > MOST_COUNTED:
             raise ConfigError(
-                f"n-grams of {len(self.train):,} tokens take too much memory",
+                f"n-grams of {len(self.training):,} tokens take too much memory",
                 f"--set model.ngrams=0; at most {MOST_COUNTED:,} are counted",
             )
-        return count(self.train, len(self.vocab), order)
+        return count(self.training, len(self.vocab), order)
 
     def fingerprint(self, path: Path) -> str:
         """See `Kind.fingerprint`."""
@@ -312,7 +312,7 @@ class LanguageModel:
         figures = self._figures(total, int(count), characters)
         figures["unknown_share"] = split.unknown_share
         if model.grams is not None:
-            figures["ngram_share"] = round(model.grams.share.item(), DIGITS)
+            figures["ngram_share"] = round(model.grams.part, DIGITS)
         return figures
 
     def each(
