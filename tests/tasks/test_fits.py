@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seqcli.errors import ConfigError, SeqcliError
+from seqcli.kinds.language_model.kind import MOST_COUNTED
 from seqcli.settings.config import to_dict
 from seqcli.settings.fields import Typed
 from seqcli.tasks.taskfile import Task, fitted, names, resolve, to_toml
@@ -106,6 +108,17 @@ def test_much_text_is_learned_by_a_larger_network() -> None:
     assert settings(much)[0] > settings(usual)[0]
     in_time = fitted(resolve("char", "", {"train": {"max_time": 3600.0}}), 2_000_001)
     assert settings(in_time) == (settings(much)[0], 20)  # more time is used, not left
+
+
+def test_n_grams_are_counted_up_to_where_they_would_take_the_memory() -> None:
+    """Without one the default would be refused, see `MOST_COUNTED`."""
+    usual = resolve("char")
+    for size, order in ((3, 6), (600_000, 6), (30_000_000, 6), (30_000_001, 0), (10**10, 0)):
+        config: Any = fitted(usual, size).config
+        assert config.model.ngrams == order, size
+    largest: Any = fitted(usual, 10**10).config
+    assert replace(largest.model, ngrams=6) == fitted(usual, 30_000_000).config.model
+    assert MOST_COUNTED >= 30_000_000
 
 
 def test_the_settings_written_are_a_task_of_their_own(task: Path, tmp_path: Path) -> None:
