@@ -93,7 +93,13 @@ def wait_for(path: Path, processes: Processes, seconds: float = 60) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, id=name, marks=pytest.mark.slow if name == "n-grams" else ())
+        for name, command in COMMANDS.items()
+    ],
+)
 def test_stopped_and_resumed_they_are_the_run_that_was_not(command: str, folder: Path) -> None:
     """Both ranks draw dropout of their own, and carry columns of their own."""
     some = f"{command} --dropout 0.3 --quiet --out "
