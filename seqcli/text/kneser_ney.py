@@ -54,9 +54,9 @@ def count(ids: NDArray[np.integer[Any]], vocabulary: int, order: int) -> Counted
         counts.append(times)
         nodes, known = inverse + known, known + len(found)
     own, rest = np.zeros(known + 1), np.ones(known + 1)
-    begin, parents = 1, np.zeros(vocabulary, np.int64)
+    begin = 1
     for level, times in zip(keys, counts, strict=True):
-        parents = level // vocabulary if begin > 1 else parents
+        parents = level // vocabulary
         taken = np.array([0.0, *discounts(times)])[np.minimum(times, 3)]
         totals = np.bincount(parents, weights=times, minlength=known + 1)
         off = np.bincount(parents, weights=taken, minlength=known + 1)

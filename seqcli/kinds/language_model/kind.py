@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 from seqcli.data.batching import Columns, Window
 from seqcli.data.corpus import (
@@ -30,7 +30,7 @@ from seqcli.errors import ConfigError, DataError
 from seqcli.kinds import metrics
 from seqcli.kinds.abilities import Each
 from seqcli.kinds.contract import Figures, Loss, Poll, Prepared, Rows
-from seqcli.kinds.language_model import reading
+from seqcli.kinds.language_model import reading, scoring
 from seqcli.kinds.language_model.characters import characters_each
 from seqcli.kinds.language_model.network import language_model
 from seqcli.kinds.language_model.spec import SPEC, Settings
@@ -282,8 +282,8 @@ class LanguageModel:
         assert isinstance(model, Network)
         if model.grams is None or self.config.model.ngram_share is not None:
             return self._score(model, split, windows, runtime, poll)
-        parts = windows.parts(_size(windows, runtime))
-        found = runtime.each(parts, lambda part: _apart(model, part, poll))
+        parts = windows.parts(scoring.threads(windows, runtime))
+        found = runtime.each(parts, lambda part: scoring.apart(model, part, poll))
         none = torch.empty(0, dtype=torch.float64)  # a rank may have no column
         own, counted = (torch.cat([none, *(part[place] for part in found)]) for place in (0, 1))
         share = fitted(own, counted, windows.ranks.totals)
@@ -301,8 +301,8 @@ class LanguageModel:
         self, model: nn.Module, split: Text, windows: Columns, runtime: Runtime, poll: Poll
     ) -> Figures:
         """Figures over `windows`, the model in eval mode; threads share their columns."""
-        parts = windows.parts(_size(windows, runtime))
-        found = runtime.each(parts, lambda part: _losses(model, part, poll))
+        parts = windows.parts(scoring.threads(windows, runtime))
+        found = runtime.each(parts, lambda part: scoring.losses(model, part, poll))
         total, count = (sum(sum(part[place]) for part in found) for place in (0, 1))
         return self._scored(model, split, *windows.ranks.totals(total, count))
 
@@ -319,7 +319,7 @@ class LanguageModel:
         self, model: nn.Module, split: Text, runtime: Runtime, poll: Poll
     ) -> tuple[Figures, Each]:
         """See `Compares.each`: a row is a stretch of READ_EACH tokens, in the order of the text."""
-        losses, counts = _losses(model, Columns(split.ids, 1, READ_EACH, exact=True), poll)
+        losses, counts = scoring.losses(model, Columns(split.ids, 1, READ_EACH, exact=True), poll)
         figures = self._scored(model, split, sum(losses), sum(counts))
         what = hashlib.sha256("\0".join(self.vocab.to_list()).encode("utf-8", "surrogatepass"))
         what.update(np.ascontiguousarray(split.ids, np.int64).data)
@@ -383,41 +383,3 @@ class LanguageModel:
 
     def _figures(self, total: float, count: int, characters: float | None) -> Figures:
         return {"kind": self.spec.name, **metrics.next_token(total, count, characters)}
-
-
-def _losses(model: nn.Module, windows: Columns, poll: Poll) -> tuple[list[float], list[int]]:
-    """The loss of each window, summed over its tokens, and their number."""
-    assert isinstance(model, Network)
-    losses, counts, nodes = list[float](), list[int](), None
-    for window, outputs in _read(model, windows, poll):
-        loss, nodes = model.answered(outputs, window.ids, window.targets, nodes)
-        losses.append(loss.item())
-        counts.append(window.tokens)
-    return losses, counts
-
-
-def _apart(model: Network, windows: Columns, poll: Poll) -> tuple[Tensor, Tensor]:
-    """-log p of each token, by the network and by the n-grams beside it: (N,) each."""
-    assert model.grams is not None
-    none, nodes = torch.empty(0, dtype=torch.float64), None
-    found = [(none, none)]
-    for window, outputs in _read(model, windows, poll):
-        own, counted, nodes = model.apart(model.grams, outputs, window.ids, window.targets, nodes)
-        found.append((own, counted))
-    own, counted = map(torch.cat, zip(*found, strict=True))
-    return own, counted
-
-
-def _read(model: Network, windows: Columns, poll: Poll) -> Iterator[tuple[Window, Tensor]]:
-    """Each window, and the stack's outputs for it; the state is carried."""
-    device, state = model.output.weight.device, None
-    for index in range(len(windows)):
-        poll()
-        window = windows[index].to(device)
-        outputs, state = model(window.ids, state)
-        yield window, outputs
-
-
-def _size(windows: Columns, runtime: Runtime) -> int:
-    """How many threads share columns."""
-    return min(runtime.team.size if runtime.team else 1, windows.own)
